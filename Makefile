@@ -1,0 +1,42 @@
+# Everything by one word; each target installs what it needs first (see envs/bootstrap.sh).
+CORES ?= all
+ARGS ?=
+BIN := .venv/bin
+# Snakemake and its jobs find the environment's programs without activation.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help reproduce test lint bench readme clean distclean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@echo 'CORES=2 limits the cores; ARGS="--config scale=smoke" goes to snakemake or pytest.'
+
+reproduce: ## make every table, every figure and the paper
+	@envs/bootstrap.sh run latex
+	@envs/unlock.sh
+	snakemake --cores $(CORES) --rerun-incomplete $(ARGS)
+
+test: ## run all tests, a complete run at the smoke scale among them
+	@envs/bootstrap.sh dev latex
+	OMP_NUM_THREADS=1 python -m pytest $(ARGS)
+
+lint: ## check style and workflow
+	@envs/bootstrap.sh dev
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+bench: ## measure the speeds that the README quotes
+	@envs/bootstrap.sh run
+	OMP_NUM_THREADS=1 python benchmarks/run.py
+
+readme: ## fill the generated parts of README.md from results/
+	@envs/bootstrap.sh run
+	python benchmarks/update_readme.py
+
+clean: ## remove tables, figures and paper, which take a minute to make; keeps trained models
+	rm -rf results/tables results/figures results/macros.tex results/paper-build paper/main.pdf
+
+distclean: clean ## remove all results, trained models included, and the environment
+	rm -rf results .snakemake .venv

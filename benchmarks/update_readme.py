@@ -1,0 +1,159 @@
+"""Fill the generated parts of README.md: results, speeds, time per scale, and the graph of rules.
+
+Each part lies between `<!-- begin NAME -->` and `<!-- end NAME -->`. A part whose source is not
+there (a scale that has not run, no benchmark yet) stays as it is. `--check` changes nothing and
+fails where the graph of rules, which needs no run, is out of date.
+"""
+
+import argparse
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+POLICIES = {"expert": "Expert", "base": "Base", "sft": "SFT", "sft_grpo": "SFT + GRPO"}
+
+
+def make_results() -> str | None:
+    """SR with interval, ASAT, ASST and share of shortest plans for every task and policy."""
+    source = ROOT / "results" / "tables" / "main.csv"
+    if not source.exists():
+        return None
+    rows = list(csv.DictReader(source.open()))
+    header = ["Task", "Policy", "Episodes", "SR (interval)", "ASAT", "ASST", "Shortest plans"]
+    body = [
+        [
+            row["task"].replace("_", " "),
+            POLICIES.get(row["policy"], row["policy"]),
+            row["episodes"],
+            f"{float(row['sr']):.2f} ({float(row['sr_low']):.2f}–{float(row['sr_high']):.2f})",
+            format_number(row["asat"], 1),
+            format_number(row["asst"], 1),
+            format_number(row["minimal_rate"], 2),
+        ]
+        for row in rows
+    ]
+    return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/main.csv`."
+
+
+def make_speeds() -> str | None:
+    source = ROOT / "results" / "bench" / "summary.json"
+    if not source.exists():
+        return None
+    numbers = json.loads(source.read_text())
+    body = [[f"`{key}`", f"{value:,.6g}"] for key, value in numbers.items()]
+    return f"{format_table(['Measure', 'Value'], body)}\n\nMade by `make bench`."
+
+
+def make_scales() -> str | None:
+    """Hardware, time and memory of every scale that has run here, from its provenance."""
+    body = []
+    for folder in sorted((ROOT / "results").glob("*/benchmarks")):
+        scale = folder.parent
+        jobs = [read_benchmark(file) for file in sorted(folder.rglob("*.tsv"))]
+        records = sorted(scale.glob("training/*/*.provenance.json"))
+        if not jobs or not records:
+            continue
+        hardware = json.loads(records[0].read_text())["hardware"]
+        place = f"{hardware['processor']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB"
+        place += "".join(f", {gpu}" for gpu in hardware["gpus"])
+        seconds = sum(job["s"] for job in jobs)
+        memory = max(job["max_rss"] for job in jobs)
+        body.append(
+            [scale.name, place, str(len(jobs)), f"{seconds / 60:.0f} min", f"{memory:.0f} MiB"]
+        )
+    if not body:
+        return None
+    header = ["Scale", "Hardware", "Jobs", "Time of all jobs, one after another", "Largest job"]
+    return (
+        f"{format_table(header, body)}\n\n"
+        "Made by `make reproduce` (`results/SCALE/benchmarks/`, `*.provenance.json`). "
+        "Jobs run side by side on the cores that there are."
+    )
+
+
+def make_graph() -> str:
+    """The rules in mermaid, without the arrows that others imply."""
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", done.stdout, re.MULTILINE))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", done.stdout, re.MULTILINE)
+    edges = {(names[start], names[end]) for start, end in arrows}
+    lines = [f"    {start} --> {end}" for start, end in sorted(reduce_edges(edges))]
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
+
+
+def reduce_edges(edges: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The edges of an acyclic graph without those for which a longer path exists."""
+    below: dict[str, set[str]] = {}
+    for start, end in edges:
+        below.setdefault(start, set()).add(end)
+
+    def reach(node: str) -> set[str]:
+        return {end for step in below.get(node, ()) for end in {step, *reach(step)}}
+
+    for start, end in edges:
+        if not any(end in reach(step) for step in below[start] if step != end):
+            yield start, end
+
+
+def read_benchmark(file: Path) -> dict[str, float]:
+    row = next(csv.DictReader(file.open(), delimiter="\t"))
+    # Jobs that end before the first measurement of memory have NA there.
+    return {key: float(row[key]) if row[key] != "NA" else 0.0 for key in ("s", "max_rss")}
+
+
+def format_number(text: str, digits: int) -> str:
+    return f"{float(text):.{digits}f}" if text else "–"
+
+
+def format_table(header: list[str], body: list[list[str]]) -> str:
+    rows = [header, ["---"] * len(header), *body]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def replace_part(text: str, name: str, content: str) -> str:
+    pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+    changed, count = re.subn(
+        pattern, lambda match: f"{match[1]}{content}\n{match[2]}", text, flags=re.DOTALL
+    )
+    if count != 1:
+        sys.exit(f"README.md: lacks the markers of the part '{name}'; restore them.")
+    return changed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the graph is current"
+    )
+    check = parser.parse_args().check
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    if check:
+        if replace_part(text, "graph", make_graph()) != text:
+            sys.exit("README.md: the graph of rules is out of date; run `make readme`.")
+        return
+    makers = {
+        "results": make_results,
+        "speeds": make_speeds,
+        "scales": make_scales,
+        "graph": make_graph,
+    }
+    for name, make in makers.items():
+        content = make()
+        if content is None:
+            print(f"README.md: '{name}' stays as it is, its source has not been made yet.")
+        else:
+            text = replace_part(text, name, content)
+    readme.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""A made-up results folder for the report's tests: every file of the contract, tiny, from a fixed
+seed.
+
+No number in it comes from a policy: success rates are chosen per policy, steps are drawn above the
+optimum.
+"""
+
+import json
+import random
+import struct
+from pathlib import Path
+
+TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
+TIMEOUTS = {"cheese_sandwich": 15, "burger": 15, "cheese_burger": 23, "double_cheese_burger": 35}
+OPTIMA = {"cheese_sandwich": 8, "burger": 9, "cheese_burger": 13, "double_cheese_burger": 22}
+RATES = {"expert": 0.97, "base": 0.0, "sft": 0.55, "sft_grpo": 0.9}
+TEMPLATES = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "tasks"
+
+CONFIG = {
+    "scale": "laptop",
+    "seed": 0,
+    "tasks": list(TASKS),
+    "timeouts": TIMEOUTS,
+    "expert_bounds": {
+        "cheese_sandwich": 10,
+        "burger": 10,
+        "cheese_burger": 15,
+        "double_cheese_burger": 23,
+    },
+    "kitchens": {"mode": "scattered", "training": 400, "evaluation": 100},
+    "expert": {"policy": "planner", "trajectories": 100},
+    "base": {"model": "folder", "rebuild": False, "chores": 120000, "learning_rate": 0.003},
+    "sft": {"epochs": 8, "batch_size": 8, "learning_rate": 0.0005, "augment": True},
+    "grpo": {
+        "steps": 100,
+        "prompts_per_step": 32,
+        "group_size": 8,
+        "learning_rate": 0.0001,
+        "beta": 0.01,
+        "temperature": 1.0,
+        "reward": "expert",
+        "augment": True,
+    },
+    "rollout": {"batch_size": 100, "max_new_tokens": 96, "do_sample": False},
+    "report": {"confidence": 0.95, "kitchen_task": "burger"},
+    "resources": {"gpu": 0, "mem_mb": 3000, "runtime": 120},
+}
+
+
+def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Path:
+    """Write results/SCALE at `root` and return it; `rates` overrides a policy's success rate."""
+    rates, draw = RATES | (rates or {}), random.Random(0)
+    for task in tasks:
+        layout = json.loads((TEMPLATES / f"{task}.json").read_text())
+        rows = [
+            {
+                "layout": layout,
+                "layout_hash": f"{number:016x}",
+                "seed": number,
+                "mode": "scattered",
+                "optimal_steps": OPTIMA[task] + draw.randrange(-1, 4),
+            }
+            for number in range(kitchens)
+        ]
+        write_lines(root / "kitchens" / task / "eval.jsonl", rows)
+        _write_training(root, task, draw)
+        for policy, rate in rates.items():
+            trains = {"expert": ["-"], "base": ["-"], "sft": [task]}.get(policy, tasks)
+            for train_task in trains:
+                _write_cell(root, (policy, train_task, task), rows, rate, draw)
+    _write_model(root / "models" / "base")
+    return root
+
+
+def make_episode(kitchen: dict, task: str, success: bool, steps: int, **changes) -> dict:
+    """One line of an episode file."""
+    return {
+        "layout_hash": kitchen["layout_hash"],
+        "task": task,
+        "steps": steps,
+        "success": success,
+        "outcome": "success" if success else "timeout",
+        "optimal_steps": kitchen["optimal_steps"],
+        "actions": ["Move robot1 from table1 to table2", "Pick up bread1 from table2 using robot1"],
+        "replies": [],
+        "invalid": 0 if success else 3,
+        "malformed": 0 if success else 1,
+        "seed": 0,
+        "model": "synthetic",
+    } | changes
+
+
+def write_lines(path: Path, rows: list[dict]) -> None:
+    """Write JSON Lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write one JSON object."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def _write_cell(root: Path, key: tuple[str, str, str], kitchens, rate: float, draw) -> None:
+    policy, train_task, task = key
+    episodes = []
+    for kitchen in kitchens:
+        least = kitchen["optimal_steps"]
+        steps = min(least + draw.choice([0, 0, 0, 1, 2]), TIMEOUTS[task])
+        success = draw.random() < rate and steps >= least
+        steps = steps if success else TIMEOUTS[task]
+        episodes.append(make_episode(kitchen, task, success, steps))
+    write_lines(root / "episodes" / policy / train_task / f"{task}.jsonl", episodes)
+    optimal = round(200 * (0.5 + rate / 2))
+    counts = {"states": 200, "optimal": optimal, "expert": optimal, "valid": 199}
+    write_json(root / "single_turn" / policy / train_task / f"{task}.json", counts)
+
+
+def _write_training(root: Path, task: str, draw) -> None:
+    folder = root / "training" / task
+    sft = ["step,epoch,loss,mean_token_accuracy,learning_rate,seconds"]
+    for step in range(10, 810, 10):
+        loss = 2.5 * 0.993**step + 0.02 + 0.01 * draw.random()
+        sft.append(f"{step},{step / 100},{loss},{1 - loss / 3},0.0005,{step / 3}")
+    grpo = [
+        "step,epoch,reward,reward_std,reward_format,reward_action,kl,entropy,zero_std_share,"
+        "completion_length,loss,learning_rate,seconds"
+    ]
+    for step in range(1, 101):
+        reward = 0.98 - 0.25 * 0.97**step + 0.02 * draw.random()
+        share, kl = 0.4 + 0.5 * step / 100, 0.0008 * step * draw.random()
+        tail = f"{kl},{0.2 * 0.99**step},{share},15,0.01,0.0001,{step * 5}"
+        grpo.append(f"{step},{step / 40},{reward},0.1,0.1,{reward - 0.1},{tail}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sft.csv").write_text("\n".join(sft) + "\n")
+    (folder / "grpo.csv").write_text("\n".join(grpo) + "\n")
+    for stage, seconds in (("sft", 120.0), ("grpo", 400.0)):
+        record = {
+            "config": {},
+            "seed": 0,
+            "versions": {"python": "3.11.2", "torch": "2.13.0", "transformers": "5", "trl": "1"},
+            "hardware": {
+                "processor": "A processor_name & more",
+                "cores": 2,
+                "memory_gib": 8.0,
+                "gpus": [],
+            },
+            "wall_seconds": seconds,
+        }
+        write_json(folder / f"{stage}.provenance.json", record)
+    summary = {"task": task, "kitchens_tried": 140, "accepted": 100, "rejected": {"too_long": 40}}
+    summary |= {"decisions": 850, "mean_steps": 8.5}
+    write_json(root / "trajectories" / f"{task}.summary.json", summary)
+
+
+def _write_model(folder: Path) -> None:
+    tensors = {
+        "embed": {"dtype": "F32", "shape": [100, 8], "data_offsets": [0, 3200]},
+        "norm": {"dtype": "F32", "shape": [8], "data_offsets": [3200, 3232]},
+    }
+    header = json.dumps({"__metadata__": {"format": "pt"}} | tensors).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    data = struct.pack("<Q", len(header)) + header + bytes(3232)
+    (folder / "model.safetensors").write_bytes(data)
+    config = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 100}
+    write_json(folder / "config.json", config)

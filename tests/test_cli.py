@@ -1,0 +1,196 @@
+"""The command line: the JSON-lines contract, refusals in one sentence, and the terminal game."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from taskreason.cli import main
+from taskreason.kitchen.layout import parse_layout
+from taskreason.task import TASKS
+
+BURGER = TASKS["burger"].template.to_json()
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run one command with this standard input: (exit status, stdout, stderr)."""
+
+    def run(*argv, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        status = main(list(argv))
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def read_lines(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def write_lines(*rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_replay_reports_every_state(call):
+    actions = ["Pick up bottombun1 from table1 using robot1", "Fly", "Do nothing"]
+    requests = write_lines(
+        {"layout": BURGER, "actions": actions}, {"layout": BURGER, "actions": []}
+    )
+    status, out, err = call("replay", "-", stdin=requests)
+    assert (status, err) == (0, "")
+    first, second = read_lines(out)
+    assert [step["action"] for step in first["steps"]] == [None, *actions]
+    assert [step["accepted"] for step in first["steps"]] == [True, True, False, True]
+    start, held, unchanged, _ = first["steps"]
+    assert second["steps"] == [start]
+    assert "Do nothing" in start["valid"] and not start["done"]
+    assert "has_item(robot1,bottombun1)" in held["predicates"]
+    for key in ("valid", "predicates", "done"):
+        assert unchanged[key] == held[key]
+
+
+def test_a_plan_replays_to_the_goal_at_its_last_step(call):
+    status, out, _ = call("plan", "-", stdin=write_lines({"layout": BURGER}, BURGER))
+    plans = read_lines(out)
+    assert status == 0 and plans[0] == plans[1]
+    assert plans[0]["optimal_steps"] == len(plans[0]["plan"]) == 8
+    requests = write_lines({"layout": BURGER, "actions": plans[0]["plan"]})
+    (replay,) = read_lines(call("replay", "-", stdin=requests)[1])
+    assert [step["done"] for step in replay["steps"]] == [False] * 8 + [True]
+
+
+def test_requests_come_from_files_too(call, tmp_path):
+    pretty, lines = tmp_path / "kitchen.json", tmp_path / "kitchens.jsonl"
+    pretty.write_text(json.dumps(BURGER, indent=2))
+    lines.write_text(write_lines({"layout": BURGER}, {"layout": BURGER}))
+    assert len(read_lines(call("plan", str(pretty))[1])) == 1
+    assert len(read_lines(call("plan", str(lines))[1])) == 2
+
+
+UNREACHABLE = BURGER | {"players": [BURGER["players"][0] | {"direction": [1, 0]}]}
+
+
+@pytest.mark.parametrize(
+    "command, line, key",
+    [
+        ("plan", "{", "JSON"),
+        ("plan", "[]", "layout"),
+        ("plan", json.dumps({"layout": BURGER | {"items": 3}}), "items"),
+        ("plan", json.dumps(BURGER | {"items": BURGER["items"][1:]}), "bottombun"),
+        ("plan", json.dumps(UNREACHABLE), "goal"),
+        ("replay", json.dumps({"layout": BURGER}), "actions"),
+        ("replay", json.dumps({"actions": []}), "layout"),
+        ("replay", json.dumps({"layout": BURGER, "actions": [1]}), "actions[0]"),
+    ],
+)
+def test_a_bad_request_is_answered_with_one_sentence(call, command, line, key):
+    good = json.dumps({"layout": BURGER, "actions": []})
+    status, out, err = call(command, "-", stdin=f"{line}\n\n{good}\n")
+    bad, fine = read_lines(out)
+    assert status == 2 and "error" not in fine
+    assert bad["error"].startswith("stdin:1: ") and key in bad["error"]
+    assert bad["error"].endswith(".") and err == f"taskreason: {bad['error']}\n"
+
+
+def test_unreadable_requests_are_refused(call, tmp_path):
+    status, out, err = call("plan", str(tmp_path / "none.jsonl"))
+    assert (status, out) == (2, "")
+    assert "none.jsonl" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("mode", ["scattered", "grouped"])
+def test_generate_writes_layouts_of_the_benchmarks_format(call, mode):
+    argv = ["generate", "--task", "cheese_burger", "--count", "5", "--seed", "7", "--mode", mode]
+    status, out, _ = call(*argv)
+    layouts = [parse_layout(row, "generated") for row in read_lines(out)]
+    assert status == 0 and len({layout.hash for layout in layouts}) == 5
+    assert call(*argv)[1] == out
+    assert call(*argv[:-2], "--seed", "8", "--count", "4", "--mode", mode)[1] in out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["fly"],
+        ["generate"],
+        ["generate", "--task", "soup"],
+        ["generate", "--task", "burger", "--count", "0"],
+        ["generate", "--task", "burger", "--count", "many"],
+        ["play", "--task", "burger", "--layout", "x.json"],
+    ],
+)
+def test_wrong_options_exit_with_2_and_a_usage_line(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: taskreason")
+
+
+def test_play_takes_numbers_texts_hints_and_undo(call):
+    moves = [
+        *("2", "u", "h", "fly", "99", "u"),
+        *("Move robot1 from table1 to table3", "Pick up patty1 from table3 using robot1"),
+        *("Move robot1 from table3 to table1", "Stack patty1 on top of bottombun1 using robot1"),
+        *("Move robot1 from table1 to table2", "Pick up topbun1 from table2 using robot1"),
+        *("Move robot1 from table2 to table1", "Stack topbun1 on top of patty1 using robot1"),
+    ]
+    status, out, err = call("play", "--task", "burger", stdin="\n".join(moves) + "\n")
+    assert (status, err) == (0, "")
+    assert "Step 1. At least 8 more." in out
+    assert "Hint: Move robot1 from table1 to table3\n" in out
+    assert "'fly' is not a valid action here" in out and "'99' is not a valid action" in out
+    assert "There is nothing to undo." in out
+    assert out.endswith("Served in 8 steps.\nThe fewest possible were 8.\n")
+
+
+@pytest.mark.parametrize("stdin", ["q\n", "", "1\n"])
+def test_play_stops_at_q_and_at_the_end_of_the_input(call, tmp_path, stdin):
+    path = tmp_path / "kitchen.json"
+    path.write_text(json.dumps(BURGER))
+    status, out, _ = call("play", "--layout", str(path), stdin=stdin)
+    assert status == 0 and out.endswith(f"Stopped after {int(stdin == '1' + chr(10))} steps.\n")
+
+
+def test_play_says_when_the_goal_is_out_of_reach(call, tmp_path):
+    path = tmp_path / "kitchen.json"
+    path.write_text(json.dumps(UNREACHABLE))
+    _, out, _ = call("play", "--layout", str(path), stdin="h\n")
+    assert "The goal can't be reached from here." in out
+
+
+COMMAND = [sys.executable, "-m", "taskreason.cli"]
+
+
+def test_a_closed_pipe_is_no_error():
+    argv = [*COMMAND, "generate", "--task", "burger", "--count", "2000"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_requests_are_answered_one_by_one():
+    argv = [*COMMAND, "plan", "-"]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for _ in range(2):
+            process.stdin.write(write_lines({"layout": BURGER}))
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["optimal_steps"] == 8
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+
+
+def test_commands_start_without_heavy_imports():
+    heavy = ("torch", "transformers", "numpy", "pandas", "matplotlib")
+    code = f"import sys, taskreason.cli; print([m for m in {heavy} if m in sys.modules])"
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert time.perf_counter() - start < 5

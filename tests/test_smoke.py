@@ -1,0 +1,77 @@
+"""One complete run at the smoke scale, from kitchens to the PDF, in a folder of its own."""
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from test_workflow import PROMISED, TASKS, needs_latex
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+
+
+def run_smoke(folder, *arguments):
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+    command += ["--directory", str(folder), "--cores", "2", "--config", "scale=smoke", *arguments]
+    return subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke")
+    done = run_smoke(folder)
+    assert done.returncode == 0, done.stdout[-6000:]
+    return folder
+
+
+def test_every_promised_output_is_there(smoke):
+    for output in PROMISED:
+        assert (smoke / output).stat().st_size > 0, output
+    if shutil.which("latexmk"):
+        assert (smoke / "paper" / "main.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_nothing_is_left_to_do(smoke):
+    start = time.monotonic()
+    done = run_smoke(smoke)
+    assert "Nothing to be done" in done.stdout
+    assert time.monotonic() - start < 10
+
+
+def test_the_main_table_has_every_policy_on_every_task(smoke):
+    rows = list(csv.DictReader((smoke / "results" / "tables" / "main.csv").open()))
+    cells = {(row["task"], row["policy"]) for row in rows}
+    assert cells == {(t, p) for t in TASKS for p in ("expert", "base", "sft", "sft_grpo")}
+    assert all(float(row["sr"]) == 1 for row in rows if row["policy"] == "expert")
+
+
+@needs_latex
+def test_the_pdf_has_no_undefined_reference_and_no_overfull_box(smoke):
+    log = (smoke / "results" / "paper-build" / "main.log").read_text(errors="replace")
+    assert not re.search(r"undefined (references|citations)|Warning: (Citation|Reference)", log)
+    overfull = re.findall(r"Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\)", log)
+    assert max(map(float, overfull), default=0) <= 10
+
+
+@needs_latex
+def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
+    (smoke / "results" / "figures" / "kitchen.pdf").unlink()
+    start = time.monotonic()
+    done = run_smoke(smoke)
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert time.monotonic() - start < 60
+    made = re.findall(r"^\s*rule (\w+):|^Job \d+: (.*)$", done.stdout, re.MULTILINE)
+    assert not [job for pair in made for job in pair if re.search(r"SFT|GRPO|Rollouts", job)]

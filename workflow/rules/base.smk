@@ -1,0 +1,62 @@
+# The base model: the shipped folder is checked and installed, or (base.rebuild) trained from scratch on chores.
+REBUILT = f"{OUT}/models/rebuilt_base"
+BASE_SOURCE = REBUILT if config["base"]["rebuild"] else from_project(config["base"]["model"])
+
+if not config["base"]["rebuild"] and not os.path.exists(f"{BASE_SOURCE}/config.json"):
+    sys.exit(
+        f"base.model: {BASE_SOURCE} holds no config.json; name a folder in Hugging Face format, "
+        "or set base.rebuild to true to train the base model from scratch."
+    )
+
+
+rule build_base:
+    output:
+        model=expand("{folder}/{file}", folder=REBUILT, file=MODEL_FILES),
+        curve=f"{OUT}/training/base.csv",
+    log:
+        f"{LOGS}/build_base.log",
+    benchmark:
+        f"{BENCHMARKS}/build_base.tsv"
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        base={
+            key: value for key, value in config["base"].items() if key not in ("model", "rebuild")
+        },
+        checkpoints=f"{OUT}/checkpoints/base",
+    message:
+        "Training the base model from scratch"
+    script:
+        "../scripts/build_base.py"
+
+
+# `snakemake rebuild_base` trains a base model beside the shipped one, whatever base.rebuild says.
+rule rebuild_base:
+    input:
+        rules.build_base.output,
+
+
+rule prepare_base:
+    input:
+        model=expand("{folder}/{file}", folder=BASE_SOURCE, file=MODEL_FILES),
+    output:
+        model=expand("{folder}/{file}", folder=f"{OUT}/models/base", file=MODEL_FILES),
+    log:
+        f"{LOGS}/prepare_base.log",
+    benchmark:
+        f"{BENCHMARKS}/prepare_base.tsv"
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        mem_mb=heavy_memory,
+        runtime=30,
+    message:
+        "Checking and installing the base model"
+    script:
+        "../scripts/prepare_base.py"

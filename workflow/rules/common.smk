@@ -1,0 +1,118 @@
+# Config, paths and lists that the rules share. Heavy work lives under results/SCALE, so that switching the scale never
+# touches another scale's; tables, figures and the paper show the scale that was run last.
+import os
+import shutil
+import sys
+
+WORKFLOW_DIR = Path(str(workflow.current_basedir)).parent
+PROJECT_DIR = WORKFLOW_DIR.parent
+# Snakemake may run from an environment of its own, where the library is not installed.
+sys.path.insert(0, str(WORKFLOW_DIR))
+
+from taskreason.config import resolve_config
+from taskreason.errors import UserError
+
+
+def from_project(path):
+    """A file of the project, relative to the working directory: moving both together changes no path."""
+    return os.path.relpath(PROJECT_DIR / path)
+
+
+configfile: from_project("config.yaml")
+
+
+try:
+    resolved = resolve_config(config, overrides=workflow.config_settings.overwrite_config)
+except UserError as error:
+    sys.exit(str(error))
+config.clear()
+config.update(resolved)
+
+TASKS = config["tasks"]
+OUT = f"results/{config['scale']}"
+LOGS = f"{OUT}/logs"
+BENCHMARKS = f"{OUT}/benchmarks"
+MODEL_FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+LIGHT_ENV = "../../envs/light.yaml"
+TRAIN_ENV = "../../envs/train.yaml"
+GPU, RUNTIME = config["resources"]["gpu"], config["resources"]["runtime"]
+
+TABLES = expand(
+    "results/tables/{name}.{kind}",
+    name=[
+        *(f"main_{task}" for task in TASKS),
+        "main",
+        "generalization",
+        "generalization_sr",
+        "generalization_asat",
+        "generalization_asst",
+        "comparison",
+    ],
+    kind=["csv", "tex"],
+)
+FIGURES = expand(
+    "results/figures/{name}.{kind}",
+    name=[
+        "learning_sft",
+        "learning_grpo",
+        "success_rate",
+        "generalization_sr",
+        "generalization_asat",
+        "generalization_asst",
+        "steps_vs_optimal",
+        "kitchen",
+    ],
+    kind=["pdf", "png"],
+)
+
+
+wildcard_constraints:
+    task="|".join(TASKS),
+    figure="[a-z_]+",
+
+
+def heavy_memory(wildcards, attempt):
+    """MiB of a heavy job: more on each attempt, for profiles that retry."""
+    return config["resources"]["mem_mb"] * attempt
+
+
+def episode_files(policy, train_task, eval_tasks):
+    return [f"{OUT}/episodes/{policy}/{train_task}/{task}.jsonl" for task in eval_tasks]
+
+
+def single_turn_files(policy, train_task, eval_tasks):
+    return [f"{OUT}/single_turn/{policy}/{train_task}/{task}.json" for task in eval_tasks]
+
+
+def library_files(*patterns):
+    """Modules of the library that an output depends on, so that an edit makes it again."""
+    library = WORKFLOW_DIR / "taskreason"
+    found = {path for pattern in patterns for path in library.glob(pattern)}
+    return sorted(from_project(path) for path in found)
+
+
+def figure_code(wildcards):
+    """The modules that draw one figure."""
+    own = {
+        "learning_sft": ["report/training_logs.py"],
+        "learning_grpo": ["report/training_logs.py"],
+        "kitchen": ["report/kitchen_drawing.py", "report/episode_choice.py"],
+    }
+    shared = ["metrics.py", "report/results.py", "report/labels.py", "report/published.py"]
+    return library_files(
+        *shared, "report/figures.py", "report/style.py", *own.get(wildcards.figure, [])
+    )
+
+
+def last_modified(files):
+    """Newest modification time, ns: as a parameter it makes a touched file count as changed."""
+    return max(os.stat(file).st_mtime_ns for file in files)
+
+
+def paper_sources():
+    """What main.tex may read in its own folder: parts, style and bibliography."""
+    kinds = (".tex", ".bib", ".bst", ".cls", ".sty")
+    files = (PROJECT_DIR / "paper").rglob("*")
+    return sorted(
+        from_project(path) for path in files if path.suffix in kinds and path.name != "main.tex"
+    )

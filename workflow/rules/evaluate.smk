@@ -1,0 +1,119 @@
+# Rollouts on unseen kitchens and single replies on unseen expert states. One job per model: it loads the model once.
+# The SFT policy is evaluated on the task that it was trained on, the others on every task.
+EVAL_KITCHENS = expand(rules.make_evaluation_kitchens.output[0], task=TASKS)
+EVALUATION = {"rollout": config["rollout"], "timeouts": config["timeouts"], "seed": config["seed"]}
+
+
+rule evaluate_expert:
+    input:
+        kitchens=EVAL_KITCHENS,
+    output:
+        episodes=episode_files("expert", "-", TASKS),
+        single_turn=single_turn_files("expert", "-", TASKS),
+    log:
+        f"{LOGS}/evaluate/expert.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/expert.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        policy="expert",
+        train_task="-",
+        eval_tasks=TASKS,
+        evaluation=EVALUATION,
+    message:
+        "Rollouts of the expert on {params.eval_tasks}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule evaluate_base:
+    input:
+        model=rules.prepare_base.output.model,
+        kitchens=EVAL_KITCHENS,
+    output:
+        episodes=episode_files("base", "-", TASKS),
+        single_turn=single_turn_files("base", "-", TASKS),
+    log:
+        f"{LOGS}/evaluate/base.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/base.tsv"
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        policy="base",
+        train_task="-",
+        eval_tasks=TASKS,
+        evaluation=EVALUATION,
+    message:
+        "Rollouts of the base model on {params.eval_tasks}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule evaluate_sft:
+    input:
+        model=rules.train_sft.output.model,
+        kitchens=[rules.make_evaluation_kitchens.output[0]],
+    output:
+        episodes=episode_files("sft", "{task}", ["{task}"]),
+        single_turn=single_turn_files("sft", "{task}", ["{task}"]),
+    log:
+        f"{LOGS}/evaluate/sft/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/sft/{{task}}.tsv"
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        policy="sft",
+        train_task=lambda wildcards: wildcards.task,
+        eval_tasks=lambda wildcards: [wildcards.task],
+        evaluation=EVALUATION,
+    message:
+        "Rollouts of the SFT policy of {wildcards.task}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule evaluate_grpo:
+    input:
+        model=rules.train_grpo.output.model,
+        kitchens=EVAL_KITCHENS,
+    output:
+        episodes=episode_files("sft_grpo", "{task}", TASKS),
+        single_turn=single_turn_files("sft_grpo", "{task}", TASKS),
+    log:
+        f"{LOGS}/evaluate/sft_grpo/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/sft_grpo/{{task}}.tsv"
+    priority: 10
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        policy="sft_grpo",
+        train_task=lambda wildcards: wildcards.task,
+        eval_tasks=TASKS,
+        evaluation=EVALUATION,
+    message:
+        "Rollouts of the SFT+GRPO policy of {wildcards.task} on {params.eval_tasks}"
+    script:
+        "../scripts/evaluate.py"

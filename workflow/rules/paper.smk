@@ -1,0 +1,43 @@
+# The PDF. Without a TeX installation the workflow makes everything else and says what to install.
+PAPER = []
+if not shutil.which("latexmk"):
+    logger.warning(
+        "paper/main.pdf is left out because latexmk is missing; install it with: apt-get install "
+        f"{' '.join((PROJECT_DIR / 'envs' / 'latex-packages.txt').read_text().split())}"
+    )
+elif len(TASKS) < 4:
+    logger.warning(
+        "paper/main.pdf is left out because its text needs all four tasks; see tasks in config.yaml."
+    )
+else:
+    PAPER = ["paper/main.pdf"]
+
+
+rule compile_paper:
+    input:
+        main=from_project("paper/main.tex"),
+        parts=paper_sources(),
+        tables=[table for table in TABLES if table.endswith(".tex")],
+        figures=[figure for figure in FIGURES if figure.endswith(".pdf")],
+        macros="results/macros.tex",
+    output:
+        "paper/main.pdf",
+    log:
+        "results/logs/compile_paper.log",
+    benchmark:
+        "results/benchmarks/compile_paper.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        sources=lambda wildcards, input: os.path.dirname(input.main),
+    message:
+        "Compiling the paper"
+    shell:
+        # The text names its inputs from the working directory; only its own parts and bibliography are searched.
+        "TEXINPUTS={params.sources:q}: BIBINPUTS={params.sources:q}: BSTINPUTS={params.sources:q}:"
+        " latexmk -pdf -interaction=nonstopmode -halt-on-error -file-line-error -outdir=results/paper-build"
+        " {input.main:q} > {log} 2>&1 && cp results/paper-build/main.pdf {output}"

@@ -1,0 +1,125 @@
+# Tables, figures and the numbers of the paper, from the episodes and the training logs of the current scale.
+# Light: none of these imports torch, and none of them can make a training run again.
+
+EVALUATIONS = {
+    "kitchens": EVAL_KITCHENS,
+    "episodes": [
+        *rules.evaluate_expert.output.episodes,
+        *rules.evaluate_base.output.episodes,
+        *expand(rules.evaluate_sft.output.episodes, task=TASKS),
+        *expand(rules.evaluate_grpo.output.episodes, task=TASKS),
+    ],
+    "single_turn": [
+        *rules.evaluate_expert.output.single_turn,
+        *rules.evaluate_base.output.single_turn,
+        *expand(rules.evaluate_sft.output.single_turn, task=TASKS),
+        *expand(rules.evaluate_grpo.output.single_turn, task=TASKS),
+    ],
+    "published": expand(
+        from_project("workflow/resources/published/{name}.csv"),
+        name=["table1_main", "generalization", "setting"],
+    ),
+}
+TRAININGS = {
+    "curves": expand([rules.train_sft.output.curve, rules.train_grpo.output.curve], task=TASKS),
+    "provenance": expand(
+        [rules.train_sft.output.provenance, rules.train_grpo.output.provenance], task=TASKS
+    ),
+}
+FIGURE_INPUT = {
+    "learning_sft": {"curves": expand(rules.train_sft.output.curve, task=TASKS)},
+    "learning_grpo": {"curves": expand(rules.train_grpo.output.curve, task=TASKS)},
+}
+REPORT_CODE = library_files(
+    "metrics.py", "report/results.py", "report/labels.py", "report/published.py"
+)
+
+
+rule make_tables:
+    input:
+        **EVALUATIONS,
+        code=[*REPORT_CODE, *library_files("report/tables.py", "report/tex.py")],
+    output:
+        TABLES,
+    log:
+        "results/logs/make_tables.log",
+    benchmark:
+        "results/benchmarks/make_tables.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        scale=config["scale"],
+        report=config["report"],
+        timeouts=config["timeouts"],
+    message:
+        "Making the tables of the {params.scale} scale"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule make_figure:
+    input:
+        unpack(lambda wildcards: FIGURE_INPUT.get(wildcards.figure, EVALUATIONS)),
+        code=figure_code,
+    output:
+        pdf="results/figures/{figure}.pdf",
+        png="results/figures/{figure}.png",
+    log:
+        "results/logs/make_figure/{figure}.log",
+    benchmark:
+        "results/benchmarks/make_figure/{figure}.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        scale=config["scale"],
+        report=config["report"],
+        timeouts=config["timeouts"],
+        code_modified=lambda wildcards: last_modified(figure_code(wildcards)),
+    message:
+        "Drawing {wildcards.figure}"
+    script:
+        "../scripts/make_figure.py"
+
+
+rule make_macros:
+    input:
+        **EVALUATIONS,
+        **TRAININGS,
+        base=rules.prepare_base.output.model,
+        summaries=expand(rules.collect.output.summary, task=TASKS),
+        code=[
+            *REPORT_CODE,
+            *library_files(
+                "report/macros.py",
+                "report/verdicts.py",
+                "report/episode_choice.py",
+                "report/training_logs.py",
+                "report/tex.py",
+            ),
+        ],
+    output:
+        "results/macros.tex",
+    log:
+        "results/logs/make_macros.log",
+    benchmark:
+        "results/benchmarks/make_macros.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        config={key: value for key, value in config.items() if key != "resources"},
+    message:
+        "Writing the numbers that the paper quotes"
+    script:
+        "../scripts/make_macros.py"

@@ -1,0 +1,63 @@
+# One SFT and one GRPO training per task. One thread each: two trainings side by side beat one on two threads.
+# Checkpoints go to a folder that is no output, so that an interrupted training resumes instead of being wiped.
+
+
+rule train_sft:
+    input:
+        trajectories=rules.collect.output.trajectories,
+        model=rules.prepare_base.output.model,
+    output:
+        model=expand("{folder}/{file}", folder=f"{OUT}/models/{{{{task}}}}/sft", file=MODEL_FILES),
+        curve=f"{OUT}/training/{{task}}/sft.csv",
+        provenance=f"{OUT}/training/{{task}}/sft.provenance.json",
+    log:
+        f"{LOGS}/train_sft/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_sft/{{task}}.tsv"
+    priority: 20
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        sft=config["sft"],
+        seed=config["seed"],
+        checkpoints=f"{OUT}/checkpoints/{{task}}/sft",
+    message:
+        "SFT on {wildcards.task}"
+    script:
+        "../scripts/train_sft.py"
+
+
+rule train_grpo:
+    input:
+        trajectories=rules.collect.output.trajectories,
+        model=rules.train_sft.output.model,
+    output:
+        model=expand("{folder}/{file}", folder=f"{OUT}/models/{{{{task}}}}/grpo", file=MODEL_FILES),
+        curve=f"{OUT}/training/{{task}}/grpo.csv",
+        provenance=f"{OUT}/training/{{task}}/grpo.provenance.json",
+    log:
+        f"{LOGS}/train_grpo/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_grpo/{{task}}.tsv"
+    priority: 30
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        grpo=config["grpo"],
+        max_new_tokens=config["rollout"]["max_new_tokens"],
+        seed=config["seed"],
+        checkpoints=f"{OUT}/checkpoints/{{task}}/grpo",
+    message:
+        "GRPO on {wildcards.task}"
+    script:
+        "../scripts/train_grpo.py"

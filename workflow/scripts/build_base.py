@@ -1,0 +1,17 @@
+"""Train the base model from scratch on chores."""
+
+from pathlib import Path
+
+from job import folder, logged
+
+with logged(snakemake):
+    from taskreason.train.base import build_base
+
+    from taskreason.config import load_config
+
+    build_base(
+        load_config(snakemake.config),
+        folder(snakemake.output.model),
+        Path(snakemake.params.checkpoints),
+        Path(snakemake.output.curve),
+    )

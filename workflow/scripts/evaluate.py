@@ -1,0 +1,25 @@
+"""Evaluate one policy: episodes on unseen kitchens, single replies on unseen expert states."""
+
+from pathlib import Path
+
+from job import folder, logged
+
+
+def by_task(files):
+    return {task: Path(file) for task, file in zip(snakemake.params.eval_tasks, files, strict=True)}
+
+
+with logged(snakemake):
+    from taskreason.config import load_config
+    from taskreason.evaluate import evaluate
+
+    model = snakemake.input.get("model")
+    evaluate(
+        snakemake.params.policy,
+        snakemake.params.train_task,
+        folder(model) if model else None,
+        load_config(snakemake.config),
+        kitchens=by_task(snakemake.input.kitchens),
+        episodes=by_task(snakemake.output.episodes),
+        single_turn=by_task(snakemake.output.single_turn),
+    )

@@ -1,0 +1,38 @@
+"""What every script does around its one library call: threads, a log, and errors in one sentence.
+
+Everything printed, by Python or below it, goes to the rule's log. A UserError ends the job with its
+sentence alone.
+"""
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+# A script may run in an environment of its own (conda, container) that lacks the library.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from taskreason.errors import UserError
+
+
+@contextmanager
+def logged(snakemake):
+    """Send the process's output to the rule's log and limit numerical libraries to its threads."""
+    # The libraries read these when they are imported, which happens inside the block.
+    for library in ("OMP", "MKL", "OPENBLAS", "RAYON"):
+        os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    try:
+        yield
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def folder(files):
+    """The folder that holds the files of one model."""
+    return Path(files[0]).parent

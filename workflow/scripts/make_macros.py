@@ -1,0 +1,17 @@
+"""Write every number that the paper quotes, from results and config of the current scale."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake):
+    from taskreason.report.macros import collect_macros, write_macros
+    from taskreason.report.published import load_published
+    from taskreason.report.results import load_results
+
+    config, root = snakemake.config, Path("results") / snakemake.config["scale"]
+    results = load_results(
+        root, config["tasks"], config["timeouts"], confidence=config["report"]["confidence"]
+    )
+    published = load_published(config["timeouts"])
+    write_macros(collect_macros(results, published, config, root), Path(snakemake.output[0]))

@@ -1,0 +1,1 @@
+"""Task-level reasoning with small language models: kitchens, training, evaluation, report."""

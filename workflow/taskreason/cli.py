@@ -1,0 +1,231 @@
+"""The `taskreason` command: replay, plan, generate, rollout and play.
+
+Requests and replies are JSON lines; what a person can fix is said in one sentence on standard error
+with exit status 2. Modules that are slow to import are imported by the subcommand that needs them,
+so that everything but a model policy starts at once.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from taskreason.errors import UserError
+from taskreason.kitchen.engine import Kitchen
+from taskreason.kitchen.generator import MODES, draw_disjoint, generate_layout
+from taskreason.kitchen.layout import Layout, load_layouts, parse_layout
+from taskreason.kitchen.layout_reader import LayoutError, Reader, parse_json
+from taskreason.planner import shortest_plan
+from taskreason.task import TASKS
+
+POLICIES = ("planner", "random")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one subcommand; the return value is the exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"taskreason: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader has gone (`| head`); point stdout elsewhere so that the exit flush is silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every option of every subcommand."""
+    parser = argparse.ArgumentParser(prog="taskreason", description="Kitchens, plans and policies.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    requests = "JSON lines, a .json file with one request, or - for standard input"
+    replay = add("replay", _replay, "replay actions; request: {layout, actions}")
+    replay.add_argument("requests", help=requests)
+    plan = add("plan", _plan, "find shortest plans; request: {layout} or a layout")
+    plan.add_argument("requests", help=requests)
+
+    generate = add("generate", _generate, "write layouts of varied kitchens as JSON lines")
+    generate.add_argument("--task", required=True, choices=TASKS)
+    generate.add_argument("--count", type=_positive, default=1, help="how many (default 1)")
+    generate.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    generate.add_argument("--mode", choices=MODES, default=MODES[0])
+
+    rollout = add("rollout", _rollout, "run a policy; one JSON object per episode")
+    rollout.add_argument("--policy", required=True, help="planner, random, or a model's folder")
+    rollout.add_argument("--layouts", required=True, help="a .json or .jsonl file, or a folder")
+    rollout.add_argument("--timeout", type=_positive, required=True, help="steps until failure")
+    rollout.add_argument("--batch-size", type=_positive, default=100, help="episodes at a time")
+    rollout.add_argument("--max-new-tokens", type=_positive, default=96, help="a model's reply")
+    rollout.add_argument("--seed", type=int, default=0)
+    rollout.add_argument("--out", type=Path, help="a file instead of standard output; resumable")
+
+    play = add("play", _play, "play a kitchen in the terminal")
+    source = play.add_mutually_exclusive_group()
+    source.add_argument("--task", choices=TASKS, help="a task's kitchen")
+    source.add_argument("--layout", help="a layout file")
+    play.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
+    play.add_argument("--mode", choices=MODES, default=MODES[0])
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _replay(args: argparse.Namespace) -> int:
+    return _answer(args.requests, replay_request)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    return _answer(args.requests, plan_request)
+
+
+def _answer(path: str, answer: Callable[[dict, str], dict]) -> int:
+    """One reply a request, in order. A refused request is answered {"error": ...} and ends in 2."""
+    status = 0
+    for text, source in _read_requests(path):
+        try:
+            reply = answer(parse_json(text, source), source)
+        except UserError as error:
+            reply, status = {"error": str(error)}, 2
+            print(f"taskreason: {error}", file=sys.stderr)
+        print(json.dumps(reply), flush=True)
+    return status
+
+
+def _read_requests(path: str) -> Iterator[tuple[str, str]]:
+    """(text, source for messages) of every request."""
+    if path == "-":
+        lines, name = sys.stdin, "stdin"
+    else:
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise UserError(f"{path}: the requests cannot be read ({reason}).") from None
+        if path.endswith(".json"):
+            yield text, path
+            return
+        lines, name = text.splitlines(), path
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield line, f"{name}:{number}"
+
+
+def replay_request(request: dict, source: str) -> dict:
+    """The initial state and the one after each action; an invalid action changes nothing."""
+    reader = Reader(request, source, "")
+    actions = reader.array("actions")
+    for i, text in enumerate(actions):
+        if not isinstance(text, str):
+            raise reader.fail(f"actions[{i}]", "must be a string")
+    kitchen = Kitchen(parse_layout(reader.required("layout"), source, check_goal=False))
+    states = [(kitchen.initial, True), *kitchen.replay(actions)]
+    return {
+        "steps": [
+            {
+                "action": text,
+                "accepted": accepted,
+                "valid": [action.text for action in kitchen.valid_actions(state)],
+                "predicates": kitchen.predicates(state),
+                "done": kitchen.is_goal(state),
+            }
+            for text, (state, accepted) in zip([None, *actions], states, strict=True)
+        ]
+    }
+
+
+def plan_request(request: dict, source: str) -> dict:
+    """A shortest plan and its length; raises UserError where there is none."""
+    wrapped = isinstance(request, dict) and "layout" in request
+    layout = parse_layout(request["layout"] if wrapped else request, source)
+    plan = shortest_plan(Kitchen(layout))
+    if plan is None:
+        raise LayoutError(f"{source}: goal can't be reached from this layout's initial state.")
+    return {"optimal_steps": len(plan), "plan": [action.text for action in plan]}
+
+
+def _generate(args: argparse.Namespace) -> int:
+    seeds = itertools.count(args.seed)
+    template = TASKS[args.task].template
+    for _, layout in draw_disjoint(template, args.mode, seeds, args.count, set()):
+        print(json.dumps(layout.to_json()))
+    return 0
+
+
+def _rollout(args: argparse.Namespace) -> int:
+    from taskreason.rollout import rollout_to_file, run_episodes
+
+    layouts = load_layouts(args.layouts)
+    if args.policy not in POLICIES and not Path(args.policy).is_dir():
+        names = ", ".join(POLICIES)
+        raise UserError(f"--policy: {args.policy} is neither {names} nor a model's folder.")
+    starts = [_find_start(layout) for layout in layouts]
+    policy = _load_policy(args)
+    if args.out:
+        rollout_to_file(policy, starts, args.timeout, args.batch_size, args.out, args.seed)
+    else:
+        for episode in run_episodes(policy, starts, args.timeout, args.batch_size, args.seed):
+            print(json.dumps(asdict(episode)))
+    return 0
+
+
+def _find_start(layout: Layout):
+    """Where an episode begins; raises LayoutError for a kitchen whose goal has no plan."""
+    from taskreason.rollout import Start
+
+    kitchen = Kitchen(layout)
+    plan = shortest_plan(kitchen)
+    if plan is None:
+        raise LayoutError(f"{layout.source}: goal can't be reached from the initial state.")
+    tasks = [name for name, task in TASKS.items() if set(task.template.goal) == set(layout.goal)]
+    return Start(kitchen, tasks[0] if tasks else "other", len(plan))
+
+
+def _load_policy(args: argparse.Namespace):
+    if args.policy == "planner":
+        from taskreason.policies.planner import PlannerPolicy
+
+        return PlannerPolicy()
+    if args.policy == "random":
+        from taskreason.policies.random import RandomPolicy
+
+        return RandomPolicy(args.seed)
+    from taskreason.policies.transformers import TransformersPolicy
+
+    return TransformersPolicy(args.policy, args.batch_size, args.max_new_tokens, seed=args.seed)
+
+
+def _play(args: argparse.Namespace) -> int:
+    from taskreason.play import play
+
+    return play(_find_layout(args))
+
+
+def _find_layout(args: argparse.Namespace) -> Layout:
+    if args.layout:
+        return load_layouts(args.layout)[0]
+    template = TASKS[args.task or next(iter(TASKS))].template
+    return template if args.seed is None else generate_layout(template, args.seed, args.mode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

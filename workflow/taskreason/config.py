@@ -1,0 +1,278 @@
+"""The configuration: from layers of YAML to one frozen Config, or one sentence saying what to fix.
+
+Values come from the schema's defaults, then the scale file, then config.yaml, then the command
+line; the later wins. `resolve_config` merges the layers and checks them against the schema and
+against each other; `load_config` builds the dataclasses of `taskreason.config_types` from them.
+"""
+
+import copy
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from taskreason.config_types import Config
+from taskreason.errors import UserError
+
+WORKFLOW_DIR = Path(__file__).resolve().parents[1]
+SCHEMA_FILE = WORKFLOW_DIR / "schemas" / "config.schema.yaml"
+SCALES_DIR = WORKFLOW_DIR / "scales"
+COMMAND_LINE = "command line"
+TYPE_NAMES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+    "object": "a group of keys",
+}
+
+
+def load_config(given: Mapping[str, Any]) -> Config:
+    """Build the typed config from any subset of keys (what is missing comes from scale and schema).
+
+    Raises UserError as `resolve_config` does.
+    """
+    return _build(Config, resolve_config(given))
+
+
+def resolve_config(
+    given: Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
+    config_file: str = "config.yaml",
+) -> dict[str, Any]:
+    """Merge the layers and return every key of the schema, in the schema's order.
+
+    `given` is config.yaml with the command line already merged in; `overrides` is the command line
+    alone, known so that a message can name the right place. Raises UserError with one sentence
+    naming place, key and fix.
+    """
+    given = _plain(given)
+    overrides = _plain(overrides or {})
+    _merge(given, _parse_text(overrides, _schema()))
+    scale = given.get("scale", _schema()["properties"]["scale"]["default"])
+    place = COMMAND_LINE if "scale" in overrides else config_file
+    scale_values = _read_scale(scale, place)
+    layers = [
+        (COMMAND_LINE, overrides),
+        (config_file, given),
+        (_scale_name(scale), scale_values),
+    ]
+    merged = _merge(_without_empty_groups(scale_values), _without_empty_groups(given))
+    errors = list(Draft202012Validator(_schema()).iter_errors(merged))
+    if errors:
+        # An unknown key is the likeliest cause of whatever else is wrong, so it is named first.
+        error = min(errors, key=lambda e: e.validator != "additionalProperties")
+        raise UserError(_sentence(error, layers))
+    resolved = _normalise(merged, _schema())
+    for key, complaint in _contradictions(resolved):
+        raise UserError(f"{_place(key.split('.'), layers)}: {key} {complaint}.")
+    return resolved
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return yaml.safe_load(SCHEMA_FILE.read_text())
+
+
+def _read_scale(scale: Any, place: str) -> dict[str, Any]:
+    names = sorted(path.stem for path in SCALES_DIR.glob("*.yaml"))
+    if scale not in names:
+        raise UserError(f"{place}: scale is {scale!r}; set it to one of {', '.join(names)}.")
+    file = SCALES_DIR / f"{scale}.yaml"
+    try:
+        values = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise UserError(
+            f"{_scale_name(scale)} is not valid YAML ({problem}); correct it."
+        ) from None
+    if not isinstance(values, dict):
+        raise UserError(f"{_scale_name(scale)} holds no keys; write `key: value` lines in it.")
+    return values
+
+
+def _scale_name(scale: str) -> str:
+    return f"workflow/scales/{scale}.yaml"
+
+
+def _plain(value: Any) -> Any:
+    """Deep copy without the mapping subclasses that YAML loaders and Snakemake use."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return copy.deepcopy(value)
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+    return base
+
+
+def _parse_text(overrides: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Read numbers and lists out of text: `--config sft='{epochs: 4}'` holds '4' as text."""
+    parsed = {}
+    for key, value in overrides.items():
+        part = schema.get("properties", {}).get(key, {})
+        if isinstance(value, dict):
+            parsed[key] = _parse_text(value, part)
+        elif isinstance(value, str) and part.get("type") != "string":
+            read = float if part.get("type") == "number" else yaml.safe_load
+            try:
+                parsed[key] = read(value)
+            except (ValueError, yaml.YAMLError):
+                parsed[key] = value
+        else:
+            parsed[key] = value
+    return parsed
+
+
+def _without_empty_groups(values: dict[str, Any]) -> dict[str, Any]:
+    """Drop groups whose every key is commented out, which YAML reads as null."""
+    groups = {key for key, part in _schema()["properties"].items() if part["type"] == "object"}
+    return {key: value for key, value in values.items() if not (key in groups and value is None)}
+
+
+def _normalise(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Fill defaults, order keys and list items as the schema does, and give each number its type.
+
+    The workflow compares these values to decide what to run again, so equal meaning must give
+    equal bytes.
+    """
+    if schema["type"] == "object":
+        return {
+            key: _normalise(value.get(key, part["default"]), part)
+            for key, part in schema["properties"].items()
+        }
+    if schema["type"] == "array":
+        return [item for item in schema["items"]["enum"] if item in value]
+    return {"integer": int, "number": float, "boolean": bool, "string": str}[schema["type"]](value)
+
+
+def _place(path: list[str], layers: list[tuple[str, dict]]) -> str:
+    """Name of the last layer that sets the key; the middle one (config.yaml) where none does."""
+    for name, values in layers:
+        node: Any = values
+        for step in path:
+            node = node.get(step) if isinstance(node, dict) else None
+        if node is not None:
+            return name
+    return layers[1][0]
+
+
+def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
+    path = [str(step) for step in error.absolute_path if not isinstance(step, int)]
+    key = ".".join(path)
+    value = _shorten(error.instance)
+    bound = error.validator_value
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(name for name in error.instance if name not in known)
+        full = ".".join([*path, str(unknown)])
+        close = difflib.get_close_matches(str(unknown), known, n=1)
+        if close:
+            fix = f"did you mean {'.'.join([*path, close[0]])!r}?"
+        else:
+            fix = f"choose from {', '.join(known)}."
+        return f"{_place([*path, unknown], layers)}: unknown key {full!r}; {fix}"
+    match error.validator:
+        case "type":
+            complaint = f"is {value}; write {TYPE_NAMES[bound]}"
+            if bound == "number" and isinstance(error.instance, str):
+                complaint += " (YAML reads 1e-3 as text, 1.0e-3 as a number)"
+        case "enum":
+            complaint = f"is {value}; choose from {', '.join(bound)}"
+        case "minimum":
+            complaint = f"is {value}; set it to {bound} or more"
+        case "maximum":
+            complaint = f"is {value}; set it to {bound} or less"
+        case "exclusiveMinimum":
+            complaint = f"is {value}; set it above {bound}"
+        case "exclusiveMaximum":
+            complaint = f"is {value}; set it below {bound}"
+        case "uniqueItems":
+            twice = next(item for item in error.instance if error.instance.count(item) > 1)
+            complaint = f"lists {_shorten(twice)} more than once; list it once"
+        case _:
+            complaint = f"is {value}; give it at least one entry"
+    return f"{_place(path, layers)}: {key or 'the configuration'} {complaint}."
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (key, complaint) for values that are each allowed but not together."""
+    for key, number in _numbers(values):
+        if not math.isfinite(number):
+            yield key, f"is {number}; write a finite number"
+    for task in values["tasks"]:
+        timeout, bound = values["timeouts"][task], values["expert_bounds"][task]
+        if timeout < bound:
+            yield (
+                f"timeouts.{task}",
+                f"is {timeout}, below expert_bounds.{task} ({bound}); raise it or lower the bound",
+            )
+    kitchens, base, grpo = values["kitchens"], values["base"], values["grpo"]
+    if kitchens["train_seed"] == kitchens["eval_seed"]:
+        yield "kitchens.eval_seed", "equals kitchens.train_seed; choose a different one"
+    training, wanted = kitchens["training"], values["expert"]["trajectories"]
+    if training < wanted:
+        yield (
+            "expert.trajectories",
+            f"is {wanted}, more than kitchens.training ({training}); lower it or raise the other",
+        )
+    if base["hidden_size"] % (2 * base["heads"]):
+        yield (
+            "base.hidden_size",
+            f"is {base['hidden_size']}, which base.heads ({base['heads']}) does not divide into "
+            f"heads of even width; set it to a multiple of {2 * base['heads']}",
+        )
+    if base["heads"] % base["kv_heads"]:
+        yield (
+            "base.heads",
+            f"is {base['heads']}, which base.kv_heads ({base['kv_heads']}) does not divide; "
+            "set it to a multiple",
+        )
+    completions = grpo["prompts_per_step"] * grpo["group_size"]
+    if completions % grpo["micro_batch"]:
+        yield (
+            "grpo.micro_batch",
+            f"is {grpo['micro_batch']}, which does not divide grpo.prompts_per_step times "
+            f"grpo.group_size ({completions}); choose a divisor",
+        )
+    drawn = values["report"]["kitchen_task"]
+    if drawn not in values["tasks"]:
+        yield "report.kitchen_task", f"is {drawn!r}, which is not in tasks; choose one of them"
+
+
+def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, float):
+            yield f"{prefix}{key}", value
+
+
+def _build(cls: type, values: Mapping[str, Any]) -> Any:
+    types = get_type_hints(cls)
+    made = {}
+    for field in fields(cls):
+        value, kind = values[field.name], types[field.name]
+        if is_dataclass(kind):
+            value = _build(kind, value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        made[field.name] = value
+    return cls(**made)

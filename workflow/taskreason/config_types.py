@@ -1,0 +1,99 @@
+"""The typed configuration, built once by `taskreason.config.load_config` and passed to every stage.
+
+The dataclasses mirror workflow/schemas/config.schema.yaml, which describes and bounds each field.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kitchens:
+    mode: str
+    training: int
+    evaluation: int
+    train_seed: int
+    eval_seed: int
+
+
+@dataclass(frozen=True)
+class Expert:
+    policy: str
+    trajectories: int
+
+
+@dataclass(frozen=True)
+class Base:
+    model: str
+    rebuild: bool
+    hidden_size: int
+    layers: int
+    heads: int
+    kv_heads: int
+    intermediate_size: int
+    chores: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    save_steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sft:
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup_ratio: float
+    augment: bool
+    save_steps: int
+
+
+@dataclass(frozen=True)
+class Grpo:
+    steps: int
+    prompts_per_step: int
+    group_size: int
+    micro_batch: int
+    learning_rate: float
+    beta: float
+    temperature: float
+    reward: str
+    augment: bool
+    save_steps: int
+
+
+@dataclass(frozen=True)
+class Rollout:
+    batch_size: int
+    max_new_tokens: int
+    do_sample: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    confidence: float
+    kitchen_task: str
+
+
+@dataclass(frozen=True)
+class Resources:
+    gpu: int
+    mem_mb: int
+    runtime: int
+
+
+@dataclass(frozen=True)
+class Config:
+    scale: str
+    seed: int
+    tasks: tuple[str, ...]
+    timeouts: dict[str, int]
+    expert_bounds: dict[str, int]
+    kitchens: Kitchens
+    expert: Expert
+    base: Base
+    sft: Sft
+    grpo: Grpo
+    rollout: Rollout
+    report: Report
+    resources: Resources

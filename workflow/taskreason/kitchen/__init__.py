@@ -1,0 +1,1 @@
+"""The kitchen simulator: layout files, generator, engine and observation text."""

@@ -1,0 +1,93 @@
+"""Provenance: with what an artifact was made, written as JSON beside it.
+
+One file holds the resolved config, the seed, the versions of Python and of every package that can
+change a number, the commit, the hardware, and the wall time in seconds. Reads packages through
+their metadata, so that a light stage can call it without importing torch.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from taskreason.config_types import Config
+
+PACKAGES = (
+    *("taskreason", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers"),
+    *("safetensors", "numpy", "pandas"),
+)
+
+
+def write_provenance(path: Path, cfg: Config, wall_seconds: float) -> None:
+    """Write the provenance of one artifact to `path`, atomically."""
+    record = {
+        "config": asdict(cfg),
+        "seed": cfg.seed,
+        "versions": package_versions(),
+        "commit": _commit(),
+        "hardware": describe_hardware(),
+        "wall_seconds": round(wall_seconds, 3),
+    }
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(record, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages among PACKAGES."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Processor, cores, memory (GiB) and GPUs of this machine, as far as the system tells."""
+    pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages * page_size / 2**30, 1),
+        "gpus": _gpus(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _gpus() -> list[str]:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with "+" where tracked files differ; None outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    git = ["git", "-C", str(root)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10
+        )
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if commit.returncode:
+        return None
+    return commit.stdout.strip() + ("+" if changed.returncode else "")

@@ -1,0 +1,1 @@
+"""Tables, figures and the paper's macros, from result files alone; nothing here imports torch."""

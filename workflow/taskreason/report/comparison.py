@@ -1,0 +1,133 @@
+"""The table that sets this run beside the paper: the main table and the grid, every published cell.
+
+Published rows without a counterpart here (larger prompted models) are shown alone. The paper prints
+no intervals; those of its success rates are computed from its number of episodes.
+"""
+
+import pandas as pd
+
+from taskreason.report.labels import GRID_POLICY, label_policy, task_title
+from taskreason.report.published import PUBLISHED_MODELS, Published, PublishedCell
+from taskreason.report.results import Cell, Results
+from taskreason.report.table_cells import Table, print_confidence, print_success
+from taskreason.report.tex import (
+    MISSING,
+    escape,
+    format_interval,
+    format_rate,
+    format_steps,
+    make_row,
+    make_tabular,
+    shrink,
+)
+
+COMPARISON_COLUMNS = [
+    "part",
+    "train_task",
+    "eval_task",
+    "policy",
+    "model",
+    "published_model",
+    "sr",
+    "sr_low",
+    "sr_high",
+    "asat",
+    "asst",
+    "published_sr",
+    "published_sr_low",
+    "published_sr_high",
+    "published_asat",
+    "published_asst",
+]
+
+
+def make_comparison(results: Results, published: Published) -> Table:
+    records, main_rows, grid_rows = [], [], []
+    for task in results.tasks:
+        ours = {PUBLISHED_MODELS.get(policy): policy for policy in results.policies}
+        printed = [model for model in published.models if (task, model) in published.main]
+        pairs = [(ours.get(model), model) for model in printed]
+        pairs += [(policy, None) for model, policy in ours.items() if model not in printed]
+        for position, (policy, model) in enumerate(pairs):
+            cell = results.cell(policy, task) if policy else None
+            theirs = published.main.get((task, model))
+            place = {"part": "main", "eval_task": task, "policy": policy, "published_model": model}
+            records.append(place | _compare(cell, theirs, results, published))
+            names = (
+                task_title(task) if position == 0 else "",
+                escape(label_policy(policy)) if policy else MISSING,
+                escape(model or MISSING),
+            )
+            main_rows.append(make_row(*names, *_print_pair(cell, theirs, results, published)))
+        main_rows.append(r"\midrule")
+    for train_task in results.tasks:
+        if grid_rows:
+            grid_rows.append(r"\addlinespace")
+        for position, eval_task in enumerate(results.tasks):
+            cell = results.cell(GRID_POLICY, eval_task, train_task)
+            theirs = published.grid.get((train_task, eval_task))
+            place = {
+                "part": "grid",
+                "train_task": train_task,
+                "eval_task": eval_task,
+                "policy": GRID_POLICY,
+                "published_model": PUBLISHED_MODELS[GRID_POLICY] if theirs else None,
+            }
+            records.append(place | _compare(cell, theirs, results, published))
+            names = (task_title(train_task) if position == 0 else "", task_title(eval_task), "")
+            grid_rows.append(make_row(*names, *_print_pair(cell, theirs, results, published)))
+    measures = ("Ours", "Published", "Ours", "Publ.", "Ours", "Publ.")
+    percent = shrink(f"[{print_confidence(results)}]")
+    rows = [
+        make_row(
+            "",
+            "",
+            "",
+            rf"\multicolumn{{2}}{{c}}{{SR {percent}}}",
+            r"\multicolumn{2}{c}{ASAT}",
+            r"\multicolumn{2}{c}{ASST}",
+        ),
+        r"\cmidrule(lr){4-5}\cmidrule(lr){6-7}\cmidrule(l){8-9}",
+        make_row("Task", "Policy", "Published model", *measures),
+        r"\midrule",
+        *main_rows,
+        make_row("Trained on", "Evaluated on", "", *measures),
+        r"\midrule",
+        *grid_rows,
+    ]
+    return Table(pd.DataFrame(records, columns=COMPARISON_COLUMNS), make_tabular("lllllrrrr", rows))
+
+
+def _compare(
+    cell: Cell | None, theirs: PublishedCell | None, results: Results, published: Published
+) -> dict:
+    record = {}
+    if cell:
+        record |= {"model": cell.model} | {
+            key: getattr(cell.metrics, key) for key in ("sr", "sr_low", "sr_high", "asat", "asst")
+        }
+    if theirs:
+        low, high = published.interval(theirs, results.confidence)
+        record |= {"published_sr": theirs.sr, "published_sr_low": low, "published_sr_high": high}
+        record |= {"published_asat": theirs.asat, "published_asst": theirs.asst}
+    return record
+
+
+def _print_pair(
+    cell: Cell | None, theirs: PublishedCell | None, results: Results, published: Published
+) -> tuple[str, ...]:
+    """Six printed cells: SR, ASAT and ASST, ours and published."""
+    ours = (MISSING,) * 3
+    if cell:
+        ours = print_success(cell), format_steps(cell.metrics.asat), format_steps(cell.metrics.asst)
+    printed = (MISSING,) * 3
+    if theirs:
+        interval = format_interval(*published.interval(theirs, results.confidence))
+        # An ASST without a success is printed as published; the caption explains the mark.
+        odd = r"\textsuperscript{a}" if theirs.sr == 0 and theirs.asst is not None else ""
+        printed = (
+            f"{format_rate(theirs.sr)} {shrink(interval)}",
+            format_steps(theirs.asat),
+            format_steps(theirs.asst) + odd,
+        )
+    return tuple(value for pair in zip(ours, printed, strict=True) for value in pair)

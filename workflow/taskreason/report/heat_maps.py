@@ -1,0 +1,83 @@
+"""The 4 x 4 grids as heat maps, ours beside the published one, for each of the three metrics."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from taskreason.report.labels import GRID_POLICY, break_title
+from taskreason.report.published import Published
+from taskreason.report.results import Results
+from taskreason.report.style import PAGE_WIDTH, new_figure
+
+GRID_LABELS = {
+    "sr": "Success rate",
+    "asat": "ASAT as a share of the timeout",
+    "asst": "ASST as a share of the timeout",
+}
+
+
+def draw_grid(results: Results, published: Published, metric: str) -> Figure:
+    """Our grid beside the published one; steps are coloured as shares of the task's timeout."""
+    figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.9)
+    ours = {
+        (train, evaluated): getattr(results.cell(GRID_POLICY, evaluated, train).metrics, metric)
+        for train in results.tasks
+        for evaluated in results.tasks
+    }
+    theirs = {place: getattr(cell, metric) for place, cell in published.grid.items()}
+    shades = [_shade_grid(grid, metric, results) for grid in (ours, theirs)]
+    # Steps fill the upper part of their range only; both panels share one scale.
+    low = (
+        0.0
+        if metric == "sr"
+        else min((float(np.nanmin(s)) for s in shades if np.isfinite(s).any()), default=0)
+    )
+    for axis, title, grid, shade in zip(
+        axes[0], ["This reproduction", "Published"], [ours, theirs], shades, strict=True
+    ):
+        image = _draw_heat_map(axis, grid, shade, metric, min(low, 0.9), results.tasks)
+        axis.set_title(title)
+    axes[0, 0].set_ylabel("Trained on")
+    axes[0, 1].set_yticklabels([])
+    figure.colorbar(image, ax=list(axes[0]), label=GRID_LABELS[metric], shrink=0.85, pad=0.02)
+    return figure
+
+
+def _shade_grid(
+    grid: dict[tuple[str, str], float | None], metric: str, results: Results
+) -> np.ndarray:
+    """Cells as shares, rows by training task: SR, or steps over the evaluated task's timeout."""
+    shares = [
+        [
+            np.nan
+            if grid.get((train_task, eval_task)) is None
+            else grid[train_task, eval_task]
+            / (1 if metric == "sr" else results.timeouts[eval_task])
+            for eval_task in results.tasks
+        ]
+        for train_task in results.tasks
+    ]
+    return np.array(shares, dtype=float)
+
+
+def _draw_heat_map(axis, grid, shade: np.ndarray, metric: str, low: float, tasks: Sequence[str]):
+    # Bright is good in all three: a high SR, few steps.
+    image = axis.imshow(shade, cmap="viridis" if metric == "sr" else "viridis_r", vmin=low, vmax=1)
+    for row, train_task in enumerate(tasks):
+        for column, eval_task in enumerate(tasks):
+            value, share = grid.get((train_task, eval_task)), shade[row, column]
+            text = "--" if value is None else f"{value:.2f}" if metric == "sr" else f"{value:.1f}"
+            red, green, blue, _ = image.to_rgba(share)
+            dark = value is not None and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+            axis.text(
+                column, row, text, ha="center", va="center", color="white" if dark else "black"
+            )
+    axis.set_xticks(range(len(tasks)), [break_title(task) for task in tasks], fontsize=6)
+    axis.set_yticks(range(len(tasks)), [break_title(task) for task in tasks], fontsize=6)
+    axis.set_xlabel("Evaluated on")
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)
+    axis.set_facecolor("#E5E5E5")
+    return image

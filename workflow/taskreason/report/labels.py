@@ -1,0 +1,26 @@
+"""What a report calls its policies and tasks, and which of them it expects."""
+
+POLICIES = ("expert", "base", "sft", "sft_grpo")
+GRID_POLICY = "sft_grpo"  # the policy that is trained on one task and evaluated on all
+
+POLICY_LABELS = {"expert": "Expert", "base": "Base", "sft": "SFT", "sft_grpo": "SFT + GRPO"}
+
+
+def is_untrained(policy: str) -> bool:
+    """True for a policy that has no training task: the expert and the base models."""
+    return policy in ("expert", "base") or policy.startswith("base:")
+
+
+def task_title(task: str) -> str:
+    """'cheese_burger' -> 'Cheese burger'."""
+    return task.replace("_", " ").capitalize()
+
+
+def break_title(task: str) -> str:
+    """The title on two lines, for narrow headings: 'Cheese burger' -> 'Cheese / burger'."""
+    return task_title(task).replace(" ", "\n", 1)
+
+
+def label_policy(policy: str) -> str:
+    """Printed name of a policy; one without a label of its own, as `base:NAME`, keeps its name."""
+    return POLICY_LABELS.get(policy, policy)

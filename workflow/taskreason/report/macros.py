@@ -1,0 +1,262 @@
+r"""Every number that the paper quotes, as a LaTeX macro in results/macros.tex.
+
+Input: `Results`, the published numbers, the resolved config and results/SCALE; output: \newcommand
+lines. A macro's name is its quantity followed by policy and task, in letters only:
+\SrSftGrpoBurger, \SrLowSftGrpoBurger, \PubSrSftGrpoBurger. What a run does not have (no success, a
+task left out) prints as two dashes, so that the paper still compiles. Verdicts (`verdicts.py`) are
+phrases computed from the data, so that no sentence of the paper can be falsified by a rerun.
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import fmean
+
+from taskreason.errors import UserError
+from taskreason.metrics import paired_gain
+from taskreason.report.episode_choice import choose_episode
+from taskreason.report.labels import GRID_POLICY, POLICIES, task_title
+from taskreason.report.published import Published
+from taskreason.report.results import Results
+from taskreason.report.tex import (
+    MISSING,
+    escape,
+    format_rate,
+    format_steps,
+    format_value,
+    make_row,
+)
+from taskreason.report.training_logs import (
+    GRPO_COLUMNS,
+    SFT_COLUMNS,
+    read_json,
+    read_training_log,
+)
+from taskreason.report.verdicts import make_verdicts
+from taskreason.task import ACTION_REWARD, FORMAT_REWARD, TASKS
+
+DIGITS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"]
+# Not settings of the experiment: where things are and how a job is scheduled.
+UNPRINTED_SETTINGS = ("resources.", "base.model", "base.rebuild", "report.kitchen_task")
+
+
+def name_macro(*parts: str) -> str:
+    """('sr', 'sft_grpo', 'burger') -> 'SrSftGrpoBurger'; digits are spelt, as TeX demands."""
+    words = re.findall(r"[A-Za-z]+|\d", " ".join(parts))
+    return "".join(DIGITS[int(word)] if word.isdigit() else word.capitalize() for word in words)
+
+
+def collect_macros(
+    results: Results, published: Published, config: Mapping, root: Path
+) -> dict[str, str]:
+    """Macro name -> LaTeX text; `root` is results/SCALE, `config` the resolved configuration."""
+    root = Path(root)
+    macros: dict[str, str] = {}
+    for part in (
+        _config_macros(config),
+        _setting_macros(published),
+        _cell_macros(results, published),
+        _grid_macros(results, published),
+        _gain_macros(results),
+        _kitchen_macros(results, config),
+        _trajectory_macros(results, root),
+        _training_macros(results, root),
+        _provenance_macros(results, root),
+        _episode_macros(results, config["report"]["kitchen_task"]),
+        make_verdicts(results, published).items(),
+    ):
+        macros |= dict(part)
+    return macros
+
+
+def write_macros(macros: Mapping[str, str], path: Path) -> None:
+    r"""Write one \newcommand a line, sorted by name."""
+    lines = [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in sorted(macros.items())]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("\n".join(lines) + "\n")
+
+
+def count_parameters(folder: Path) -> int:
+    """Parameters of a model folder, from the headers of its safetensors files alone."""
+    count = 0
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        with path.open("rb") as file:
+            try:
+                (length,) = struct.unpack("<Q", file.read(8))
+                header = json.loads(file.read(length))
+            except (struct.error, ValueError):
+                raise UserError(f"{path}: is not a safetensors file; make it again") from None
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                size = 1
+                for extent in tensor["shape"]:
+                    size *= extent
+                count += size
+    return count
+
+
+def _flatten(config: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
+    settings = dict(_flatten(config))
+    for key, value in settings.items():
+        yield name_macro("conf", key), format_value(value)
+    grpo = config["grpo"]
+    yield "ConfGrpoBatch", format_value(grpo["prompts_per_step"] * grpo["group_size"])
+    yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
+    yield "RewardFormat", f"{FORMAT_REWARD:g}"
+    yield "RewardAction", f"{ACTION_REWARD:g}"
+    rows = [
+        make_row(rf"\texttt{{{escape(key)}}}", format_value(value))
+        for key, value in settings.items()
+        if not key.startswith(UNPRINTED_SETTINGS)
+    ]
+    yield "HyperparameterRows", "%\n" + "\n".join(rows) + "%\n"
+
+
+def _setting_macros(published: Published) -> Iterator[tuple[str, str]]:
+    for key, value in published.setting.items():
+        yield name_macro("pub", "setting", key), escape(value)
+
+
+def _cell_macros(results: Results, published: Published) -> Iterator[tuple[str, str]]:
+    for policy in dict.fromkeys((*POLICIES, *results.policies)):
+        for task in dict.fromkeys((*TASKS, *results.tasks)):
+            cell, theirs = results.cell(policy, task), published.main_cell(task, policy)
+            ours = cell.metrics if cell else None
+            rates = ("sr", "sr_low", "sr_high", "minimal_rate", "invalid_rate", "malformed_rate")
+            for field in rates:
+                yield name_macro(field, policy, task), format_rate(getattr(ours, field, None))
+            for field in ("asat", "asat_low", "asat_high", "asst"):
+                yield name_macro(field, policy, task), format_steps(getattr(ours, field, None))
+            rate = cell.single_turn_optimal_rate if cell else None
+            yield name_macro("single_turn", policy, task), format_rate(rate)
+            yield name_macro("pub_sr", policy, task), format_rate(getattr(theirs, "sr", None))
+            for field in ("asat", "asst"):
+                text = format_steps(getattr(theirs, field, None))
+                yield name_macro("pub", field, policy, task), text
+
+
+def _grid_macros(results: Results, published: Published) -> Iterator[tuple[str, str]]:
+    tasks = dict.fromkeys((*TASKS, *results.tasks))
+    for train_task in tasks:
+        for eval_task in tasks:
+            place = ("from", train_task, "to", eval_task)
+            cell = results.cell(GRID_POLICY, eval_task, train_task)
+            theirs = published.grid.get((train_task, eval_task))
+            ours = cell.metrics if cell else None
+            for field in ("sr", "sr_low", "sr_high"):
+                yield name_macro("grid", field, *place), format_rate(getattr(ours, field, None))
+            yield name_macro("pub_grid_sr", *place), format_rate(getattr(theirs, "sr", None))
+
+
+def _gain_macros(results: Results) -> Iterator[tuple[str, str]]:
+    for name, better, worse in (("grpo", "sft_grpo", "sft"), ("sft", "sft", "base")):
+        for task in dict.fromkeys((*TASKS, *results.tasks)):
+            gain = (MISSING,) * 3
+            if results.cell(better, task) and results.cell(worse, task):
+                frames = (results.episodes[results.key(policy, task)] for policy in (better, worse))
+                gain = (f"{value:+.2f}" for value in paired_gain(*frames, results.confidence))
+            for suffix, text in zip(("", "low", "high"), gain, strict=True):
+                # Math mode prints a minus sign rather than a hyphen.
+                text = text if text == MISSING else rf"\ensuremath{{{text}}}"
+                yield name_macro("gain", name, task, suffix), text
+
+
+def _kitchen_macros(results: Results, config: Mapping) -> Iterator[tuple[str, str]]:
+    for task in dict.fromkeys((*TASKS, *results.tasks)):
+        mean = low = high = reachable = MISSING
+        if task in results.kitchens:
+            optima = results.kitchens[task]["optimal_steps"]
+            mean, low, high = f"{optima.mean():.1f}", str(optima.min()), str(optima.max())
+            reachable = format_rate(float((optima <= results.timeouts[task]).mean()))
+        yield name_macro("optimal_mean", task), mean
+        yield name_macro("optimal_min", task), low
+        yield name_macro("optimal_max", task), high
+        yield name_macro("reachable", task), reachable
+        yield name_macro("timeout", task), format_value(config["timeouts"].get(task))
+        yield name_macro("bound", task), format_value(config["expert_bounds"].get(task))
+
+
+def _trajectory_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
+    for task in dict.fromkeys((*TASKS, *results.tasks)):
+        summary: dict = {}
+        if task in results.tasks:
+            summary = read_json(root / "trajectories" / f"{task}.summary.json")
+        for key in ("kitchens_tried", "accepted", "decisions"):
+            yield name_macro("trajectories", key, task), format_value(summary.get(key))
+        yield (
+            name_macro("trajectories_mean_steps", task),
+            format_steps(summary.get("mean_steps")),
+        )
+
+
+def _training_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
+    """First and last tenth of each curve: a single step of either is noise."""
+    wanted = {
+        "sft": (SFT_COLUMNS, ("loss", "mean_token_accuracy")),
+        "grpo": (GRPO_COLUMNS, ("reward", "kl", "zero_std_share", "entropy")),
+    }
+    for task in dict.fromkeys((*TASKS, *results.tasks)):
+        for stage, (required, columns) in wanted.items():
+            log = None
+            if task in results.tasks:
+                log = read_training_log(root / "training" / task / f"{stage}.csv", required)
+            for column in columns:
+                first = last = MISSING
+                if log is not None and log[column].notna().any():
+                    curve = log[column].dropna()
+                    part = max(1, len(curve) // 10)
+                    first, last = f"{curve[:part].mean():.3f}", f"{curve[-part:].mean():.3f}"
+                yield name_macro(stage, column, "first", task), first
+                yield name_macro(stage, column, "last", task), last
+
+
+def _provenance_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
+    records = {
+        (stage, task): read_json(root / "training" / task / f"{stage}.provenance.json")
+        for stage in ("sft", "grpo")
+        for task in results.tasks
+    }
+    for stage in ("sft", "grpo"):
+        total = 0.0
+        for task in dict.fromkeys((*TASKS, *results.tasks)):
+            seconds = records.get((stage, task), {}).get("wall_seconds")
+            total += seconds or 0.0
+            minutes = MISSING if seconds is None else f"{seconds / 60:.1f}"
+            yield name_macro(stage, "minutes", task), minutes
+        yield name_macro(stage, "minutes", "total"), f"{total / 60:.1f}"
+    last = records["grpo", results.tasks[-1]]
+    for package in ("python", "torch", "transformers", "trl"):
+        yield name_macro("version", package), escape(last.get("versions", {}).get(package, MISSING))
+    hardware = last.get("hardware", {})
+    yield "HardwareProcessor", escape(hardware.get("processor") or MISSING)
+    yield "HardwareCores", format_value(hardware.get("cores"))
+    yield "HardwareMemory", format_value(hardware.get("memory_gib"))
+    yield "HardwareGpus", escape(", ".join(hardware.get("gpus", [])) or "none")
+    parameters = count_parameters(root / "models" / "base")
+    yield "BaseParameters", format_value(parameters)
+    model = read_json(root / "models" / "base" / "config.json")
+    for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"):
+        yield name_macro("base", key), format_value(model.get(key))
+
+
+def _episode_macros(results: Results, task: str) -> Iterator[tuple[str, str]]:
+    episode = choose_episode(results, task)
+    yield "KitchenTask", task_title(task).lower()
+    yield "KitchenSteps", str(episode.steps)
+    yield "KitchenOptimal", str(episode.optimal_steps)
+    outcome = "reaches the goal" if episode.success else "does not reach the goal"
+    yield "KitchenOutcome", outcome
+    expert = [results.cell("expert", name) for name in results.tasks]
+    rates = [cell.metrics.sr for cell in expert if cell]
+    yield "ExpertSrMean", format_rate(fmean(rates) if rates else None)
+    yield "ExpertSrMin", format_rate(min(rates, default=None))

@@ -1,0 +1,143 @@
+"""Everything a report needs from one scale's results folder, read once and checked.
+
+Input: results/SCALE, the tasks and their timeouts; output: a frozen `Results` of cells. Each
+episode file must cover the task's evaluation kitchens exactly: a kitchen that is missing or counted
+twice is refused, since it would shift every number silently.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from taskreason.errors import UserError
+from taskreason.metrics import CellMetrics, read_episodes, summarise
+from taskreason.report.labels import GRID_POLICY, POLICIES, is_untrained
+
+Key = tuple[
+    str, str, str
+]  # policy, training task ("-" for a policy that is not trained), evaluation task
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One policy, trained on one task, evaluated on one; seed is None where seeds are pooled."""
+
+    policy: str
+    train_task: str
+    eval_task: str
+    seed: int | None
+    model: str
+    metrics: CellMetrics
+    single_turn_optimal_rate: float | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """pooled: one cell a key; seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
+
+    tasks: tuple[str, ...]
+    policies: tuple[str, ...]
+    timeouts: Mapping[str, int]
+    confidence: float
+    episodes: Mapping[Key, pd.DataFrame]
+    pooled: Mapping[Key, Cell]
+    seeds: Mapping[Key, tuple[Cell, ...]]
+    kitchens: Mapping[str, pd.DataFrame]
+
+    def key(self, policy: str, eval_task: str, train_task: str | None = None) -> Key:
+        """Key of a main cell (trained where it is evaluated) unless train_task is given."""
+        return (policy, "-" if is_untrained(policy) else train_task or eval_task, eval_task)
+
+    def cell(self, policy: str, eval_task: str, train_task: str | None = None) -> Cell | None:
+        """The cell over all seeds; None when this run has no such policy or task."""
+        return self.pooled.get(self.key(policy, eval_task, train_task))
+
+
+def list_episode_keys(tasks: Sequence[str], policies: Sequence[str] = POLICIES) -> list[Key]:
+    """Cells of a report: every policy on every task, and the grid of the fully trained one."""
+    keys = []
+    for policy in policies:
+        for eval_task in tasks:
+            if policy == GRID_POLICY:
+                keys += [(policy, train_task, eval_task) for train_task in tasks]
+            elif is_untrained(policy):
+                keys.append((policy, "-", eval_task))
+            else:
+                keys.append((policy, eval_task, eval_task))
+    return keys
+
+
+def load_results(
+    root: Path,
+    tasks: Sequence[str],
+    timeouts: Mapping[str, int],
+    policies: Sequence[str] = POLICIES,
+    confidence: float = 0.95,
+) -> Results:
+    """Read results/SCALE (`root`): episodes, single-turn counts and evaluation kitchens."""
+    root = Path(root)
+    kitchens = {task: read_kitchens(root / "kitchens" / task / "eval.jsonl") for task in tasks}
+    episodes, pooled, seeds = {}, {}, {}
+    for key in list_episode_keys(tasks, policies):
+        policy, train_task, eval_task = key
+        path = root / "episodes" / policy / train_task / f"{eval_task}.jsonl"
+        frame = read_episodes(path)
+        for _, one_seed in frame.groupby("seed"):
+            _check_coverage(one_seed, kitchens[eval_task], path)
+        single_turn = None
+        if train_task in ("-", eval_task):
+            counts = root / "single_turn" / policy / train_task / f"{eval_task}.json"
+            single_turn = _read_optimal_rate(counts)
+
+        def summarise_cell(part, seed, key=key, path=path, single_turn=single_turn):
+            metrics = summarise(part, timeouts[key[2]], confidence, str(path))
+            return Cell(*key, seed, part["model"].iloc[0], metrics, single_turn)
+
+        episodes[key] = frame
+        pooled[key] = summarise_cell(frame, None)
+        seeds[key] = tuple(summarise_cell(part, seed) for seed, part in frame.groupby("seed"))
+    return Results(
+        tuple(tasks), tuple(policies), dict(timeouts), confidence, episodes, pooled, seeds, kitchens
+    )
+
+
+def read_kitchens(path: Path) -> pd.DataFrame:
+    """Kitchens of a JSON Lines file: layout_hash, layout (the benchmark's dict), optimal_steps."""
+    try:
+        rows = [json.loads(line) for line in Path(path).read_text().splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
+    except ValueError:
+        raise UserError(f"{path}: is not JSON Lines; delete it and run snakemake again") from None
+    for number, row in enumerate(rows, start=1):
+        for key in ("layout_hash", "layout", "optimal_steps"):
+            if key not in row:
+                raise UserError(f"{path}:{number}: lacks the key '{key}'; make the file again")
+    return pd.DataFrame(rows, columns=["layout_hash", "layout", "optimal_steps"])
+
+
+def _check_coverage(episodes: pd.DataFrame, kitchens: pd.DataFrame, path: Path) -> None:
+    wanted, found = Counter(kitchens["layout_hash"]), Counter(episodes["layout_hash"])
+    if wanted != found:
+        kitchen = next(iter((wanted - found) + (found - wanted)))
+        raise UserError(
+            f"{path}: holds kitchen {kitchen} {found[kitchen]} times, the evaluation set "
+            f"{wanted[kitchen]} times; delete the file and run snakemake again"
+        )
+
+
+def _read_optimal_rate(path: Path) -> float | None:
+    """Share of unseen expert states with an optimal reply; None where none were asked."""
+    try:
+        counts = json.loads(path.read_text())
+        return counts["optimal"] / counts["states"] if counts["states"] else None
+    except FileNotFoundError:
+        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{path}: lacks the counts 'states' and 'optimal'; delete it and run snakemake again"
+        ) from None

@@ -1,0 +1,222 @@
+r"""The tables of the report, each as CSV for machines and as a LaTeX tabular (booktabs) for the
+paper.
+
+Input: `Results` of this run and the `Published` numbers; output: files NAME.csv and NAME.tex. Every
+table that shows SR shows its Wilson interval. The .tex files hold a tabular only: the paper puts
+them in floats with captions. `main`, `generalization` and `comparison` span both columns (table*);
+the others fit one column at \small.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from taskreason.errors import UserError
+from taskreason.report.comparison import make_comparison
+from taskreason.report.labels import GRID_POLICY, break_title, label_policy, task_title
+from taskreason.report.published import Published
+from taskreason.report.results import Cell, Results
+from taskreason.report.table_cells import Table, print_confidence, print_success
+from taskreason.report.tex import (
+    escape,
+    format_interval,
+    format_rate,
+    format_steps,
+    make_row,
+    make_tabular,
+    shrink,
+    stack_lines,
+)
+
+MAIN_COLUMNS = [
+    "task",
+    "policy",
+    "model",
+    "seed",
+    "episodes",
+    "sr",
+    "sr_low",
+    "sr_high",
+    "asat",
+    "asst",
+    "minimal_rate",
+    "invalid_rate",
+    "malformed_rate",
+    "single_turn_optimal_rate",
+]
+GRID_COLUMNS = [
+    "train_task",
+    "eval_task",
+    "seed",
+    "episodes",
+    "sr",
+    "sr_low",
+    "sr_high",
+    "asat",
+    "asst",
+]
+
+
+def list_tables(tasks: Sequence[str]) -> list[str]:
+    """Names of all tables of a run on these tasks."""
+    grids = ["generalization", *(f"generalization_{metric}" for metric in GRID_METRICS)]
+    return [*(f"main_{task}" for task in tasks), "main", *grids, "comparison"]
+
+
+def make_table(name: str, results: Results, published: Published) -> Table:
+    """The table of that name; raises UserError for an unknown one."""
+    if name not in list_tables(results.tasks):
+        known = ", ".join(list_tables(results.tasks))
+        raise UserError(f"table '{name}': is not one that this run makes; choose one of {known}")
+    if name == "main":
+        return _make_main(results, results.tasks)
+    if name == "comparison":
+        return make_comparison(results, published)
+    if name == "generalization":
+        return _make_generalization(results)
+    if name.startswith("main_"):
+        return _make_task(results, name.removeprefix("main_"))
+    return _make_grid(results, name.removeprefix("generalization_"))
+
+
+def write_tables(
+    names: Sequence[str], results: Results, published: Published, folder: Path
+) -> None:
+    """Write NAME.csv and NAME.tex of every named table into the folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        table = make_table(name, results, published)
+        table.csv.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
+        (folder / f"{name}.tex").write_text(table.tex)
+
+
+def _cell_row(cell: Cell) -> dict:
+    metrics = asdict(cell.metrics)
+    optimal = cell.single_turn_optimal_rate
+    return asdict(cell) | metrics | {"task": cell.eval_task, "single_turn_optimal_rate": optimal}
+
+
+def _main_csv(results: Results, tasks: Sequence[str]) -> pd.DataFrame:
+    keys = [results.key(policy, task) for task in tasks for policy in results.policies]
+    rows = [_cell_row(cell) for key in keys for cell in results.seeds[key]]
+    return pd.DataFrame(rows, columns=MAIN_COLUMNS)
+
+
+def _average_steps(cell: Cell) -> str:
+    """ASAT with its interval, unless no episode varied: the bootstrap has no width there."""
+    metrics = cell.metrics
+    if metrics.asat_low == metrics.asat_high:
+        return format_steps(metrics.asat)
+    interval = format_interval(metrics.asat_low, metrics.asat_high, decimals=1)
+    return f"{format_steps(metrics.asat)} {shrink(interval)}"
+
+
+def _make_main(results: Results, tasks: Sequence[str]) -> Table:
+    percent = print_confidence(results)
+    header = make_row(
+        "Task",
+        "Policy",
+        f"SR {shrink(f'[{percent}]')}",
+        f"ASAT {shrink(f'[{percent}]')}",
+        "ASST",
+        "Minimal",
+        "Invalid",
+        "Malformed",
+        "Single turn",
+    )
+    rows = [header]
+    for task in tasks:
+        rows.append(r"\midrule")
+        for position, policy in enumerate(results.policies):
+            cell = results.cell(policy, task)
+            metrics = cell.metrics
+            rows.append(
+                make_row(
+                    task_title(task) if position == 0 else "",
+                    escape(label_policy(policy)),
+                    print_success(cell),
+                    _average_steps(cell),
+                    format_steps(metrics.asst),
+                    format_rate(metrics.minimal_rate),
+                    format_rate(metrics.invalid_rate),
+                    format_rate(metrics.malformed_rate),
+                    format_rate(cell.single_turn_optimal_rate),
+                )
+            )
+    return Table(_main_csv(results, tasks), make_tabular("llllrrrrr", rows))
+
+
+def _make_task(results: Results, task: str) -> Table:
+    rows = [
+        make_row(
+            "Policy", f"SR {shrink(f'[{print_confidence(results)}]')}", "ASAT", "ASST", "Minimal"
+        ),
+        r"\midrule",
+    ]
+    for policy in results.policies:
+        cell = results.cell(policy, task)
+        metrics = cell.metrics
+        steps = format_steps(metrics.asat), format_steps(metrics.asst)
+        minimal = format_rate(metrics.minimal_rate)
+        rows.append(make_row(escape(label_policy(policy)), print_success(cell), *steps, minimal))
+    return Table(_main_csv(results, [task]), make_tabular("llrrr", rows))
+
+
+GRID_METRICS: dict[str, Callable[[Cell], tuple[str, ...]]] = {
+    "sr": lambda cell: (
+        format_rate(cell.metrics.sr),
+        shrink(format_interval(cell.metrics.sr_low, cell.metrics.sr_high)),
+    ),
+    "asat": lambda cell: (format_steps(cell.metrics.asat),),
+    "asst": lambda cell: (format_steps(cell.metrics.asst),),
+}
+
+
+def _grid_csv(results: Results) -> pd.DataFrame:
+    cells = [
+        cell
+        for train_task in results.tasks
+        for eval_task in results.tasks
+        for cell in results.seeds[results.key(GRID_POLICY, eval_task, train_task)]
+    ]
+    return pd.DataFrame([_cell_row(cell) for cell in cells], columns=GRID_COLUMNS)
+
+
+def _grid_header(results: Results, *first: str) -> list[str]:
+    columns, before = len(results.tasks), len(first)
+    span = rf"\multicolumn{{{columns}}}{{c}}{{Evaluated on}}"
+    return [
+        make_row(*[""] * before, span),
+        rf"\cmidrule(l){{{before + 1}-{before + columns}}}",
+        make_row(*first, *(stack_lines(break_title(task)) for task in results.tasks)),
+    ]
+
+
+def _make_grid(results: Results, metric: str) -> Table:
+    rows = [*_grid_header(results, "Trained on"), r"\midrule"]
+    for train_task in results.tasks:
+        cells = [results.cell(GRID_POLICY, task, train_task) for task in results.tasks]
+        lines = zip(*(GRID_METRICS[metric](cell) for cell in cells), strict=True)
+        for position, line in enumerate(lines):
+            rows.append(make_row(task_title(train_task) if position == 0 else "", *line))
+    return Table(_grid_csv(results), make_tabular("l" + "c" * len(results.tasks), rows))
+
+
+def _make_generalization(results: Results) -> Table:
+    percent = print_confidence(results)
+    rows = _grid_header(results, "Trained on", "Metric")
+    for train_task in results.tasks:
+        cells = [results.cell(GRID_POLICY, task, train_task) for task in results.tasks]
+        asat = (format_steps(cell.metrics.asat) for cell in cells)
+        asst = (format_steps(cell.metrics.asst) for cell in cells)
+        label = f"SR {shrink(f'[{percent}]')}"
+        rows += [
+            r"\midrule",
+            make_row(task_title(train_task), label, *(print_success(cell) for cell in cells)),
+            make_row("", "ASAT", *asat),
+            make_row("", "ASST", *asst),
+        ]
+    return Table(_grid_csv(results), make_tabular("ll" + "c" * len(results.tasks), rows))

@@ -1,0 +1,43 @@
+"""Training logs and provenance as the report reads them.
+
+Input: training/TASK/{sft,grpo}.csv (one row a logged step) and {sft,grpo}.provenance.json.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from taskreason.errors import UserError
+
+SFT_COLUMNS = ["step", "epoch", "loss", "mean_token_accuracy"]
+GRPO_COLUMNS = ["step", "reward", "reward_std", "kl", "entropy", "zero_std_share"]
+
+
+def read_training_log(path: Path, columns: list[str]) -> pd.DataFrame:
+    """The log's rows, at least these columns; values that were not logged at a step are NaN."""
+    try:
+        log = pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
+    except ValueError:
+        raise UserError(f"{path}: is not CSV; delete it and run snakemake again") from None
+    for column in columns:
+        if column not in log:
+            raise UserError(f"{path}: lacks the column '{column}'; delete it and train again")
+        if not pd.api.types.is_numeric_dtype(log[column]):
+            raise UserError(f"{path}: '{column}' holds text; delete the file and train again")
+    return log
+
+
+def read_json(path: Path) -> dict:
+    """A JSON object; raises UserError when the file is missing or is none."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: is not a JSON object; delete it and run snakemake again")
+    return content

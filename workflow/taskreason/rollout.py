@@ -1,0 +1,179 @@
+"""Episodes: a policy cooks in many kitchens at once, step by step, until success or the timeout.
+
+Input: kitchens and a policy. Output: one :class:`Episode` a kitchen. Every reply costs one step; a reply whose
+action is not valid leaves the state as it is and is counted. Episodes that have ended are written at once, so an
+interrupted rollout resumes with the kitchens that are missing.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from taskreason.kitchen.engine import Kitchen, State
+from taskreason.policies import Policy, make_turn
+from taskreason.task import parse_reply
+
+
+class Outcome(StrEnum):
+    """How an episode ended."""
+
+    success = "success"
+    timeout = "timeout"
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode, as stored: ``actions`` and ``replies`` hold one entry a step.
+
+    invalid: steps whose action was not valid; malformed: those of them whose reply had no action at all (its entry
+    in ``actions`` is empty). optimal_steps: length of a shortest plan from the start, None when there is none.
+    """
+
+    layout_hash: str
+    task: str
+    steps: int
+    success: bool
+    outcome: Outcome
+    optimal_steps: int | None
+    actions: tuple[str, ...]
+    replies: tuple[str, ...]
+    invalid: int
+    malformed: int
+    seed: int
+    model: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where an episode begins: a kitchen, its task's name and the length of a shortest plan."""
+
+    kitchen: Kitchen
+    task: str
+    optimal_steps: int | None
+
+
+class _Run:
+    """An episode in progress."""
+
+    def __init__(self, start: Start):
+        self.start = start
+        self.state: State = start.kitchen.initial
+        self.success = start.kitchen.is_goal(self.state)
+        self.actions: list[str] = []
+        self.replies: list[str] = []
+        self.invalid = self.malformed = 0
+
+    def advance(self, text: str) -> None:
+        kitchen = self.start.kitchen
+        wanted = parse_reply(text).action
+        action = kitchen.find_action(self.state, wanted) if wanted else None
+        self.replies.append(text)
+        self.actions.append(wanted or "")
+        if action is None:
+            self.invalid += 1
+            self.malformed += wanted is None
+        else:
+            self.state = kitchen.step(self.state, action)
+            self.success = kitchen.is_goal(self.state)
+
+    def finish(self, seed: int, model: str) -> Episode:
+        return Episode(
+            layout_hash=self.start.kitchen.layout.hash,
+            task=self.start.task,
+            steps=len(self.actions),
+            success=self.success,
+            outcome=Outcome.success if self.success else Outcome.timeout,
+            optimal_steps=self.start.optimal_steps,
+            actions=tuple(self.actions),
+            replies=tuple(self.replies),
+            invalid=self.invalid,
+            malformed=self.malformed,
+            seed=seed,
+            model=model,
+        )
+
+
+def run_episodes(
+    policy: Policy,
+    starts: Sequence[Start],
+    timeout: int,
+    batch_size: int,
+    seed: int = 0,
+    on_end: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """One episode per start, in their order; at most ``batch_size`` run at once. ``timeout`` is in steps."""
+    waiting = list(enumerate(starts))[::-1]
+    running: list[tuple[int, _Run]] = []
+    done: dict[int, Episode] = {}
+
+    def settle() -> None:
+        for n, run in list(running):
+            if run.success or len(run.actions) >= timeout:
+                running.remove((n, run))
+                done[n] = run.finish(seed, policy.name)
+                if on_end:
+                    on_end(done[n])
+
+    while waiting or running:
+        while waiting and len(running) < batch_size:
+            n, start = waiting.pop()
+            running.append((n, _Run(start)))
+        settle()
+        if running:
+            replies = policy.act([make_turn(run.start.kitchen, run.state) for _, run in running])
+            for (_, run), reply in zip(running, replies, strict=True):
+                run.advance(reply)
+            settle()
+    return [done[n] for n in range(len(starts))]
+
+
+def rollout_to_file(
+    policy: Policy, starts: Sequence[Start], timeout: int, batch_size: int, path: Path, seed: int = 0
+) -> list[Episode]:
+    """Run all episodes and write them to ``path`` as JSON lines; resumes from ``path`` + ``.partial``.
+
+    The partial file may end in a torn line (the run was killed while writing); that episode is run again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    found = {e.layout_hash: e for e in _read_partial(partial) if (e.seed, e.model) == (seed, policy.name)}
+    missing = [s for s in starts if s.kitchen.layout.hash not in found]
+    total, wins = len(starts), sum(e.success for e in found.values())
+    with partial.open("w") as file:
+        for episode in found.values():
+            file.write(_to_line(episode))
+
+        def record(episode: Episode) -> None:
+            nonlocal wins
+            found[episode.layout_hash] = episode
+            wins += episode.success
+            file.write(_to_line(episode))
+            file.flush()
+            if len(found) % 10 == 0 or len(found) == total:
+                print(f"{path.stem}: {len(found)}/{total} episodes, SR so far {wins / len(found):.2f}", flush=True)
+
+        run_episodes(policy, missing, timeout, batch_size, seed, record)
+    episodes = [found[s.kitchen.layout.hash] for s in starts]
+    partial.write_text("".join(map(_to_line, episodes)))
+    os.replace(partial, path)
+    return episodes
+
+
+def _to_line(episode: Episode) -> str:
+    return json.dumps(asdict(episode)) + "\n"
+
+
+def _read_partial(path: Path) -> list[Episode]:
+    episodes = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            values = json.loads(line)
+            values["actions"], values["replies"] = tuple(values["actions"]), tuple(values["replies"])
+            values["outcome"] = Outcome(values["outcome"])
+            episodes.append(Episode(**values))
+        except (ValueError, KeyError, TypeError):
+            break
+    return episodes

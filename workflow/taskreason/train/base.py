@@ -1,0 +1,105 @@
+"""The laptop's base model: a small Qwen2 trained from scratch on generic chores, in the role of Qwen2.5-1.5B.
+
+Same architecture as the paper's model, with a tokenizer of its own (:mod:`taskreason.train.tokenizer`). It learns
+the language of the kitchen and single chores (:mod:`taskreason.train.chores`), never a recipe. The shipped weights
+are this module's output; ``base.rebuild`` makes them again.
+"""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM
+from trl import SFTConfig, SFTTrainer
+
+from taskreason.config_types import Config
+from taskreason.errors import UserError
+from taskreason.policies.transformers import ATTENTION, load_model
+from taskreason.train.chores import draw_examples
+from taskreason.train.common import CurveLog, encode, machine_arguments, train_and_save
+from taskreason.train.sft import COLUMNS
+from taskreason.train.tokenizer import build_tokenizer
+
+CONTEXT = 1024
+FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
+
+
+def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
+    """Train the base model from scratch; resumes from ``checkpoint_dir``."""
+    base = cfg.base
+    tokenizer = build_tokenizer()
+    torch.manual_seed(base.seed)
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=-(-len(tokenizer) // 64) * 64,
+            hidden_size=base.hidden_size,
+            num_hidden_layers=base.layers,
+            intermediate_size=base.intermediate_size,
+            num_attention_heads=base.heads,
+            num_key_value_heads=base.kv_heads,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            attn_implementation=ATTENTION,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    rows = order_by_length(list(draw_examples(base.seed, base.chores)), base.batch_size, base.seed)
+    steps = base.epochs * -(-len(rows) // base.batch_size)
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(checkpoint_dir),
+            num_train_epochs=base.epochs,
+            per_device_train_batch_size=base.batch_size,
+            learning_rate=base.learning_rate,
+            lr_scheduler_type="warmup_stable_decay",
+            lr_scheduler_kwargs={"num_decay_steps": steps // 3, "min_lr_ratio": 0.02},
+            warmup_steps=min(200, steps // 10),
+            adam_beta2=0.98,
+            weight_decay=0.01,
+            logging_steps=max(1, steps // 400),
+            save_steps=base.save_steps,
+            save_total_limit=1,
+            seed=base.seed,
+            max_length=None,
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+            train_sampling_strategy="sequential",
+            **machine_arguments(),
+        ),
+        train_dataset=encode(rows, tokenizer),
+        processing_class=tokenizer,
+    )
+    curve = CurveLog(log_csv, COLUMNS, base.epochs, "base")
+    train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+
+
+def order_by_length(rows: list[dict[str, str]], batch_size: int, seed: int) -> list[dict[str, str]]:
+    """Batches of like length in random order, so that little is padded and the lengths still mix."""
+    rng = random.Random(f"order {seed}")
+    span = 32 * batch_size
+    ordered = []
+    for first in range(0, len(rows), span):
+        part = sorted(rows[first : first + span], key=lambda row: len(row["prompt"]) + len(row["completion"]))
+        batches = [part[n : n + batch_size] for n in range(0, len(part), batch_size)]
+        rng.shuffle(batches)
+        ordered += [row for batch in batches for row in batch]
+    return ordered
+
+
+def install_base(source_dir: Path, output_dir: Path) -> None:
+    """Copy a base model's folder, after loading it once; UserError when it is damaged."""
+    load_model(source_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        if (source_dir / name).is_file():
+            temporary = output_dir / f".{name}.tmp"
+            shutil.copyfile(source_dir / name, temporary)
+            os.replace(temporary, output_dir / name)
+        elif name != "generation_config.json":
+            raise UserError(f"{source_dir}: {name} is missing; restore the folder or set base.rebuild to true.")

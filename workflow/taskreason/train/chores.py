@@ -1,0 +1,143 @@
+"""Generic kitchen chores: the corpus of the laptop's base model.
+
+Two sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
+on table3) train looking things up, many answers a prompt. Decisions of the planner on small goals (an item on a
+table, an item on another) train acting, in the prompt and reply format of the tasks. No goal has more than two
+slots, so none of the four recipes, nor any three-high stack, is ever asked for.
+"""
+
+import random
+from collections.abc import Iterator
+
+from taskreason.augment import draw_renaming, rename
+from taskreason.errors import UserError
+from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
+from taskreason.kitchen.engine import Kitchen, State
+from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec, StationSpec
+from taskreason.kitchen.observation import EMPTY, NOTHING, list_empty
+from taskreason.planner import Planner
+from taskreason.reasoning import Expert
+from taskreason.task import build_prompt
+
+MAX_SLOTS = 2
+QUESTIONS = 14
+NODE_LIMIT = 3000
+_FLAGS = {"chicken": ("iscookable",), "lettuce": ("iscuttable",), "onion": ("iscuttable",), "tomato": ("iscuttable",)}
+
+
+def draw_kitchen(rng: random.Random) -> Layout:
+    """A random kitchen with a small goal; stations, items, stacks, held item and goal all vary."""
+    size = 5
+    cells = [(x, y) for x in range(size) for y in range(size)]
+    rng.shuffle(cells)
+    tables, others = rng.randint(3, 6), rng.randint(1, 6)
+    kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
+    stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
+    taken = {(s.x, s.y) for s in stations}
+    facing, robot = _place_robot(stations, taken, size, rng)
+    goal, wanted = _draw_goal(rng)
+    names = list(wanted)
+    pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
+    names += [rng.choice(pool) for _ in range(rng.randint(1, 8))]
+    rng.shuffle(names)
+    items, heights = [], {}
+    held = rng.random() < 0.12
+    for n, name in enumerate(names):
+        predicates = _FLAGS.get(name, ())
+        if name == "patty":
+            predicates = ("iscooked",) if rng.random() < 0.8 or "patty" in wanted else ("iscookable",)
+        if held and n == 0:
+            items.append(ItemSpec(name, robot.x, robot.y, 0, predicates))
+            continue
+        free = [s for s in stations if (s.x, s.y) not in heights]
+        station = rng.choice(free if free and rng.random() < 0.8 else stations)
+        level = heights.get((station.x, station.y), 0)
+        heights[station.x, station.y] = level + 1
+        items.append(ItemSpec(name, station.x, station.y, level, predicates))
+    return Layout(stations, tuple(items), robot, (), (), goal, "A chore", size, size, "chore")
+
+
+def _place_robot(stations, taken, size: int, rng: random.Random):
+    for station in rng.sample(stations, len(stations)):
+        steps = [(0, 1), (0, -1), (1, 0), (-1, 0)]
+        rng.shuffle(steps)
+        for dx, dy in steps:
+            x, y = station.x - dx, station.y - dy
+            if 0 <= x < size and 0 <= y < size and (x, y) not in taken:
+                return station, RobotSpec(x, y, (dx, dy))
+    raise UserError("the chore kitchens: no station has a free cell beside it; draw fewer stations.")
+
+
+def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]]:
+    """A goal of one or two slots on a table, and the kinds that it needs."""
+    first, second = rng.choice(ITEM_KINDS), rng.choice(ITEM_KINDS)
+    terms = [GoalPredicate("item_on", (first, "table"), (1, 2))]
+    kinds = [first]
+    style = rng.random()
+    if style > 0.15:
+        kinds.append(second)
+        if style < 0.6:
+            terms.append(GoalPredicate("atop", (second, first), (3, 1)))
+        else:
+            terms.append(GoalPredicate("item_at", (second, "table"), (3, 2)))
+            if style < 0.8:
+                terms.append(GoalPredicate("clear", (second,), (3,)))
+    for kind, key in zip(kinds, (1, 3), strict=False):
+        if kind == "patty" and rng.random() < 0.5:
+            terms.append(GoalPredicate("iscooked", ("patty",), (key,)))
+    return tuple(terms), kinds
+
+
+def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIONS) -> str:
+    """Questions about the state with their answers, in one text."""
+    place = {i: s for s, stack in enumerate(state.stacks) for i in stack}
+    empty = list_empty(kitchen, state)
+    pairs = [
+        ("Where is the robot", kitchen.stations[state.loc]),
+        ("What is held", kitchen.held_name(state) or NOTHING),
+        (f"Which {EMPTY}", ", ".join(empty) or "none"),
+    ]
+    for i, name in enumerate(kitchen.items):
+        s = place.get(i)
+        pairs.append((f"Where is {name}", kitchen.robot if s is None else kitchen.stations[s]))
+        if s is not None:
+            level = state.stacks[s].index(i)
+            below = kitchen.items[state.stacks[s][level - 1]] if level else kitchen.stations[s]
+            pairs.append((f"What is under {name}", below))
+    for s, name in enumerate(kitchen.stations):
+        pairs.append((f"What is on {name}", ", ".join(kitchen.items[i] for i in state.stacks[s]) or NOTHING))
+    for kind in ITEM_KINDS:
+        found = [n for n, k in zip(kitchen.items, kitchen.item_kinds, strict=True) if k == kind]
+        if found:
+            pairs.append((f"Which {kind}", ", ".join(found)))
+    chosen = rng.sample(pairs, min(count, len(pairs)))
+    return ". ".join(f"{question}? {answer}" for question, answer in chosen) + "."
+
+
+def draw_examples(seed: int, kitchens: int, decisions: int = 3) -> Iterator[dict[str, str]]:
+    """Prompt and completion pairs: per kitchen one set of questions and a few decisions of the planner.
+
+    Objects are renamed at random in every example, so that all names are learnt alike.
+    """
+    rng = random.Random(f"chores {seed}")
+    for _ in range(kitchens):
+        kitchen = Kitchen(draw_kitchen(rng))
+        state = kitchen.initial
+        for _ in range(rng.choice((0, 0, 1, 3, 6))):
+            state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
+        head, _, _ = build_prompt(kitchen, state).rpartition("Goal: ")
+        yield _renamed(f"{head}Goal: ask\n", ask(kitchen, state, rng), rng)
+        if kitchen.is_goal(state):
+            continue
+        expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT))
+        try:
+            plan = expert.plan(state)
+        except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
+            continue
+        for n in sorted(rng.sample(range(len(plan)), min(decisions, len(plan)))):
+            yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
+
+
+def _renamed(prompt: str, completion: str, rng: random.Random) -> dict[str, str]:
+    renaming = draw_renaming(prompt, rng)
+    return {"prompt": rename(prompt, renaming), "completion": rename(completion, renaming)}

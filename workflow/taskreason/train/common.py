@@ -1,0 +1,121 @@
+"""What SFT, GRPO and the base model's training share: datasets, arguments for this machine, logs, safe outputs.
+
+Checkpoints lie outside the declared outputs, so an interrupted training resumes from the last one; a finished
+model is written beside its folder and moved into place whole.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+LOG_SECONDS = 15
+
+
+def machine_arguments() -> dict:
+    """Trainer arguments that depend on the machine: on a CPU, bf16 autocast where the processor has it."""
+    if torch.cuda.is_available():
+        return {"bf16": True, "gradient_checkpointing": True}
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    return {"use_cpu": True, "bf16": has_fast_bf16(), "gradient_checkpointing": False}
+
+
+def has_fast_bf16() -> bool:
+    """Whether this processor multiplies bf16 matrices in hardware."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    """Prompt and completion pairs as token ids; labels are -100 on the prompt, so only replies are learnt."""
+    rows = list(rows)
+    prompts = tokenizer([row["prompt"] for row in rows])["input_ids"]
+    completions = tokenizer([row["completion"] for row in rows])["input_ids"]
+    end = tokenizer.eos_token_id
+    return Dataset.from_dict(
+        {
+            "input_ids": [p + c + [end] for p, c in zip(prompts, completions, strict=True)],
+            "labels": [[-100] * len(p) + c + [end] for p, c in zip(prompts, completions, strict=True)],
+        }
+    )
+
+
+class CurveLog(TrainerCallback):
+    """Collects what the trainer logs under given columns, with a live line for people.
+
+    columns: CSV column -> key of the trainer's log. The rows survive a restart: the file is read back on resume,
+    and what was logged after the checkpoint is dropped.
+    """
+
+    def __init__(self, path: Path, columns: dict[str, str], epochs: float, label: str):
+        self.path, self.columns, self.epochs, self.label = path, columns, epochs, label
+        self.rows: list[dict] = []
+        self.started = self.printed = time.time()
+        self.before = 0.0
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Take up the rows of the run that is being resumed."""
+        partial = self._partial()
+        if state.global_step and partial.exists():
+            self.rows = [row for row in pd.read_csv(partial).to_dict("records") if row["step"] <= state.global_step]
+            self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        """Keep one row, and print one line now and then."""
+        if not logs or self.columns["loss"] not in logs:
+            return
+        now = time.time()
+        seconds = self.before + now - self.started
+        row = {"step": state.global_step, "epoch": self.epochs * state.global_step / max(1, state.max_steps)}
+        row |= {column: logs.get(key) for column, key in self.columns.items()}
+        row["seconds"] = round(seconds, 1)
+        self.rows.append(row)
+        pd.DataFrame(self.rows).to_csv(self._partial(), index=False)
+        if now - self.printed > LOG_SECONDS or state.global_step == state.max_steps:
+            self.printed = now
+            rate = (now - self.started) / max(1, len(self.rows))
+            left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
+            shown = ", ".join(
+                f"{k} {row[k]:.4g}" for k in ("loss", "reward", "kl") if isinstance(row.get(k), float | int)
+            )
+            print(f"{self.label}: step {state.global_step}/{state.max_steps}, {shown}, {left:.0f} s left", flush=True)
+
+    def write(self) -> None:
+        """Move the finished curve into place."""
+        os.replace(self._partial(), self.path)
+
+    def _partial(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.path.with_name(f".{self.path.name}.partial")
+
+
+def train_and_save(trainer, tokenizer, output_dir: Path, checkpoint_dir: Path, curve: CurveLog) -> float:
+    """Train (resuming where a checkpoint lies), write the model folder whole, and return the wall time in seconds."""
+    last = get_last_checkpoint(str(checkpoint_dir)) if checkpoint_dir.is_dir() else None
+    if last:
+        print(f"{curve.label}: resuming from {last}", flush=True)
+    trainer.add_callback(curve)
+    trainer.train(resume_from_checkpoint=last)
+    seconds = curve.before + time.time() - curve.started
+    fresh = output_dir.with_name(f".{output_dir.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    trainer.model.save_pretrained(fresh)
+    tokenizer.save_pretrained(fresh)
+    # The folder may exist already (a workflow makes it for its outputs); files are replaced one by one.
+    output_dir.mkdir(parents=True, exist_ok=True)
+    for file in fresh.iterdir():
+        os.replace(file, output_dir / file.name)
+    fresh.rmdir()
+    curve.write()
+    shutil.rmtree(checkpoint_dir, ignore_errors=True)
+    return seconds

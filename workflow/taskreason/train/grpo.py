@@ -1,0 +1,115 @@
+"""Group relative policy optimisation on single decisions: the paper's second stage.
+
+TRL's GRPOTrainer. A prompt is one expert state, a group is ``group_size`` sampled replies to it, the reward is 0.1
+for the format plus 0.9 when the action is the expert's, the advantage (reward - group mean) / group std, and beta
+weighs the KL divergence from the SFT policy. Departures: with ``augment`` objects carry other numbers at every
+visit, and with ``reward: optimal`` any optimal action earns what the expert's does.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+
+from taskreason.augment import draw_renaming, rename
+from taskreason.config_types import Config
+from taskreason.policies.transformers import load_model
+from taskreason.provenance import write_provenance
+from taskreason.task import score_reply
+from taskreason.train.common import CurveLog, machine_arguments, train_and_save
+from taskreason.trajectories import Decision, load_decisions
+
+COLUMNS = {
+    "reward": "reward",
+    "reward_std": "reward_std",
+    "reward_format": "rewards/format_reward/mean",
+    "reward_action": "rewards/action_reward/mean",
+    "kl": "kl",
+    "entropy": "entropy",
+    "zero_std_share": "frac_reward_zero_std",
+    "completion_length": "completions/mean_length",
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+}
+
+
+def train_grpo(
+    task: str,
+    cfg: Config,
+    trajectories_path: Path,
+    sft_dir: Path,
+    output_dir: Path,
+    checkpoint_dir: Path,
+    log_csv: Path,
+    provenance_path: Path,
+) -> None:
+    """Improve the SFT policy of one task by GRPO on its expert states; resumes from ``checkpoint_dir``."""
+    decisions = load_decisions(trajectories_path)
+    model, tokenizer = load_model(sft_dir)
+    grpo = cfg.grpo
+    prompts = grpo.steps * grpo.prompts_per_step
+    completions = grpo.prompts_per_step * grpo.group_size
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=[format_reward, action_reward],
+        args=GRPOConfig(
+            output_dir=str(checkpoint_dir),
+            max_steps=grpo.steps,
+            per_device_train_batch_size=grpo.micro_batch,
+            gradient_accumulation_steps=completions // grpo.micro_batch,
+            generation_batch_size=completions,
+            num_generations=grpo.group_size,
+            max_completion_length=cfg.rollout.max_new_tokens,
+            temperature=grpo.temperature,
+            beta=grpo.beta,
+            loss_type="grpo",
+            scale_rewards="group",
+            learning_rate=grpo.learning_rate,
+            lr_scheduler_type="constant_with_warmup",
+            warmup_steps=min(5, grpo.steps // 2),
+            shuffle_dataset=False,
+            logging_steps=1,
+            save_steps=grpo.save_steps,
+            save_total_limit=1,
+            seed=cfg.seed,
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+            **machine_arguments(),
+        ),
+        train_dataset=Dataset.from_list(list(draw_prompts(decisions, prompts, grpo.augment, grpo.reward, cfg.seed))),
+        processing_class=tokenizer,
+    )
+    curve = CurveLog(log_csv, COLUMNS, prompts / len(decisions), f"GRPO {task}")
+    seconds = train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+    write_provenance(provenance_path, cfg, seconds)
+
+
+def draw_prompts(
+    decisions: list[Decision], number: int, augment: bool, reward: str, seed: int
+) -> Iterator[dict[str, object]]:
+    """``number`` prompts, epoch after epoch, each with the actions that earn the action reward."""
+    rng = random.Random(f"grpo {seed}")
+    pending: list[Decision] = []
+    for _ in range(number):
+        if not pending:
+            pending = rng.sample(decisions, len(decisions))
+        decision = pending.pop()
+        renaming = draw_renaming(decision.prompt, rng) if augment else {}
+        accepted = decision.optimal_actions if reward == "optimal" else (decision.action,)
+        yield {
+            "prompt": rename(decision.prompt, renaming),
+            "accepted": [rename(action, renaming) for action in accepted],
+        }
+
+
+def format_reward(completions: list[str], **columns) -> list[float]:
+    """0.1 for every reply in the ReAct format, else 0."""
+    return [score_reply(completion, ())[0] for completion in completions]
+
+
+def action_reward(completions: list[str], accepted: list[list[str]], **columns) -> list[float]:
+    """0.9 for every reply whose action is among the accepted ones, else 0."""
+    return [score_reply(text, tuple(actions))[1] for text, actions in zip(completions, accepted, strict=True)]
