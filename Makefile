@@ -13,7 +13,7 @@ help: ## show this list
 
 reproduce: ## make every table, every figure and the paper
 	@envs/bootstrap.sh run latex
-	@envs/unlock.sh
+	@python envs/unlock.py
 	snakemake --cores $(CORES) --rerun-incomplete $(ARGS)
 
 test: ## run all tests, a complete run at the smoke scale among them

@@ -163,6 +163,71 @@ def test_play_says_when_the_goal_is_out_of_reach(call, tmp_path):
     assert "The goal can't be reached from here." in out
 
 
+EPISODE_KEYS = set(
+    ["layout_hash", "task", "steps", "success", "outcome", "optimal_steps", "actions"]
+)
+
+
+@pytest.mark.parametrize("form", ["file", "lines", "folder"])
+def test_rollout_of_the_planner_is_optimal_on_every_form_of_layouts(call, tmp_path, form):
+    _, lines, _ = call("generate", "--task", "cheese_sandwich", "--count", "3", "--seed", "5")
+    rows = lines.splitlines()
+    if form == "lines":
+        path = tmp_path / "kitchens.jsonl"
+        path.write_text(lines)
+    elif form == "file":
+        path, rows = tmp_path / "kitchen.json", rows[:1]
+        path.write_text(json.dumps(json.loads(rows[0]), indent=2))
+    else:
+        path = tmp_path
+        for n, row in enumerate(rows):
+            (path / f"{n}.json").write_text(row)
+    argv = ["rollout", "--policy", "planner", "--layouts", str(path), "--timeout", "30"]
+    status, out, err = call(*argv)
+    episodes = read_lines(out)
+    assert (status, err) == (0, "")
+    assert [e["layout_hash"] for e in episodes] == [
+        parse_layout(json.loads(row), "x").hash for row in rows
+    ]
+    for episode in episodes:
+        assert set(episode) >= EPISODE_KEYS
+        assert episode["success"] and episode["outcome"] == "success"
+        assert episode["steps"] == episode["optimal_steps"] == len(episode["actions"])
+        assert episode["task"] == "cheese_sandwich"
+
+
+def test_rollout_stops_at_the_timeout_and_repeats_itself(call, tmp_path):
+    _, lines, _ = call("generate", "--task", "burger", "--count", "4")
+    path, out_path = tmp_path / "kitchens.jsonl", tmp_path / "out" / "episodes.jsonl"
+    path.write_text(lines)
+    argv = ["rollout", "--policy", "random", "--layouts", str(path), "--timeout", "6"]
+    argv += ["--seed", "3", "--batch-size", "2"]
+    episodes = read_lines(call(*argv)[1])
+    assert [e["steps"] for e in episodes] == [6] * 4
+    assert {e["outcome"] for e in episodes} == {"timeout"}
+    assert read_lines(call(*argv)[1]) == episodes
+    assert call(*argv, "--out", str(out_path))[0] == 0
+    assert read_lines(out_path.read_text()) == episodes
+
+
+@pytest.mark.parametrize(
+    "policy, content, key",
+    [
+        ("no/such/folder", json.dumps(BURGER), "--policy"),
+        ("planner", json.dumps(BURGER | {"goal": []}), "goal"),
+        ("planner", json.dumps(UNREACHABLE), "goal"),
+        ("planner", "", "kitchen.json"),
+    ],
+)
+def test_rollout_refuses_before_it_starts(call, tmp_path, policy, content, key):
+    path = tmp_path / "kitchen.json"
+    path.write_text(content)
+    argv = ["rollout", "--policy", policy, "--layouts", str(path), "--timeout", "5"]
+    status, out, err = call(*argv)
+    assert (status, out) == (2, "")
+    assert key in err and err.startswith("taskreason: ") and err.count("\n") == 1
+
+
 COMMAND = [sys.executable, "-m", "taskreason.cli"]
 
 

@@ -199,7 +199,7 @@ def test_nothing_appears_or_disappears(case):
 
 @pytest.mark.parametrize("case", WALKS, ids=str)
 def test_inverse_pairs_restore_the_kitchen(case):
-    """Pick up and place, stack and unstack, move there and back: all but the timers is as before."""
+    """Pick up and place, stack and unstack, move there and back, while no timer runs."""
     inverses = [
         (r"Pick up (\w+) from (\w+) using robot1", r"Place \1 on \2 using robot1"),
         (r"Place (\w+) on (\w+) using robot1", r"Pick up \1 from \2 using robot1"),

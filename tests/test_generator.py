@@ -1,4 +1,4 @@
-"""Varied kitchens: deterministic, well formed, distributed like the benchmark's, disjoint by content."""
+"""Varied kitchens: deterministic, well formed, distributed like the benchmark's, disjoint."""
 
 import itertools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Layout files: every refusal is one sentence that names source, key and fix; hashes are content."""
+"""Layout files: every refusal is one sentence with source, key and fix; hashes are content."""
 
 import copy
 import json

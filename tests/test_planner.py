@@ -19,7 +19,7 @@ RAW = {"patty": ["iscookable"], "lettuce": ["iscuttable"]}
 
 
 def explore(kitchen):
-    """Every reachable state with its successors by action, and its distance to the goal (or None)."""
+    """Every reachable state with its successors by action, and the distances to the goal."""
     successors, queue = {}, deque([kitchen.initial])
     while queue:
         state = queue.popleft()
@@ -88,7 +88,7 @@ def solve_small(case):
 
 
 def draw_states(case, count):
-    """The initial state and `count` others of each sort: any, near the goal, with a timer running."""
+    """The initial state and `count` of each sort: any, near the goal, with a timer running."""
     kitchen, successors, distance = solve_small(case)
     everything = sorted(successors)
     near = [state for state in everything if 0 < distance.get(state, 0) <= 4]

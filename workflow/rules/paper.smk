@@ -1,16 +1,26 @@
 # The PDF. Without a TeX installation the workflow makes everything else and says what to install.
-PAPER = []
+PAPER, PAPER_MISSING = [], ""
 if not shutil.which("latexmk"):
-    logger.warning(
-        "paper/main.pdf is left out because latexmk is missing; install it with: apt-get install "
-        f"{' '.join((PROJECT_DIR / 'envs' / 'latex-packages.txt').read_text().split())}"
+    latex = (PROJECT_DIR / "envs" / "latex-packages.txt").read_text().split()
+    PAPER_MISSING = (
+        "paper/main.pdf is left out because latexmk is missing; "
+        f"install it with: apt-get install --no-install-recommends {' '.join(latex)}"
     )
 elif len(TASKS) < 4:
-    logger.warning(
-        "paper/main.pdf is left out because its text needs all four tasks; see tasks in config.yaml."
+    PAPER_MISSING = (
+        "paper/main.pdf is left out because its text needs all four tasks; "
+        "list them under tasks in config.yaml"
     )
 else:
     PAPER = ["paper/main.pdf"]
+if PAPER_MISSING:
+    logger.warning(PAPER_MISSING)
+
+
+# Said again at the end, where it is not lost above the messages of a long run.
+onsuccess:
+    if PAPER_MISSING:
+        logger.warning(PAPER_MISSING)
 
 
 rule compile_paper:

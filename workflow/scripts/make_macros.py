@@ -9,7 +9,8 @@ with logged(snakemake):
     from taskreason.report.published import load_published
     from taskreason.report.results import load_results
 
-    config, root = snakemake.config, Path("results") / snakemake.config["scale"]
+    config = snakemake.params.config
+    root = Path("results") / config["scale"]
     results = load_results(
         root, config["tasks"], config["timeouts"], confidence=config["report"]["confidence"]
     )

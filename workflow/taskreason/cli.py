@@ -19,10 +19,12 @@ from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import MODES, draw_disjoint, generate_layout
 from taskreason.kitchen.layout import Layout, load_layouts, parse_layout
 from taskreason.kitchen.layout_reader import LayoutError, Reader, parse_json
-from taskreason.planner import shortest_plan
+from taskreason.planner import Planner, shortest_plan
 from taskreason.task import TASKS
 
 POLICIES = ("planner", "random")
+OPTIMUM_LIMIT = 200_000
+"""States after which a rollout does without a kitchen's optimal length; the tasks need fewer."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -192,12 +194,16 @@ def _find_start(layout: Layout):
     """Where an episode begins; raises LayoutError for a kitchen whose goal has no plan."""
     from taskreason.rollout import Start
 
-    kitchen = Kitchen(layout)
-    plan = shortest_plan(kitchen)
-    if plan is None:
-        raise LayoutError(f"{layout.source}: goal can't be reached from the initial state.")
+    kitchen, steps = Kitchen(layout), None
+    try:
+        steps = Planner(kitchen, OPTIMUM_LIMIT).distance(kitchen.initial)
+    except UserError:
+        print(f"{layout.source}: too large to find optimal_steps, written as null", file=sys.stderr)
+    else:
+        if steps is None:
+            raise LayoutError(f"{layout.source}: goal can't be reached from the initial state.")
     tasks = [name for name, task in TASKS.items() if set(task.template.goal) == set(layout.goal)]
-    return Start(kitchen, tasks[0] if tasks else "other", len(plan))
+    return Start(kitchen, tasks[0] if tasks else "other", steps)
 
 
 def _load_policy(args: argparse.Namespace):

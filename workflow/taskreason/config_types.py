@@ -66,6 +66,7 @@ class Grpo:
 class Rollout:
     batch_size: int
     max_new_tokens: int
+    single_turn_states: int
     do_sample: bool
 
 

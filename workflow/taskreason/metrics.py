@@ -44,8 +44,8 @@ class CellMetrics:
         interval
     asst: average steps of successful episodes; None when there is none
     minimal_rate: share of episodes that succeed in exactly the optimal number of steps
-    invalid_rate: replies that name an action which is not possible, per step taken
-    malformed_rate: replies that name no action at all, per step taken
+    invalid_rate: share of replies whose action is not possible, malformed ones among them
+    malformed_rate: share of replies that name no action at all
     """
 
     episodes: int
@@ -212,8 +212,8 @@ def _check_episodes(episodes: pd.DataFrame, timeout: int, source: str) -> None:
             "lies outside 0 to steps; run the rollout again",
         ),
         "malformed": (
-            (episodes["malformed"] < 0) | (episodes["malformed"] > episodes["steps"]),
-            "lies outside 0 to steps; run the rollout again",
+            (episodes["malformed"] < 0) | (episodes["malformed"] > episodes["invalid"]),
+            "lies outside 0 to 'invalid', which counts it too; run the rollout again",
         ),
     }
     for key, (wrong, advice) in faults.items():

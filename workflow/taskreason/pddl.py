@@ -3,10 +3,10 @@
 Input: a kitchen and a state. Output: the texts of a STRIPS domain and problem. Only moving and
 carrying are exported (move, pick up, unstack, place, stack): whatever needs a timer or a counter
 can't be written down in STRIPS. The export is nevertheless exact where it is offered, because a
-kitchen is refused when such an action could help: when it has containers, when the goal is not about
-the places of items, or when an item could still gain a flag that the goal asks of its kind. The
-goal's permuted ids become the parameters of one last action `finish`, so an optimal plan of the
-export has exactly one action more than an optimal plan of the kitchen.
+kitchen is refused when such an action could help: when it has containers, when the goal is not
+about the places of items, or when an item could still gain a flag that the goal asks of its kind.
+The goal's permuted ids become the parameters of one last action `finish`, so an optimal plan of
+the export has exactly one action more than an optimal plan of the kitchen.
 """
 
 from taskreason.errors import UserError

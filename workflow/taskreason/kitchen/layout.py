@@ -133,6 +133,7 @@ class Layout:
 
     def to_json(self) -> dict:
         """The benchmark's own JSON; `parse_layout` of it gives an equal layout."""
+        r = self.robot
         return {
             "version": "1.0.0",
             "width": self.width,
@@ -144,14 +145,7 @@ class Layout:
                 | ({"predicates": list(i.predicates)} if i.predicates else {})
                 for i in self.items
             ],
-            "players": [
-                {
-                    "name": "robot",
-                    "x": self.robot.x,
-                    "y": self.robot.y,
-                    "direction": list(self.robot.direction),
-                }
-            ],
+            "players": [{"name": r.name, "x": r.x, "y": r.y, "direction": list(r.direction)}],
             "containers": [{"name": c.name, "x": c.x, "y": c.y} for c in self.containers],
             "meals": [
                 {"name": m.name, "x": m.x, "y": m.y}
@@ -271,8 +265,8 @@ def _read_goal_predicate(row: Reader) -> GoalPredicate:
 def load_layouts(path: str | Path) -> list[Layout]:
     """Every layout of a JSON file, a JSON-lines file or a folder of JSON files (sorted by name).
 
-    A line of JSON lines may be a layout or an object that holds one under "layout". Raises
-    LayoutError for an unreadable or empty path and for the first layout that is refused.
+    Each is a layout or an object that holds one under "layout". Raises LayoutError for a path that
+    is empty or can't be read and for the first layout that is refused.
     """
     path = Path(path)
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
@@ -289,11 +283,19 @@ def _load_file(path: Path) -> list[Layout]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise LayoutError(f"{path}: the layout file cannot be read ({reason}).") from None
-    if path.suffix != ".jsonl":
-        return [parse_layout(parse_json(text, str(path)), str(path))]
-    lines = [(f"{path}:{n}", line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    rows = [(source, parse_json(line, source)) for source, line in lines]
-    return [
-        parse_layout(row["layout"] if isinstance(row, dict) and "layout" in row else row, source)
-        for source, row in rows
-    ]
+    if path.suffix != ".jsonl" and not _has_json_lines(text):
+        rows = [(str(path), text)]
+    else:
+        rows = [(f"{path}:{n}", line) for n, line in enumerate(text.splitlines(), 1)]
+    return [_load_row(row, source) for source, row in rows if row.strip() or len(rows) == 1]
+
+
+def _has_json_lines(text: str) -> bool:
+    """Whether a text of unknown form is JSON lines: its first line alone is a JSON object."""
+    first, _, rest = text.strip().partition("\n")
+    return bool(rest) and first.startswith("{") and first.rstrip().endswith("}")
+
+
+def _load_row(text: str, source: str) -> Layout:
+    row = parse_json(text, source)
+    return parse_layout(row["layout"] if isinstance(row, dict) and "layout" in row else row, source)

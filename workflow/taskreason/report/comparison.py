@@ -39,16 +39,14 @@ COMPARISON_COLUMNS = [
     "published_asat",
     "published_asst",
 ]
+MEASURES = ("Ours", "Published", "Ours", "Publ.", "Ours", "Publ.")
 
 
 def make_comparison(results: Results, published: Published) -> Table:
+    """Main table and grid, ours beside the published, one published cell a row."""
     records, main_rows, grid_rows = [], [], []
     for task in results.tasks:
-        ours = {PUBLISHED_MODELS.get(policy): policy for policy in results.policies}
-        printed = [model for model in published.models if (task, model) in published.main]
-        pairs = [(ours.get(model), model) for model in printed]
-        pairs += [(policy, None) for model, policy in ours.items() if model not in printed]
-        for position, (policy, model) in enumerate(pairs):
+        for position, (policy, model) in enumerate(_pair_policies(task, results, published)):
             cell = results.cell(policy, task) if policy else None
             theirs = published.main.get((task, model))
             place = {"part": "main", "eval_task": task, "policy": policy, "published_model": model}
@@ -66,36 +64,36 @@ def make_comparison(results: Results, published: Published) -> Table:
         for position, eval_task in enumerate(results.tasks):
             cell = results.cell(GRID_POLICY, eval_task, train_task)
             theirs = published.grid.get((train_task, eval_task))
-            place = {
-                "part": "grid",
-                "train_task": train_task,
-                "eval_task": eval_task,
-                "policy": GRID_POLICY,
-                "published_model": PUBLISHED_MODELS[GRID_POLICY] if theirs else None,
-            }
+            place = {"part": "grid", "train_task": train_task, "eval_task": eval_task}
+            place |= {"policy": GRID_POLICY}
+            place |= {"published_model": PUBLISHED_MODELS[GRID_POLICY] if theirs else None}
             records.append(place | _compare(cell, theirs, results, published))
             names = (task_title(train_task) if position == 0 else "", task_title(eval_task), "")
             grid_rows.append(make_row(*names, *_print_pair(cell, theirs, results, published)))
-    measures = ("Ours", "Published", "Ours", "Publ.", "Ours", "Publ.")
-    percent = shrink(f"[{print_confidence(results)}]")
-    rows = [
-        make_row(
-            "",
-            "",
-            "",
-            rf"\multicolumn{{2}}{{c}}{{SR {percent}}}",
-            r"\multicolumn{2}{c}{ASAT}",
-            r"\multicolumn{2}{c}{ASST}",
-        ),
-        r"\cmidrule(lr){4-5}\cmidrule(lr){6-7}\cmidrule(l){8-9}",
-        make_row("Task", "Policy", "Published model", *measures),
-        r"\midrule",
-        *main_rows,
-        make_row("Trained on", "Evaluated on", "", *measures),
-        r"\midrule",
-        *grid_rows,
-    ]
+    rows = [*_make_header(results), *main_rows]
+    rows += [make_row("Trained on", "Evaluated on", "", *MEASURES), r"\midrule", *grid_rows]
     return Table(pd.DataFrame(records, columns=COMPARISON_COLUMNS), make_tabular("lllllrrrr", rows))
+
+
+def _pair_policies(
+    task: str, results: Results, published: Published
+) -> list[tuple[str | None, str | None]]:
+    """(our policy, published model) a row, in the order of print; policies of our own come last."""
+    ours = {PUBLISHED_MODELS[name]: name for name in results.policies if name in PUBLISHED_MODELS}
+    printed = [model for model in published.models if (task, model) in published.main]
+    alone = [name for name in results.policies if PUBLISHED_MODELS.get(name) not in printed]
+    return [(ours.get(model), model) for model in printed] + [(name, None) for name in alone]
+
+
+def _make_header(results: Results) -> list[str]:
+    success = rf"\multicolumn{{2}}{{c}}{{SR {shrink(f'[{print_confidence(results)}]')}}}"
+    steps = r"\multicolumn{2}{c}{ASAT}", r"\multicolumn{2}{c}{ASST}"
+    return [
+        make_row("", "", "", success, *steps),
+        r"\cmidrule(lr){4-5}\cmidrule(lr){6-7}\cmidrule(l){8-9}",
+        make_row("Task", "Policy", "Published model", *MEASURES),
+        r"\midrule",
+    ]
 
 
 def _compare(

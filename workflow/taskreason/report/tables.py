@@ -9,6 +9,7 @@ the others fit one column at \small.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,7 @@ from taskreason.report.tex import (
     make_row,
     make_tabular,
     shrink,
-    stack_lines,
+    stack_words,
 )
 
 MAIN_COLUMNS = [
@@ -191,17 +192,19 @@ def _grid_header(results: Results, *first: str) -> list[str]:
     return [
         make_row(*[""] * before, span),
         rf"\cmidrule(l){{{before + 1}-{before + columns}}}",
-        make_row(*first, *(stack_lines(break_title(task)) for task in results.tasks)),
+        make_row(*first, *(stack_words(task_title(task)) for task in results.tasks)),
     ]
 
 
 def _make_grid(results: Results, metric: str) -> Table:
-    rows = [*_grid_header(results, "Trained on"), r"\midrule"]
+    """One metric over the grid; titles are broken over two lines so that it fits a column."""
+    rows = _grid_header(results, "Trained on")
     for train_task in results.tasks:
         cells = [results.cell(GRID_POLICY, task, train_task) for task in results.tasks]
-        lines = zip(*(GRID_METRICS[metric](cell) for cell in cells), strict=True)
-        for position, line in enumerate(lines):
-            rows.append(make_row(task_title(train_task) if position == 0 else "", *line))
+        columns = [tuple(break_title(train_task).split("\n"))]
+        columns += [GRID_METRICS[metric](cell) for cell in cells]
+        rows.append(r"\midrule" if train_task == results.tasks[0] else r"\addlinespace")
+        rows += [make_row(*line) for line in zip_longest(*columns, fillvalue="")]
     return Table(_grid_csv(results), make_tabular("l" + "c" * len(results.tasks), rows))
 
 

@@ -57,9 +57,9 @@ def make_row(*cells: str) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def stack_lines(text: str) -> str:
-    r"""Text with line breaks as a \shortstack, for column headings."""
-    return r"\shortstack{" + text.replace("\n", r" \\ ") + "}"
+def stack_words(text: str) -> str:
+    r"""Text as a \shortstack with one word a line, for column headings."""
+    return r"\shortstack{" + text.replace(" ", r" \\ ") + "}"
 
 
 def shrink(text: str) -> str:

@@ -25,12 +25,12 @@ NODE_LIMIT = 3000
 _FLAGS = {"chicken": ("iscookable",), "lettuce": ("iscuttable",), "onion": ("iscuttable",), "tomato": ("iscuttable",)}
 
 
-def draw_kitchen(rng: random.Random) -> Layout:
+def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
     """A random kitchen with a small goal; stations, items, stacks, held item and goal all vary."""
     size = 5
     cells = [(x, y) for x in range(size) for y in range(size)]
     rng.shuffle(cells)
-    tables, others = rng.randint(3, 6), rng.randint(1, 6)
+    tables, others = (rng.randint(2, 3), rng.randint(1, 2)) if small else (rng.randint(3, 6), rng.randint(0, 6))
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
     stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
     taken = {(s.x, s.y) for s in stations}
@@ -38,7 +38,7 @@ def draw_kitchen(rng: random.Random) -> Layout:
     goal, wanted = _draw_goal(rng)
     names = list(wanted)
     pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
-    names += [rng.choice(pool) for _ in range(rng.randint(1, 8))]
+    names += [rng.choice(pool) for _ in range(rng.randint(0, 2) if small else rng.randint(1, 8))]
     rng.shuffle(names)
     items, heights = [], {}
     held = rng.random() < 0.12
@@ -114,14 +114,15 @@ def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIO
     return ". ".join(f"{question}? {answer}" for question, answer in chosen) + "."
 
 
-def draw_examples(seed: int, kitchens: int, decisions: int = 3) -> Iterator[dict[str, str]]:
+def draw_examples(seed: int, kitchens: int, decisions: int = 2, small: int = 0) -> Iterator[dict[str, str]]:
     """Prompt and completion pairs: per kitchen one set of questions and a few decisions of the planner.
 
-    Objects are renamed at random in every example, so that all names are learnt alike.
+    The first ``small`` kitchens have few objects: looking things up is learnt sooner there. Objects are renamed at
+    random in every example, so that all names are learnt alike.
     """
     rng = random.Random(f"chores {seed}")
-    for _ in range(kitchens):
-        kitchen = Kitchen(draw_kitchen(rng))
+    for number in range(kitchens):
+        kitchen = Kitchen(draw_kitchen(rng, number < small))
         state = kitchen.initial
         for _ in range(rng.choice((0, 0, 1, 3, 6))):
             state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
