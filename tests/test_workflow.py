@@ -117,6 +117,23 @@ def test_a_scale_writes_only_under_its_own_folder(tmp_path):
             assert output in shared or output.startswith(f"results/{scale}/"), output
 
 
+def test_heavy_stages_write_where_the_contract_says(tmp_path):
+    outputs = set(list_outputs(tmp_path))
+    assert not [output for output in outputs if re.search(r"[{}]", output)]
+    for task in TASKS:
+        promised = [f"kitchens/{task}/train.jsonl", f"kitchens/{task}/eval.jsonl"]
+        promised += [f"trajectories/{task}.jsonl", f"trajectories/{task}.summary.json"]
+        promised += ["models/base/model.safetensors"]
+        promised += [f"models/{task}/{stage}/model.safetensors" for stage in ("sft", "grpo")]
+        for stage in ("sft", "grpo"):
+            promised += [f"training/{task}/{stage}.{end}" for end in ("csv", "provenance.json")]
+        for kind, end in (("episodes", "jsonl"), ("single_turn", "json")):
+            promised += [f"{kind}/{policy}/-/{task}.{end}" for policy in ("expert", "base")]
+            promised += [f"{kind}/sft/{task}/{task}.{end}"]
+            promised += [f"{kind}/sft_grpo/{task}/{other}.{end}" for other in TASKS]
+        assert {f"results/laptop/{path}" for path in promised} <= outputs
+
+
 def test_a_table_is_a_target_by_name(tmp_path):
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "results/tables/generalization.tex"))
     assert "make_tables" in jobs and "make_figure" not in jobs

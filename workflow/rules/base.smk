@@ -2,16 +2,18 @@
 REBUILT = f"{OUT}/models/rebuilt_base"
 BASE_SOURCE = REBUILT if config["base"]["rebuild"] else from_project(config["base"]["model"])
 
-if not config["base"]["rebuild"] and not os.path.exists(f"{BASE_SOURCE}/config.json"):
-    sys.exit(
-        f"base.model: {BASE_SOURCE} holds no config.json; name a folder in Hugging Face format, "
-        "or set base.rebuild to true to train the base model from scratch."
-    )
+if not config["base"]["rebuild"]:
+    for file in model_files(BASE_SOURCE):
+        if not os.path.exists(file):
+            sys.exit(
+                f"base.model: {file} is missing; name a folder in Hugging Face format that has it, "
+                "or set base.rebuild to true to train the base model from scratch."
+            )
 
 
 rule build_base:
     output:
-        model=expand("{folder}/{file}", folder=REBUILT, file=MODEL_FILES),
+        model=model_files(REBUILT),
         curve=f"{OUT}/training/base.csv",
     log:
         f"{LOGS}/build_base.log",
@@ -43,9 +45,9 @@ rule rebuild_base:
 
 rule prepare_base:
     input:
-        model=expand("{folder}/{file}", folder=BASE_SOURCE, file=MODEL_FILES),
+        model=model_files(BASE_SOURCE),
     output:
-        model=expand("{folder}/{file}", folder=f"{OUT}/models/base", file=MODEL_FILES),
+        model=model_files(f"{OUT}/models/base"),
     log:
         f"{LOGS}/prepare_base.log",
     benchmark:

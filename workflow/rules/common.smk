@@ -32,7 +32,6 @@ TASKS = config["tasks"]
 OUT = f"results/{config['scale']}"
 LOGS = f"{OUT}/logs"
 BENCHMARKS = f"{OUT}/benchmarks"
-MODEL_FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 LIGHT_ENV = "../../envs/light.yaml"
 TRAIN_ENV = "../../envs/train.yaml"
 GPU, RUNTIME = config["resources"]["gpu"], config["resources"]["runtime"]
@@ -74,6 +73,13 @@ wildcard_constraints:
 def heavy_memory(wildcards, attempt):
     """MiB of a heavy job: more on each attempt, for profiles that retry."""
     return config["resources"]["mem_mb"] * attempt
+
+
+def model_files(folder):
+    """Each file is an output of its own, so that a missing one is noticed."""
+    names = ["config.json", "generation_config.json", "model.safetensors"]
+    names += ["tokenizer.json", "tokenizer_config.json"]
+    return [f"{folder}/{name}" for name in names]
 
 
 def episode_files(policy, train_task, eval_tasks):

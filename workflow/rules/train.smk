@@ -7,7 +7,7 @@ rule train_sft:
         trajectories=rules.collect.output.trajectories,
         model=rules.prepare_base.output.model,
     output:
-        model=expand("{folder}/{file}", folder=f"{OUT}/models/{{{{task}}}}/sft", file=MODEL_FILES),
+        model=model_files(f"{OUT}/models/{{task}}/sft"),
         curve=f"{OUT}/training/{{task}}/sft.csv",
         provenance=f"{OUT}/training/{{task}}/sft.provenance.json",
     log:
@@ -37,7 +37,7 @@ rule train_grpo:
         trajectories=rules.collect.output.trajectories,
         model=rules.train_sft.output.model,
     output:
-        model=expand("{folder}/{file}", folder=f"{OUT}/models/{{{{task}}}}/grpo", file=MODEL_FILES),
+        model=model_files(f"{OUT}/models/{{task}}/grpo"),
         curve=f"{OUT}/training/{{task}}/grpo.csv",
         provenance=f"{OUT}/training/{{task}}/grpo.provenance.json",
     log:

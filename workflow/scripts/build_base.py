@@ -5,9 +5,8 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.train.base import build_base
-
     from taskreason.config import load_config
+    from taskreason.train.base import build_base
 
     build_base(
         load_config(snakemake.config),

@@ -5,9 +5,8 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.train.grpo import train_grpo
-
     from taskreason.config import load_config
+    from taskreason.train.grpo import train_grpo
 
     train_grpo(
         snakemake.wildcards.task,

@@ -13,7 +13,9 @@ from taskreason.kitchen.domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, S
 LARGEST = 12
 """Largest number that a renaming gives; the generator's kitchens have at most 12 tables."""
 
-NAME = re.compile(rf"\b({'|'.join((*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS))})(\d+)\b")
+NAME = re.compile(
+    rf"\b({'|'.join((*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS))})(\d+)\b"
+)
 
 
 def draw_renaming(text: str, rng: random.Random) -> dict[str, str]:

@@ -33,7 +33,9 @@ def evaluate(
         starts = load_starts(task, kitchens[task])
         print(f"{policy} trained on {train_task}: {task}, {len(starts)} kitchens", flush=True)
         rollout_to_file(actor, starts, cfg.timeouts[task], cfg.rollout.batch_size, path, cfg.seed)
-        write_json(single_turn[task], score_single_turns(actor, starts, cfg.rollout.single_turn_states))
+        write_json(
+            single_turn[task], score_single_turns(actor, starts, cfg.rollout.single_turn_states)
+        )
 
 
 def _load_policy(model_dir: Path | None, cfg: Config) -> Policy:
@@ -42,7 +44,11 @@ def _load_policy(model_dir: Path | None, cfg: Config) -> Policy:
     from taskreason.policies.transformers import TransformersPolicy
 
     return TransformersPolicy(
-        model_dir, cfg.rollout.batch_size, cfg.rollout.max_new_tokens, cfg.rollout.do_sample, seed=cfg.seed
+        model_dir,
+        cfg.rollout.batch_size,
+        cfg.rollout.max_new_tokens,
+        cfg.rollout.do_sample,
+        seed=cfg.seed,
     )
 
 
@@ -54,7 +60,10 @@ def score_single_turns(policy: Policy, starts: list[Start], limit: int) -> dict[
     visited: list[tuple[Start, State, str, Planner]] = []
     for start in starts:
         expert = Expert(start.kitchen)
-        visited += [(start, state, action.text, expert.planner) for state, action in expert.plan(start.kitchen.initial)]
+        visited += [
+            (start, state, action.text, expert.planner)
+            for state, action in expert.plan(start.kitchen.initial)
+        ]
     stride = max(1, -(-len(visited) // limit))
     chosen = visited[::stride]
     replies = policy.act([make_turn(start.kitchen, state) for start, state, _, _ in chosen])

@@ -5,7 +5,6 @@ change a number, the commit, the hardware, and the wall time in seconds. Reads p
 their metadata, so that a light stage can call it without importing torch.
 """
 
-import json
 import os
 import platform
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from taskreason.config_types import Config
+from taskreason.files import write_json
 
 PACKAGES = (
     *("taskreason", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers"),
@@ -33,9 +33,7 @@ def write_provenance(path: Path, cfg: Config, wall_seconds: float) -> None:
         "hardware": describe_hardware(),
         "wall_seconds": round(wall_seconds, 3),
     }
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(temporary, path)
+    write_json(path, record)
 
 
 def package_versions() -> dict[str, str]:

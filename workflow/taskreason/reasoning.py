@@ -6,7 +6,6 @@ then the order of the lists. The thought names the tower so far, the next slot a
 where the robot is and what it holds, and ends with the sub-goal; every word of it can be read off the prompt.
 """
 
-from dataclasses import dataclass
 
 from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
@@ -23,11 +22,15 @@ def number_slots(tower: Tower) -> list[Slot]:
     return [*tower.chain, *tower.loose, *([tower.top] if tower.top else [])]
 
 
-def match_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> list[tuple[int, int]]:
+def match_tower(
+    kitchen: Kitchen, state: State, tower: Tower, station: int
+) -> list[tuple[int, int]]:
     """(slot number, item) for the items at ``station`` that are in their final place, from the bottom."""
 
     def fits(item: int, slot: Slot) -> bool:
-        return kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
+        return (
+            kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
+        )
 
     found, stack = [], state.stacks[station]
     for number, (item, slot) in enumerate(zip(stack, tower.chain, strict=False), start=1):
@@ -80,7 +83,9 @@ class Expert:
         if self.tower is None or item >= len(self.kitchen.items):
             return 99
         kind = self.kitchen.item_kinds[item]
-        return next((n for n, slot in enumerate(number_slots(self.tower), 1) if slot.kind == kind), 99)
+        return next(
+            (n for n, slot in enumerate(number_slots(self.tower), 1) if slot.kind == kind), 99
+        )
 
     def plan(self, state: State) -> list[tuple[State, Action]]:
         """The canonical shortest plan from ``state`` as (state, action) pairs; raises ValueError if there is none."""
@@ -98,7 +103,9 @@ class Expert:
         end = self.kitchen.step(*plan[-1])
         parts = [self._describe_tower(state, end), self._describe_aim(plan, end)]
         kitchen = self.kitchen
-        parts.append(f"Robot at {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}")
+        parts.append(
+            f"Robot {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}"
+        )
         parts.append(self._describe_decision(action))
         return ". ".join(part for part in parts if part) + "."
 
@@ -119,8 +126,8 @@ class Expert:
         done = match_tower(self.kitchen, state, self.tower, station)
         if not done:
             return "No tower"
-        listed = ", ".join(f"{number} {self.kitchen.items[item]}" for number, item in done)
-        return f"Tower at {self.kitchen.stations[station]}: {listed}"
+        listed = " ".join(f"{number} {self.kitchen.items[item]}" for number, item in done)
+        return f"Tower {self.kitchen.stations[station]}: {listed}"
 
     def _describe_aim(self, plan: list[tuple[State, Action]], end: State) -> str:
         """The next carry: which slot it fills or what it clears, the item, its place and its destination."""
@@ -129,7 +136,11 @@ class Expert:
         item = state.hand if 0 <= state.hand < len(kitchen.items) else -1
         work = next(a for _, a in plan if a.op is not Op.move)
         if work.op not in PICKS and work.op not in PUTS:
-            return f"Now {work.text.split()[0].lower()} {kitchen.items[work.a]}" if work.op is not Op.wait else "Wait"
+            return (
+                f"Now {work.text.split()[0].lower()} {kitchen.items[work.a]}"
+                if work.op is not Op.wait
+                else "Wait"
+            )
         if item < 0:
             item = work.a
         put = next((n for n, (_, a) in enumerate(plan) if a.op in PUTS and a.a == item), None)
@@ -137,13 +148,16 @@ class Expert:
             return ""
         before, action = plan[put]
         onto = kitchen.items[action.b] if action.op is Op.stack else kitchen.stations[action.b]
-        place = next((kitchen.stations[s] for s, stack in enumerate(state.stacks) if item in stack), kitchen.robot)
+        place = next(
+            (kitchen.stations[s] for s, stack in enumerate(state.stacks) if item in stack),
+            kitchen.robot,
+        )
         name = kitchen.items[item]
         number = self._final_slot(plan, put, item, end, before.loc)
         if number:
             slot = describe_slot(number_slots(self.tower)[number - 1])
-            return f"Next {number} {slot}: {name} at {place} to {onto}"
-        return f"Clear {name} at {place} to {onto}"
+            return f"Next {number} {slot}: {name} {place} to {onto}"
+        return f"Clear {name} {place} to {onto}"
 
     def _final_slot(self, plan, put: int, item: int, end: State, station: int) -> int:
         """The slot that the item keeps from this carry on, or 0 when it will be moved again or is not wanted."""
@@ -152,7 +166,9 @@ class Expert:
         final = self._station_of_tower(end)
         if station != final:
             return 0
-        return next((n for n, i in match_tower(self.kitchen, end, self.tower, final) if i == item), 0)
+        return next(
+            (n for n, i in match_tower(self.kitchen, end, self.tower, final) if i == item), 0
+        )
 
     def _describe_decision(self, action: Action) -> str:
         kitchen = self.kitchen

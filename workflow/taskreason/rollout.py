@@ -131,7 +131,12 @@ def run_episodes(
 
 
 def rollout_to_file(
-    policy: Policy, starts: Sequence[Start], timeout: int, batch_size: int, path: Path, seed: int = 0
+    policy: Policy,
+    starts: Sequence[Start],
+    timeout: int,
+    batch_size: int,
+    path: Path,
+    seed: int = 0,
 ) -> list[Episode]:
     """Run all episodes and write them to ``path`` as JSON lines; resumes from ``path`` + ``.partial``.
 
@@ -139,7 +144,12 @@ def rollout_to_file(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    found = {e.layout_hash: e for e in _read_partial(partial) if (e.seed, e.model) == (seed, policy.name)}
+    found = {
+        e.layout_hash: e
+        for e in _read_partial(partial)
+        if (e.seed, e.model) == (seed, policy.name)
+        and (e.steps == timeout or e.success and e.steps < timeout)
+    }
     missing = [s for s in starts if s.kitchen.layout.hash not in found]
     total, wins = len(starts), sum(e.success for e in found.values())
     with partial.open("w") as file:
@@ -153,7 +163,10 @@ def rollout_to_file(
             file.write(_to_line(episode))
             file.flush()
             if len(found) % 10 == 0 or len(found) == total:
-                print(f"{path.stem}: {len(found)}/{total} episodes, SR so far {wins / len(found):.2f}", flush=True)
+                print(
+                    f"{path.stem}: {len(found)}/{total} episodes, SR so far {wins / len(found):.2f}",
+                    flush=True,
+                )
 
         run_episodes(policy, missing, timeout, batch_size, seed, record)
     episodes = [found[s.kitchen.layout.hash] for s in starts]
@@ -171,7 +184,10 @@ def _read_partial(path: Path) -> list[Episode]:
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             values = json.loads(line)
-            values["actions"], values["replies"] = tuple(values["actions"]), tuple(values["replies"])
+            values["actions"], values["replies"] = (
+                tuple(values["actions"]),
+                tuple(values["replies"]),
+            )
             values["outcome"] = Outcome(values["outcome"])
             episodes.append(Episode(**values))
         except (ValueError, KeyError, TypeError):

@@ -39,13 +39,17 @@ class Decision:
     optimal_steps_left: int
 
 
-def make_kitchens(task: str, split: str, cfg: Config, output: Path, disjoint_from: Path | None = None) -> None:
+def make_kitchens(
+    task: str, split: str, cfg: Config, output: Path, disjoint_from: Path | None = None
+) -> None:
     """Write the kitchens of one split ("train" or "eval"); none of them is in ``disjoint_from``."""
     number, seed = {
         "train": (cfg.kitchens.training, cfg.kitchens.train_seed),
         "eval": (cfg.kitchens.evaluation, cfg.kitchens.eval_seed),
     }[split]
-    exclude = {row["layout_hash"] for row in _read_kitchens(disjoint_from)} if disjoint_from else set()
+    exclude = (
+        {row["layout_hash"] for row in _read_kitchens(disjoint_from)} if disjoint_from else set()
+    )
     drawn = draw_disjoint(TASKS[task].template, cfg.kitchens.mode, count(seed), number, exclude)
     write_lines(
         output,
@@ -84,7 +88,11 @@ def collect(
 ) -> None:
     """Write the expert's decisions on training kitchens until the target number of trajectories is reached."""
     policy = policy or PlannerPolicy()
-    starts, wanted, bound = load_starts(task, kitchens_path), cfg.expert.trajectories, cfg.expert_bounds[task]
+    starts, wanted, bound = (
+        load_starts(task, kitchens_path),
+        cfg.expert.trajectories,
+        cfg.expert_bounds[task],
+    )
     accepted: list[tuple[Start, Episode]] = []
     rejected: Counter[str] = Counter()
     tried = 0
@@ -108,7 +116,9 @@ def collect(
             f"{kitchens_path}: only {len(accepted)} of {len(starts)} kitchens gave an expert trajectory within "
             f"{bound} steps but expert.trajectories asks for {wanted}; raise kitchens.training."
         )
-    decisions = [decision for start, episode in accepted for decision in _list_decisions(start, episode)]
+    decisions = [
+        decision for start, episode in accepted for decision in _list_decisions(start, episode)
+    ]
     write_lines(output, map(asdict, decisions))
     write_json(
         summary,
@@ -169,7 +179,9 @@ def load_decisions(path: Path) -> list[Decision]:
 def _find_fault(decision: Decision) -> str | None:
     """What is wrong with a decision, or None."""
     texts = (decision.prompt, decision.completion, decision.action)
-    if not all(isinstance(text, str) for text in texts) or not isinstance(decision.optimal_actions, list | tuple):
+    if not all(isinstance(text, str) for text in texts) or not isinstance(
+        decision.optimal_actions, list | tuple
+    ):
         return "prompt, completion and action must be text and optimal_actions a list"
     if f"\n{decision.action}\n" not in decision.prompt:
         return f"the action {decision.action!r} is not among the prompt's valid actions"

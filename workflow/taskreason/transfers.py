@@ -110,7 +110,7 @@ class TransferBound:
         """A number of steps that no plan from ``state`` to the goal can undercut."""
         if not self.towers:
             return 0
-        key = (state.stacks, state.flags, state.hand)
+        key = (state.stacks, state.flags, state.hand, state.effects)
         options = self._options.get(key)
         if options is None:
             options = self._options[key] = self._list_options(state)
@@ -118,12 +118,13 @@ class TransferBound:
 
     @staticmethod
     def _option_steps(option, loc: int, hand: int) -> int:
-        station, carries, extra, picks, fits = option
+        station, carries, extra, picks, fits, raw, saved = option
         if not carries:
             return extra
         if hand < 0:
-            return 4 * carries - (loc in picks) + extra
-        dump = 1 + 4 * carries
+            return 4 * carries - (loc in picks) + extra - saved
+        # A held item that must still be treated can be put down, finished and picked up without a move.
+        dump = 4 * carries + (not raw) - saved
         if fits:
             return min(dump, 1 + (station >= 0 and loc != station) + 4 * (carries - 1)) + extra
         return dump + extra
@@ -141,14 +142,21 @@ class TransferBound:
                 for level in range(len(stack))
                 if self._matches(state, stack[level], tower.chain[0])
             ]
-            if 0 <= state.hand < len(self.kitchen.items) and self._matches(state, state.hand, tower.chain[0]):
-                found.append((-1, len(tower.chain), 0, frozenset(range(len(kinds))), True))
-            return found or [(-1, 1, 0, frozenset(range(len(kinds))), True)]
-        return [self._option(state, tower, s, 0) for s, kind in enumerate(kinds) if kind == tower.station]
+            if 0 <= state.hand < len(self.kitchen.items) and self._matches(
+                state, state.hand, tower.chain[0]
+            ):
+                found.append((-1, len(tower.chain), 0, frozenset(range(len(kinds))), True, True, 0))
+            return found or [(-1, 1, 0, frozenset(range(len(kinds))), True, True, 0)]
+        return [
+            self._option(state, tower, s, 0)
+            for s, kind in enumerate(kinds)
+            if kind == tower.station
+        ]
 
     def _matches(self, state, item: int, slot: Slot) -> bool:
         return (
-            self.kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
+            self.kitchen.item_kinds[item] == slot.kind
+            and state.flags[item] & slot.flags == slot.flags
         )
 
     def _several(self, state) -> tuple:
@@ -165,17 +173,19 @@ class TransferBound:
                         rest.remove(match)
                 best = min(best, len(rest))
             carries += best
-        return (-1, carries, 0, frozenset(range(len(state.stacks))), True)
+        return (-1, carries, 0, frozenset(range(len(state.stacks))), True, True, 0)
 
     def _option(self, state, tower: Tower, station: int, level: int) -> tuple:
         """One way to build: ``tower`` at ``station``, its chain starting at ``level`` of the stack there."""
         stack = state.stacks[station][level:]
         good = 0
-        while good < min(len(stack), len(tower.chain)) and self._matches(state, stack[good], tower.chain[good]):
+        while good < min(len(stack), len(tower.chain)) and self._matches(
+            state, stack[good], tower.chain[good]
+        ):
             good += 1
         needed = list(tower.chain[good:])
         if not needed and not tower.loose and tower.top is None:
-            return (station, 0, 0, frozenset(), False)
+            return (station, 0, 0, frozenset(), False, False, 0)
         next_slots = needed[:1]
         if needed:
             leave = len(stack) - good
@@ -185,10 +195,25 @@ class TransferBound:
             needed, leave, kept, next_slots = self._loose_part(state, tower, stack[good:])
             kept |= set(stack[:good])
             if not needed and not leave:
-                return (station, 0, 0, frozenset(), False)
+                return (station, 0, 0, frozenset(), False, False, 0)
         fits = not leave and state.hand >= 0 and self._held_fits(state, next_slots)
-        blockers, extra, picks = self._supply(state, needed, kept, station, leave)
-        return (station, leave + len(needed) + blockers, extra, picks, fits)
+        blockers, extra, picks, unready = self._supply(state, needed, kept, station, leave)
+        if not needed:
+            extra -= 2  # the last item to leave may stay in the hand
+        raw = 0 <= state.hand < len(self.kitchen.items) and any(
+            slot.kind == self.kitchen.item_kinds[state.hand]
+            and not self._matches(state, state.hand, slot)
+            for slot in needed
+        )
+        return (
+            station,
+            leave + len(needed) + blockers,
+            extra,
+            picks,
+            fits,
+            raw,
+            min(unready, leave + blockers),
+        )
 
     def _held_fits(self, state, slots) -> bool:
         return state.hand < len(self.kitchen.items) and any(
@@ -216,12 +241,13 @@ class TransferBound:
             if item not in rest and (item == held or any(item in stack for stack in state.stacks))
         )
         leave = 0
-        if tops and not free:
-            # The only item for the top lies in the stack: it, or all that lies on it, must first leave.
+        if tops:
             above = len(rest) - 1 - tops[-1]
-            if not missing:
+            holds_top = 0 <= held < len(self.kitchen.items) and self._matches(state, held, top)
+            if not missing and (not free or (above == 1 and not holds_top)):
                 return [], above, kept, []
-            leave = 1
+            if not free:
+                leave = 1  # the only item for the top lies in the stack and must leave it once
         return [*missing, top], leave, kept, missing or [top]
 
     def _supply(self, state, needed, kept, station: int, leave: int):
@@ -253,10 +279,24 @@ class TransferBound:
         extra = sum(
             1
             for slot in set(needed)
-            if slot.flags and needed.count(slot) > ready.get(slot, 0) and not self._in_progress(state, slot)
+            if slot.flags
+            and needed.count(slot) > ready.get(slot, 0)
+            and not self._in_progress(state, slot)
         )
-        return max(depth.values(), default=0), extra, frozenset(picks)
+        unready = sum(
+            any(
+                self._matches(state, item, Slot(slot.kind, 0))
+                and not self._matches(state, item, slot)
+                for item in range(len(item_kinds))
+            )
+            for slot in needed
+        )
+        return max(depth.values(), default=0), extra, frozenset(picks), unready
 
     def _in_progress(self, state, slot: Slot) -> bool:
         """Whether some item of the slot's kind already has a running effect, which would finish by itself."""
-        return any(self.kitchen.item_kinds[effect[1]] == slot.kind for effect in state.effects if effect[0] <= 2)
+        return any(
+            self.kitchen.item_kinds[effect[1]] == slot.kind
+            for effect in state.effects
+            if effect[0] <= 2
+        )

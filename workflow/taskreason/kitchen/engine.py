@@ -8,13 +8,10 @@ and what is on that station, so they are computed once per such situation and th
 
 from typing import NamedTuple
 
-from taskreason.errors import UserError
-from taskreason.kitchen.domain import CUTS, TICKS, WORDING, Action, Flag, Op, kind_of
+from taskreason.kitchen.domain import WORDING, Action, Flag, Op, kind_of
+from taskreason.kitchen.effects import BOIL, COOK, FILL, FRY, cut, put, start, update
 from taskreason.kitchen.goal import Goal
 from taskreason.kitchen.layout import Layout
-
-COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
-"""Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried"."""
 
 _NEIGHBOURS = {(0, 1), (0, -1), (1, 0), (-1, 0)}
 
@@ -89,11 +86,15 @@ class Kitchen:
                 piles[cells[item.x, item.y]].append((item.stack_level, i))
         contents = []
         for c, container in enumerate(containers):
-            inside = [m for m, meal in enumerate(meals) if (meal.x, meal.y) == (container.x, container.y)]
+            inside = [
+                m for m, meal in enumerate(meals) if (meal.x, meal.y) == (container.x, container.y)
+            ]
             held = (container.x, container.y) == here
             if held:
                 hand = len(items) + c
-            contents.append((-1 if held else cells[container.x, container.y], inside[0] if inside else -1))
+            contents.append(
+                (-1 if held else cells[container.x, container.y], inside[0] if inside else -1)
+            )
         flags = []
         for item in items:
             bits = 0
@@ -133,7 +134,9 @@ class Kitchen:
         return (first[a] if first else "", second[b] if second else "")
 
     def _moves_from(self, loc: int) -> tuple[Action, ...]:
-        return tuple(self._action(Op.move, loc, to) for to in range(len(self.stations)) if to != loc)
+        return tuple(
+            self._action(Op.move, loc, to) for to in range(len(self.stations)) if to != loc
+        )
 
     def valid_actions(self, state: State) -> tuple[Action, ...]:
         """All valid actions in ``state``: those at the robot's station, then moves, then ``Do nothing``."""
@@ -166,7 +169,11 @@ class Kitchen:
                 found.append(self._action(Op.place_item, hand, loc))
             for c in here:
                 meal = state.containers[c][1]
-                if self.container_kinds[c] == "pot" and meal >= 0 and (hand, meal) not in state.added:
+                if (
+                    self.container_kinds[c] == "pot"
+                    and meal >= 0
+                    and (hand, meal) not in state.added
+                ):
                     found.append(self._action(Op.add_to, hand, c))
             return found
         held = hand - count
@@ -232,29 +239,29 @@ class Kitchen:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
         elif op is Op.cook:
-            effects = _start(effects, COOK, a, b)
+            effects = start(effects, COOK, a, b)
         elif op is Op.fry:
-            effects = _start(effects, FRY, a, b)
+            effects = start(effects, FRY, a, b)
         elif op is Op.cut:
-            flags, effects = _cut(flags, effects, a)
+            flags, effects = cut(flags, effects, a)
         elif op is Op.pick_up_container:
             hand = len(self.items) + a
-            containers = _put(containers, a, (-1, containers[a][1]))
+            containers = put(containers, a, (-1, containers[a][1]))
         elif op is Op.place_container:
             hand = -1
-            containers = _put(containers, a, (loc, containers[a][1]))
+            containers = put(containers, a, (loc, containers[a][1]))
         elif op is Op.fill_pot:
-            effects = _start(effects, FILL, a, b)
+            effects = start(effects, FILL, a, b)
         elif op is Op.boil_water:
-            effects = _start(effects, BOIL, a, b)
+            effects = start(effects, BOIL, a, b)
         elif op is Op.add_to:
             hand = -1
             added = added | {(a, containers[b][1])}
         elif op is Op.fill_bowl:
-            containers = _put(containers, a, (containers[a][0], containers[b][1]))
-            containers = _put(containers, b, (containers[b][0], -1))
+            containers = put(containers, a, (containers[a][0], containers[b][1]))
+            containers = put(containers, b, (containers[b][0], -1))
         if effects:
-            flags, containers, meals, effects = _update(stacks, flags, containers, meals, effects)
+            flags, containers, meals, effects = update(stacks, flags, containers, meals, effects)
         return _new(State, (loc, hand, stacks, flags, containers, meals, added, effects))
 
     def is_goal(self, state: State) -> bool:
@@ -278,9 +285,14 @@ class Kitchen:
     def predicates(self, state: State) -> list[str]:
         """The true ground predicates in the reference's notation, sorted."""
         items, stations, robot = self.items, self.stations, self.robot
-        found = [f"is{kind}({name})" for kind, name in zip(self.station_kinds, stations, strict=True)]
+        found = [
+            f"is{kind}({name})" for kind, name in zip(self.station_kinds, stations, strict=True)
+        ]
         found += [f"is{kind}({name})" for kind, name in zip(self.item_kinds, items, strict=True)]
-        found += [f"is{kind}({name})" for kind, name in zip(self.container_kinds, self.containers, strict=True)]
+        found += [
+            f"is{kind}({name})"
+            for kind, name in zip(self.container_kinds, self.containers, strict=True)
+        ]
         found.append(f"isrobot({robot})")
         for name, bits in zip(items, state.flags, strict=True):
             found += [f"{flag.name}({name})" for flag in Flag if bits & flag]
@@ -295,7 +307,9 @@ class Kitchen:
             for level, i in enumerate(stack):
                 found.append(f"item_at({items[i]},{station})")
                 found.append(
-                    f"atop({items[i]},{items[stack[level - 1]]})" if level else f"item_on({items[i]},{station})"
+                    f"atop({items[i]},{items[stack[level - 1]]})"
+                    if level
+                    else f"item_on({items[i]},{station})"
                 )
             if stack:
                 found.append(f"clear({items[stack[-1]]})")
@@ -303,7 +317,9 @@ class Kitchen:
         if held is None:
             found.append(f"nothing({robot})")
         else:
-            found.append(f"has_{'item' if state.hand < len(items) else 'container'}({robot},{held})")
+            found.append(
+                f"has_{'item' if state.hand < len(items) else 'container'}({robot},{held})"
+            )
         meals = self.meal_names(state)
         for name, (place, meal) in zip(self.containers, state.containers, strict=True):
             if place >= 0:
@@ -325,75 +341,3 @@ class Kitchen:
                 state = self.step(state, action)
             seen.append((state, action is not None))
         return seen
-
-
-def require_action(kitchen: Kitchen, state: State, text: str, where: str) -> Action:
-    """The valid action with this text; raises :class:`UserError` that names ``where`` otherwise."""
-    action = kitchen.find_action(state, text)
-    if action is None:
-        raise UserError(f"{where}: {text!r} is not a valid action in this state; use one of the listed ones.")
-    return action
-
-
-def _put(values: tuple, index: int, value) -> tuple:
-    return (*values[:index], value, *values[index + 1 :])
-
-
-def _start(effects: tuple, kind: int, obj: int, station: int) -> tuple:
-    """Add a timer unless the same one is running (or paused) already."""
-    if any(e[:3] == (kind, obj, station) for e in effects):
-        return effects
-    return (*effects, (kind, obj, station, 0))
-
-
-def _cut(flags: tuple, effects: tuple, item: int) -> tuple[tuple, tuple]:
-    """Count one cut; the last one sets iscut and, for some items, starts "once cut, it can be fried"."""
-    running = next((e for e in effects if e[0] == CUT and e[1] == item), None)
-    if running is None:
-        return flags, (*effects, (CUT, item, -1, 1))
-    if running[3] + 1 < CUTS:
-        return flags, tuple((CUT, item, -1, e[3] + 1) if e is running else e for e in effects)
-    bits = flags[item] | Flag.iscut
-    effects = tuple(e for e in effects if e is not running)
-    if bits & Flag.isfryableifcut and (FRYABLE, item, -1, 0) not in effects:
-        effects = (*effects, (FRYABLE, item, -1, 0))
-    return _put(flags, item, int(bits)), effects
-
-
-def _update(stacks, flags, containers, meals, effects):
-    """Advance every running effect once, in starting order.
-
-    The reference removes a finished effect from the list that it is walking, so the effect after it loses that
-    step's update. This is reproduced here: the index moves on even though the list has become shorter.
-    """
-    flags, containers, meals, running = list(flags), list(containers), list(meals), list(effects)
-    index = 0
-    while index < len(running):
-        kind, obj, station, count = running[index]
-        done = False
-        if kind == COOK or kind == FRY:
-            on = bool(stacks[station]) and stacks[station][0] == obj
-            done = on and count + 1 == TICKS
-            if kind == COOK:
-                flags[obj] = int(flags[obj] | Flag.iscooking if on and not done else flags[obj] & ~Flag.iscooking)
-            if done:
-                flags[obj] = int(flags[obj] | (Flag.iscooked if kind == COOK else Flag.isfried))
-            count += on
-        elif kind == FILL or kind == BOIL:
-            place, meal = containers[obj]
-            on = place == station and (kind == FILL or meal >= 0)
-            done = on and count + 1 == TICKS
-            if done and kind == FILL:
-                containers[obj] = (place, len(meals))
-                meals.append(0)
-            elif done:
-                meals[meal] = 1
-            count += on
-        elif kind == FRYABLE:
-            flags[obj] = int(flags[obj] | Flag.isfryable)
-        if done:
-            running.pop(index)
-        else:
-            running[index] = (kind, obj, station, count)
-        index += 1
-    return tuple(flags), tuple(containers), tuple(meals), tuple(running)

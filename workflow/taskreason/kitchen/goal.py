@@ -112,9 +112,15 @@ class Goal:
             second = self._candidates(ids[1], bound, state)
             yield from self._pairs(state, predicate, first, second)
 
-    def _pairs(self, state, predicate: str, first: list[int], second: list[int]) -> Iterator[tuple[int, int]]:
+    def _pairs(
+        self, state, predicate: str, first: list[int], second: list[int]
+    ) -> Iterator[tuple[int, int]]:
         if predicate == "item_on":
-            yield from ((state.stacks[s][0], s) for s in second if state.stacks[s] and state.stacks[s][0] in first)
+            yield from (
+                (state.stacks[s][0], s)
+                for s in second
+                if state.stacks[s] and state.stacks[s][0] in first
+            )
         elif predicate == "item_at":
             yield from ((i, s) for s in second for i in state.stacks[s] if i in first)
         elif predicate == "atop":

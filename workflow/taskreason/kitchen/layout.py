@@ -166,8 +166,7 @@ def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
     Raises LayoutError with one sentence for anything malformed, and for a goal that the kitchen's
     objects can never reach. `check_goal=False` accepts such a goal: one of the benchmark's own
     layouts has it (it asks for a cheese that is not there), and replaying actions needs no goal.
-    Keys that do not shape the kitchen (version, config) are ignored: the benchmark's rules fix the
-    number of cuts and the cooking time whatever a layout says.
+    Other keys (version, config) are ignored: the rules fix the cuts and the cooking time anyway.
     """
     top = Reader(data, source, "")
     width, height = (top.integer(key, 1, 1000) for key in ("width", "height"))

@@ -1,11 +1,10 @@
 """What the agent reads: a kitchen's state as text, without loss, ending with the valid actions and the goal.
 
 Every station is listed with its stack from bottom to top, every item with its station and its flags, then the
-robot, the empty stations (tables first), running timers, the valid actions and the goal. :func:`recover` reads a
-state back from the text; the tests hold the two against each other. The wording is this project's own.
+robot, the empty stations (tables first), running timers, the valid actions and the goal. What is said of a thing
+comes right after its name, and every name after a space: a small model finds "table5" by looking for what followed
+"patty1". :func:`recover` reads a state back from the text; the tests hold the two against each other.
 """
-
-import re
 
 from taskreason.kitchen.domain import Action, Flag
 from taskreason.kitchen.engine import Kitchen, State
@@ -25,8 +24,8 @@ def observe(kitchen: Kitchen, state: State, actions: tuple[Action, ...] | None =
     if state.effects:
         lines += ["Timers:", *_timer_lines(kitchen, state)]
     place = kitchen.stations[state.loc] if state.loc >= 0 else "nowhere"
-    lines.append(f"Robot: {place}, holding {kitchen.held_name(state) or NOTHING}")
-    lines.append("Empty: " + (", ".join(list_empty(kitchen, state)) or "none"))
+    lines.append(f"Robot {place} holding {kitchen.held_name(state) or NOTHING}")
+    lines.append("Empty: " + (" ".join(list_empty(kitchen, state)) or "none"))
     lines += ["Valid actions:", *(action.text for action in actions)]
     lines.append(f"Goal: {describe_goal(kitchen)}")
     return "\n".join(lines) + "\n"
@@ -46,7 +45,7 @@ def _station_lines(kitchen: Kitchen, state: State):
         on.setdefault(place, []).append(name)
     for s, (name, stack) in enumerate(zip(kitchen.stations, state.stacks, strict=True)):
         things = [kitchen.items[i] for i in stack] + on.get(s, [])
-        yield f"{name}: {', '.join(things) or EMPTY}"
+        yield f"- {name} {' '.join(things) or EMPTY}"
 
 
 def _item_lines(kitchen: Kitchen, state: State):
@@ -58,7 +57,7 @@ def _item_lines(kitchen: Kitchen, state: State):
         place[state.hand] = kitchen.robot
     for i, (name, bits) in enumerate(zip(kitchen.items, state.flags, strict=True)):
         words = [word for flag, word in FLAG_WORDS.items() if bits & flag]
-        yield ", ".join([f"{name}: {place[i]}", *words])
+        yield " ".join(["-", name, place[i], *words])
 
 
 def _container_lines(kitchen: Kitchen, state: State):
@@ -66,14 +65,18 @@ def _container_lines(kitchen: Kitchen, state: State):
     for name, (place, meal) in zip(kitchen.containers, state.containers, strict=True):
         where = kitchen.stations[place] if place >= 0 else kitchen.robot
         words = [EMPTY] if meal < 0 else [meals[meal], *(["boiling"] if state.meals[meal] else [])]
-        yield ", ".join([f"{name}: {where}", *words])
+        yield " ".join(["-", name, where, *words])
 
 
 def _timer_lines(kitchen: Kitchen, state: State):
     for kind, obj, station, count in state.effects:
-        name = kitchen.containers[obj] if EFFECT_WORDS[kind] in ("fill", "boil") else kitchen.items[obj]
-        where = f" at {kitchen.stations[station]}" if station >= 0 else ""
-        yield f"{EFFECT_WORDS[kind]} {name}{where}: {count}"
+        name = (
+            kitchen.containers[obj]
+            if EFFECT_WORDS[kind] in ("fill", "boil")
+            else kitchen.items[obj]
+        )
+        where = f" {kitchen.stations[station]}" if station >= 0 else ""
+        yield f"- {EFFECT_WORDS[kind]} {name}{where} {count}"
 
 
 def describe_goal(kitchen: Kitchen) -> str:
@@ -82,7 +85,7 @@ def describe_goal(kitchen: Kitchen) -> str:
     if towers and len(towers) == 1 and towers[0].station:
         return describe_tower(towers[0])
     terms = (
-        f"{predicate}({', '.join(f'{kitchen.goal.kinds[i]} {chr(96 + i)}' for i in ids)})"
+        f"{predicate}({', '.join(f'{kitchen.goal.kinds[i]} #{i}' for i in ids)})"
         for predicate, ids in kitchen.goal.terms
     )
     return " and ".join(terms)
@@ -91,14 +94,17 @@ def describe_goal(kitchen: Kitchen) -> str:
 def describe_tower(tower) -> str:
     """A tower in words, its slots numbered from the bottom."""
     number, parts = 0, []
-    for lead, slots in (("", tower.chain), ("any order ", tower.loose), ("last ", [tower.top] if tower.top else [])):
-        words = []
+    for lead, slots in (
+        (" build", tower.chain),
+        (" any order", tower.loose),
+        (" last", [tower.top] if tower.top else []),
+    ):
+        if slots:
+            parts.append(lead)
         for slot in slots:
             number += 1
-            words.append(f"{number} {describe_slot(slot)}")
-        if words:
-            parts.append(lead + ", ".join(words))
-    return f"on a {tower.station} build {'; '.join(parts)}"
+            parts.append(f" {number} {describe_slot(slot)}")
+    return f"on a {tower.station}{''.join(parts)}"
 
 
 def describe_slot(slot: Slot) -> str:
@@ -116,39 +122,45 @@ def recover(kitchen: Kitchen, text: str) -> State:
         if head in ("Stations", "Items", "Containers", "Timers", "Valid actions"):
             current = head
             sections[current] = []
-        elif head in ("Robot", "Empty", "Goal"):
+        elif head in ("Empty", "Goal"):
             sections[head] = [rest.strip()]
+        elif line.startswith("Robot "):
+            sections["Robot"] = line.split()[1:]
         else:
-            sections[current].append(line)
+            sections[current].append(line.removeprefix("- "))
     containers = {name: c for c, name in enumerate(kitchen.containers)}
     stacks = []
     for line in sections["Stations"]:
-        things = line.partition(": ")[2].split(", ")
+        things = line.split()[1:]
         stacks.append(tuple(kitchen.item_index[t] for t in things if t in kitchen.item_index))
     bits = {word: flag for flag, word in FLAG_WORDS.items()}
     flags, added = [], set()
     for i, line in enumerate(sections["Items"]):
-        place, *words = line.partition(": ")[2].split(", ")
+        _, place, *words = line.split()
         flags.append(int(sum(bits[word] for word in words)))
         if place.startswith("water"):
             added.add((i, int(place[5:]) - 1))
     contents, meals = [], {}
     for line in sections.get("Containers", []):
-        place, inside, *boiling = line.partition(": ")[2].split(", ")
+        _, place, inside, *boiling = line.split()
         meal = -1 if inside == EMPTY else int(inside[5:]) - 1
         if meal >= 0:
             meals[meal] = int(bool(boiling))
         contents.append((kitchen.station_index.get(place, -1), meal))
     effects = []
     for line in sections.get("Timers", []):
-        kind, name, station, count = re.fullmatch(r"(\w+) (\w+)(?: at (\w+))?: (\d+)", line).groups()
+        kind, name, *station, count = line.split()
         index = containers[name] if name in containers else kitchen.item_index[name]
-        place = kitchen.station_index[station] if station else -1
+        place = kitchen.station_index[station[0]] if station else -1
         effects.append((EFFECT_WORDS.index(kind), index, place, int(count)))
-    where, held = sections["Robot"][0].split(", holding ")
+    where, _, held = sections["Robot"]
     hand = -1
     if held != NOTHING:
-        hand = kitchen.item_index[held] if held in kitchen.item_index else len(kitchen.items) + containers[held]
+        hand = (
+            kitchen.item_index[held]
+            if held in kitchen.item_index
+            else len(kitchen.items) + containers[held]
+        )
     return State(
         kitchen.station_index.get(where, -1),
         hand,

@@ -17,6 +17,9 @@ class RandomPolicy:
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""
         return [
-            format_reply("any action will do", self._random.choice(turn.kitchen.valid_actions(turn.state)).text)
+            format_reply(
+                "any action will do",
+                self._random.choice(turn.kitchen.valid_actions(turn.state)).text,
+            )
             for turn in turns
         ]

@@ -20,9 +20,14 @@ from taskreason.reasoning import Expert
 from taskreason.task import build_prompt
 
 MAX_SLOTS = 2
-QUESTIONS = 14
+QUESTIONS = 20
 NODE_LIMIT = 3000
-_FLAGS = {"chicken": ("iscookable",), "lettuce": ("iscuttable",), "onion": ("iscuttable",), "tomato": ("iscuttable",)}
+_FLAGS = {
+    "chicken": ("iscookable",),
+    "lettuce": ("iscuttable",),
+    "onion": ("iscuttable",),
+    "tomato": ("iscuttable",),
+}
 
 
 def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
@@ -30,7 +35,9 @@ def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
     size = 5
     cells = [(x, y) for x in range(size) for y in range(size)]
     rng.shuffle(cells)
-    tables, others = (rng.randint(2, 3), rng.randint(1, 2)) if small else (rng.randint(3, 6), rng.randint(0, 6))
+    tables, others = (
+        (rng.randint(2, 3), rng.randint(1, 2)) if small else (rng.randint(3, 6), rng.randint(0, 6))
+    )
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
     stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
     taken = {(s.x, s.y) for s in stations}
@@ -45,7 +52,9 @@ def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
     for n, name in enumerate(names):
         predicates = _FLAGS.get(name, ())
         if name == "patty":
-            predicates = ("iscooked",) if rng.random() < 0.8 or "patty" in wanted else ("iscookable",)
+            predicates = (
+                ("iscooked",) if rng.random() < 0.8 or "patty" in wanted else ("iscookable",)
+            )
         if held and n == 0:
             items.append(ItemSpec(name, robot.x, robot.y, 0, predicates))
             continue
@@ -65,7 +74,9 @@ def _place_robot(stations, taken, size: int, rng: random.Random):
             x, y = station.x - dx, station.y - dy
             if 0 <= x < size and 0 <= y < size and (x, y) not in taken:
                 return station, RobotSpec(x, y, (dx, dy))
-    raise UserError("the chore kitchens: no station has a free cell beside it; draw fewer stations.")
+    raise UserError(
+        "the chore kitchens: no station has a free cell beside it; draw fewer stations."
+    )
 
 
 def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]]:
@@ -89,32 +100,34 @@ def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]
 
 
 def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIONS) -> str:
-    """Questions about the state with their answers, in one text."""
+    """Questions about the state with their answers: where an item is, what is on a station, which items are of a kind."""
     place = {i: s for s, stack in enumerate(state.stacks) for i in stack}
     empty = list_empty(kitchen, state)
-    pairs = [
-        ("Where is the robot", kitchen.stations[state.loc]),
-        ("What is held", kitchen.held_name(state) or NOTHING),
-        (f"Which {EMPTY}", ", ".join(empty) or "none"),
+    answers = [
+        f"Robot {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}",
+        "Which empty " + (" ".join(empty) or "none"),
     ]
     for i, name in enumerate(kitchen.items):
         s = place.get(i)
-        pairs.append((f"Where is {name}", kitchen.robot if s is None else kitchen.stations[s]))
+        answers.append(f"At {name} {kitchen.robot if s is None else kitchen.stations[s]}")
         if s is not None:
             level = state.stacks[s].index(i)
             below = kitchen.items[state.stacks[s][level - 1]] if level else kitchen.stations[s]
-            pairs.append((f"What is under {name}", below))
+            answers.append(f"Under {name} {below}")
     for s, name in enumerate(kitchen.stations):
-        pairs.append((f"What is on {name}", ", ".join(kitchen.items[i] for i in state.stacks[s]) or NOTHING))
+        answers.append(
+            f"On {name} " + (" ".join(kitchen.items[i] for i in state.stacks[s]) or EMPTY)
+        )
     for kind in ITEM_KINDS:
         found = [n for n, k in zip(kitchen.items, kitchen.item_kinds, strict=True) if k == kind]
         if found:
-            pairs.append((f"Which {kind}", ", ".join(found)))
-    chosen = rng.sample(pairs, min(count, len(pairs)))
-    return ". ".join(f"{question}? {answer}" for question, answer in chosen) + "."
+            answers.append(f"Which {kind} {' '.join(found)}")
+    return ".\n".join(rng.sample(answers, min(count, len(answers)))) + "."
 
 
-def draw_examples(seed: int, kitchens: int, decisions: int = 2, small: int = 0) -> Iterator[dict[str, str]]:
+def draw_examples(
+    seed: int, kitchens: int, decisions: int = 2, small: int = 0
+) -> Iterator[dict[str, str]]:
     """Prompt and completion pairs: per kitchen one set of questions and a few decisions of the planner.
 
     The first ``small`` kitchens have few objects: looking things up is learnt sooner there. Objects are renamed at

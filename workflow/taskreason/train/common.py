@@ -45,7 +45,9 @@ def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -
     return Dataset.from_dict(
         {
             "input_ids": [p + c + [end] for p, c in zip(prompts, completions, strict=True)],
-            "labels": [[-100] * len(p) + c + [end] for p, c in zip(prompts, completions, strict=True)],
+            "labels": [
+                [-100] * len(p) + c + [end] for p, c in zip(prompts, completions, strict=True)
+            ],
         }
     )
 
@@ -67,7 +69,11 @@ class CurveLog(TrainerCallback):
         """Take up the rows of the run that is being resumed."""
         partial = self._partial()
         if state.global_step and partial.exists():
-            self.rows = [row for row in pd.read_csv(partial).to_dict("records") if row["step"] <= state.global_step]
+            self.rows = [
+                row
+                for row in pd.read_csv(partial).to_dict("records")
+                if row["step"] <= state.global_step
+            ]
             self.before = self.rows[-1]["seconds"] if self.rows else 0.0
 
     def on_log(self, args, state, control, logs=None, **kwargs):
@@ -76,7 +82,10 @@ class CurveLog(TrainerCallback):
             return
         now = time.time()
         seconds = self.before + now - self.started
-        row = {"step": state.global_step, "epoch": self.epochs * state.global_step / max(1, state.max_steps)}
+        row = {
+            "step": state.global_step,
+            "epoch": self.epochs * state.global_step / max(1, state.max_steps),
+        }
         row |= {column: logs.get(key) for column, key in self.columns.items()}
         row["seconds"] = round(seconds, 1)
         self.rows.append(row)
@@ -86,9 +95,14 @@ class CurveLog(TrainerCallback):
             rate = (now - self.started) / max(1, len(self.rows))
             left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
             shown = ", ".join(
-                f"{k} {row[k]:.4g}" for k in ("loss", "reward", "kl") if isinstance(row.get(k), float | int)
+                f"{k} {row[k]:.4g}"
+                for k in ("loss", "reward", "kl")
+                if isinstance(row.get(k), float | int)
             )
-            print(f"{self.label}: step {state.global_step}/{state.max_steps}, {shown}, {left:.0f} s left", flush=True)
+            print(
+                f"{self.label}: step {state.global_step}/{state.max_steps}, {shown}, {left:.0f} s left",
+                flush=True,
+            )
 
     def write(self) -> None:
         """Move the finished curve into place."""
@@ -99,7 +113,9 @@ class CurveLog(TrainerCallback):
         return self.path.with_name(f".{self.path.name}.partial")
 
 
-def train_and_save(trainer, tokenizer, output_dir: Path, checkpoint_dir: Path, curve: CurveLog) -> float:
+def train_and_save(
+    trainer, tokenizer, output_dir: Path, checkpoint_dir: Path, curve: CurveLog
+) -> float:
     """Train (resuming where a checkpoint lies), write the model folder whole, and return the wall time in seconds."""
     last = get_last_checkpoint(str(checkpoint_dir)) if checkpoint_dir.is_dir() else None
     if last:

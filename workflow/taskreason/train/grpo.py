@@ -79,7 +79,9 @@ def train_grpo(
             dataloader_pin_memory=False,
             **machine_arguments(),
         ),
-        train_dataset=Dataset.from_list(list(draw_prompts(decisions, prompts, grpo.augment, grpo.reward, cfg.seed))),
+        train_dataset=Dataset.from_list(
+            list(draw_prompts(decisions, prompts, grpo.augment, grpo.reward, cfg.seed))
+        ),
         processing_class=tokenizer,
     )
     curve = CurveLog(log_csv, COLUMNS, prompts / len(decisions), f"GRPO {task}")
@@ -112,4 +114,7 @@ def format_reward(completions: list[str], **columns) -> list[float]:
 
 def action_reward(completions: list[str], accepted: list[list[str]], **columns) -> list[float]:
     """0.9 for every reply whose action is among the accepted ones, else 0."""
-    return [score_reply(text, tuple(actions))[1] for text, actions in zip(completions, accepted, strict=True)]
+    return [
+        score_reply(text, tuple(actions))[1]
+        for text, actions in zip(completions, accepted, strict=True)
+    ]

@@ -16,7 +16,11 @@ from taskreason.provenance import write_provenance
 from taskreason.train.common import CurveLog, encode, machine_arguments, train_and_save
 from taskreason.trajectories import Decision, load_decisions
 
-COLUMNS = {"loss": "loss", "mean_token_accuracy": "mean_token_accuracy", "learning_rate": "learning_rate"}
+COLUMNS = {
+    "loss": "loss",
+    "mean_token_accuracy": "mean_token_accuracy",
+    "learning_rate": "learning_rate",
+}
 
 
 def train_sft(
@@ -62,7 +66,9 @@ def train_sft(
     write_provenance(provenance_path, cfg, seconds)
 
 
-def repeat_decisions(decisions: list[Decision], epochs: int, augment: bool, seed: int) -> list[dict[str, str]]:
+def repeat_decisions(
+    decisions: list[Decision], epochs: int, augment: bool, seed: int
+) -> list[dict[str, str]]:
     """The decisions once an epoch, shuffled in each, with other object numbers each time if ``augment``."""
     rng = random.Random(f"epochs {seed}")
     rows = []

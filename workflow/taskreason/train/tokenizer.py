@@ -20,27 +20,73 @@ from taskreason.kitchen.domain import (
 
 PAD, END = "<pad>", "<end>"
 
-# Pieces of observations, goals and replies that always occur whole.
+# Pieces of observations, goals and replies that always occur whole. Names come with the space before them, so that a
+# name is one token everywhere and stands right beside what is said of it.
 PHRASES = (
-    *("Stations:\n", "Items:\n", "Containers:\n", "Timers:\n", "Robot: ", "Empty: ", "Valid actions:\n"),
-    *("Goal: ", "on a ", " build ", "; any order ", "; last ", ", holding ", " holding ", ": empty", "nowhere"),
-    *("Thought: ", "Tower at ", "No tower", ". Next ", "Clear ", "Robot at ", "Go to ", ".\nAction: ", "Wait"),
-    *("Place", "Stack", "Unstack", "Pick", "Cook", "Cut", "Fry", ". ", " at ", ": ", ", ", "\n", " "),
-    *("nothing", "none", "empty", "robot1", "1 ", "2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "9 "),
-    *("Where is ", "What is on ", "What is under ", "Which ", "Where is the robot? ", "What is held? ", "? ", "ask"),
+    *(
+        "Stations:\n",
+        "Items:\n",
+        "Containers:\n",
+        "Timers:\n",
+        "Robot",
+        "Empty:",
+        "Valid actions:\n",
+        "Goal:",
+    ),
+    *(
+        " on a",
+        " build",
+        " any order",
+        " last",
+        " holding",
+        " nothing",
+        " none",
+        " empty",
+        " nowhere",
+        " boiling",
+    ),
+    *(
+        "Thought:",
+        " Tower",
+        " No tower",
+        " Next",
+        " Clear",
+        " Robot",
+        " Go to",
+        "\nAction: ",
+        " Wait",
+        " Now",
+    ),
+    *(
+        " Place",
+        " Stack",
+        " Unstack",
+        " Pick",
+        " Cook",
+        " Cut",
+        " Fry",
+        ".",
+        ":",
+        "-",
+        "\n",
+        " to",
+        " robot1",
+    ),
+    *(" ask", "At", "On", "Under", "Which"),
+    *(f" {number}" for number in range(1, 10)),
 )
 
 
 def list_tokens() -> list[str]:
-    """All multi-character tokens: phrases, pieces of action texts, flags, kinds and names."""
-    tokens = dict.fromkeys(PHRASES)
+    """All tokens beyond single bytes: phrases, pieces of action texts, flags, kinds and names."""
+    tokens = dict.fromkeys(piece for piece in PHRASES if len(piece) > 1)
     for wording in WORDING.values():
-        text = wording.replace("{robot}", "robot1")
-        tokens |= dict.fromkeys(piece for piece in text.replace("{1}", "{0}").split("{0}") if piece)
-    tokens |= dict.fromkeys(flag.name.removeprefix("is") for flag in Flag)
+        text = wording.replace("{robot}", "robot1").replace(" {0}", "|").replace(" {1}", "|")
+        tokens |= dict.fromkeys(piece for piece in text.split("|") if piece)
+    tokens |= dict.fromkeys(f" {flag.name.removeprefix('is')}" for flag in Flag)
     for kind in (*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS):
-        tokens[kind] = None
-        tokens |= dict.fromkeys(f"{kind}{number}" for number in range(1, LARGEST + 1))
+        tokens[f" {kind}"] = None
+        tokens |= dict.fromkeys(f" {kind}{number}" for number in range(1, LARGEST + 1))
     return list(tokens)
 
 
