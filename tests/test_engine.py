@@ -82,10 +82,11 @@ WALKS = [("full", seed) for seed in range(6)] + [(name, seed) for name in TASKS 
 def walk(case, steps=250):
     """(kitchen, state, action, next state) along a seeded random walk that avoids idling."""
     name, seed = case
-    if name == "full":
-        kitchen = build_full()
-    else:
-        kitchen = Kitchen(generate_layout(TASKS[name].template, seed, "scattered"))
+    kitchen = (
+        build_full()
+        if name == "full"
+        else Kitchen(generate_layout(TASKS[name].template, seed, "scattered"))
+    )
     rng = random.Random(seed)
     state = kitchen.initial
     for _ in range(steps):

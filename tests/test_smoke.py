@@ -3,10 +3,10 @@
 import csv
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,12 @@ def run_smoke(folder, *arguments):
     )
 
 
+def measure_processor_time():
+    """Seconds that ended child processes spent computing: a busy machine does not change it."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
@@ -45,10 +51,10 @@ def test_every_promised_output_is_there(smoke):
 
 
 def test_nothing_is_left_to_do(smoke):
-    start = time.monotonic()
+    start = measure_processor_time()
     done = run_smoke(smoke)
     assert "Nothing to be done" in done.stdout
-    assert time.monotonic() - start < 10
+    assert measure_processor_time() - start < 10
 
 
 def test_the_main_table_has_every_policy_on_every_task(smoke):
@@ -69,9 +75,9 @@ def test_the_pdf_has_no_undefined_reference_and_no_overfull_box(smoke):
 @needs_latex
 def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
     (smoke / "results" / "figures" / "kitchen.pdf").unlink()
-    start = time.monotonic()
+    start = measure_processor_time()
     done = run_smoke(smoke)
     assert done.returncode == 0, done.stdout[-6000:]
-    assert time.monotonic() - start < 60
+    assert measure_processor_time() - start < 60
     made = re.findall(r"^\s*rule (\w+):|^Job \d+: (.*)$", done.stdout, re.MULTILINE)
     assert not [job for pair in made for job in pair if re.search(r"SFT|GRPO|Rollouts", job)]

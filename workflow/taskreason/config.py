@@ -179,10 +179,11 @@ def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
         unknown = next(name for name in error.instance if name not in known)
         full = ".".join([*path, str(unknown)])
         close = difflib.get_close_matches(str(unknown), known, n=1)
-        if close:
-            fix = f"did you mean {'.'.join([*path, close[0]])!r}?"
-        else:
-            fix = f"choose from {', '.join(known)}."
+        fix = (
+            f"did you mean {'.'.join([*path, close[0]])!r}?"
+            if close
+            else f"choose from {', '.join(known)}."
+        )
         return f"{_place([*path, unknown], layers)}: unknown key {full!r}; {fix}"
     match error.validator:
         case "type":
@@ -199,6 +200,8 @@ def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
             complaint = f"is {value}; set it above {bound}"
         case "exclusiveMaximum":
             complaint = f"is {value}; set it below {bound}"
+        case "multipleOf":
+            complaint = f"is {value}; set it to a multiple of {bound}"
         case "uniqueItems":
             twice = next(item for item in error.instance if error.instance.count(item) > 1)
             complaint = f"lists {_shorten(twice)} more than once; list it once"
@@ -233,11 +236,10 @@ def _contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "expert.trajectories",
             f"is {wanted}, more than kitchens.training ({training}); lower it or raise the other",
         )
-    if base["hidden_size"] % (2 * base["heads"]):
+    if base["small_chores"] > base["chores"]:
         yield (
-            "base.hidden_size",
-            f"is {base['hidden_size']}, which base.heads ({base['heads']}) does not divide into "
-            f"heads of even width; set it to a multiple of {2 * base['heads']}",
+            "base.small_chores",
+            f"is {base['small_chores']}, more than base.chores ({base['chores']}); lower it",
         )
     if base["heads"] % base["kv_heads"]:
         yield (

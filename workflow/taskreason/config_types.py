@@ -29,7 +29,10 @@ class Base:
     layers: int
     heads: int
     kv_heads: int
+    head_dim: int
     intermediate_size: int
+    drills: int
+    small_chores: int
     chores: int
     epochs: int
     batch_size: int

@@ -6,7 +6,6 @@ then the order of the lists. The thought names the tower so far, the next slot a
 where the robot is and what it holds, and ends with the sub-goal; every word of it can be read off the prompt.
 """
 
-
 from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import NOTHING, describe_slot, list_empty
@@ -127,7 +126,7 @@ class Expert:
         if not done:
             return "No tower"
         listed = " ".join(f"{number} {self.kitchen.items[item]}" for number, item in done)
-        return f"Tower {self.kitchen.stations[station]}: {listed}"
+        return f"Tower {listed} {self.kitchen.stations[station]}"
 
     def _describe_aim(self, plan: list[tuple[State, Action]], end: State) -> str:
         """The next carry: which slot it fills or what it clears, the item, its place and its destination."""

@@ -47,7 +47,7 @@ def update(stacks, flags, containers, meals, effects):
     while index < len(running):
         kind, obj, station, count = running[index]
         done = False
-        if kind == COOK or kind == FRY:
+        if kind in (COOK, FRY):
             on = bool(stacks[station]) and stacks[station][0] == obj
             done = on and count + 1 == TICKS
             if kind == COOK:
@@ -57,7 +57,7 @@ def update(stacks, flags, containers, meals, effects):
             if done:
                 flags[obj] = int(flags[obj] | (Flag.iscooked if kind == COOK else Flag.isfried))
             count += on
-        elif kind == FILL or kind == BOIL:
+        elif kind in (FILL, BOIL):
             place, meal = containers[obj]
             on = place == station and (kind == FILL or meal >= 0)
             done = on and count + 1 == TICKS

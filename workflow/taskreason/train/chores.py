@@ -9,7 +9,7 @@ slots, so none of the four recipes, nor any three-high stack, is ever asked for.
 import random
 from collections.abc import Iterator
 
-from taskreason.augment import draw_renaming, rename
+from taskreason.augment import LARGEST, draw_renaming, rename
 from taskreason.errors import UserError
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
 from taskreason.kitchen.engine import Kitchen, State
@@ -21,6 +21,7 @@ from taskreason.task import build_prompt
 
 MAX_SLOTS = 2
 QUESTIONS = 20
+DRILL_PIECES = 6
 NODE_LIMIT = 3000
 _FLAGS = {
     "chicken": ("iscookable",),
@@ -100,7 +101,7 @@ def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]
 
 
 def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIONS) -> str:
-    """Questions about the state with their answers: where an item is, what is on a station, which items are of a kind."""
+    """Answers about the state: where an item is, what is on a station, which items are of a kind."""
     place = {i: s for s, stack in enumerate(state.stacks) for i in stack}
     empty = list_empty(kitchen, state)
     answers = [
@@ -125,15 +126,33 @@ def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIO
     return ".\n".join(rng.sample(answers, min(count, len(answers)))) + "."
 
 
+def draw_drill(rng: random.Random) -> dict[str, str]:
+    """A random list of names and pieces of it read again: what came after a name, and nothing else, is asked."""
+    kinds = (*ITEM_KINDS, *STATION_KINDS)
+    names = rng.sample(
+        [f"{kind}{n}" for kind in kinds for n in range(1, LARGEST + 1)], rng.randint(6, 24)
+    )
+    pieces = []
+    for _ in range(DRILL_PIECES):
+        first = rng.randrange(len(names) - 3)
+        pieces.append(" ".join(names[first : first + rng.randint(3, 10)]))
+    return {
+        "prompt": f"- {' '.join(names)}\nGoal: ask\n",
+        "completion": "".join(f"At {piece}\n" for piece in pieces),
+    }
+
+
 def draw_examples(
-    seed: int, kitchens: int, decisions: int = 2, small: int = 0
+    seed: int, kitchens: int, decisions: int = 3, small: int = 0, drills: int = 0
 ) -> Iterator[dict[str, str]]:
     """Prompt and completion pairs: per kitchen one set of questions and a few decisions of the planner.
 
-    The first ``small`` kitchens have few objects: looking things up is learnt sooner there. Objects are renamed at
-    random in every example, so that all names are learnt alike.
+    A curriculum comes first: ``drills`` bare listings, then ``small`` kitchens with few objects. Objects are renamed
+    at random in every example, so that all names are learnt alike.
     """
     rng = random.Random(f"chores {seed}")
+    for _ in range(drills):
+        yield draw_drill(rng)
     for number in range(kitchens):
         kitchen = Kitchen(draw_kitchen(rng, number < small))
         state = kitchen.initial

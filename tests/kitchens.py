@@ -1,0 +1,61 @@
+"""Kitchens and states that several test modules walk through."""
+
+import json
+import random
+from pathlib import Path
+
+from taskreason.kitchen.engine import Kitchen
+from taskreason.kitchen.generator import generate_layout
+from taskreason.kitchen.layout import parse_layout
+from taskreason.task import TASKS
+
+SOUP = {
+    "width": 4,
+    "height": 2,
+    "stations": [
+        {"name": kind, "x": x, "y": 0} for x, kind in enumerate(["sink", "stove", "board", "table"])
+    ],
+    "items": [
+        {
+            "name": "potato",
+            "x": 2,
+            "y": 0,
+            "stack-level": 0,
+            "predicates": ["iscuttable", "isfryableifcut"],
+        },
+        {"name": "patty", "x": 1, "y": 0, "stack-level": 0, "predicates": ["iscookable"]},
+    ],
+    "players": [{"name": "robot", "x": 0, "y": 1, "direction": [0, -1]}],
+    "containers": [{"name": "pot", "x": 0, "y": 0}, {"name": "bowl", "x": 3, "y": 0}],
+    "goal_description": "Soup.",
+    "goal": [
+        {"predicate": "in", "args": ["water", "bowl"], "ids": [1, 2]},
+        {"predicate": "addedto", "args": ["potato", "water"], "ids": [3, 1]},
+    ],
+}
+
+
+def make_kitchen(task, seed, mode="scattered"):
+    """The kitchen of one seed."""
+    return Kitchen(generate_layout(TASKS[task].template, seed, mode))
+
+
+def walk(kitchen, seed, steps):
+    """States of a seeded random walk that avoids idling and wandering, the first one included."""
+    rng, state = random.Random(seed), kitchen.initial
+    yield state
+    for _ in range(steps):
+        actions = kitchen.valid_actions(state)
+        busy = [a for a in actions if not a.text.startswith(("Move", "Do nothing"))]
+        state = kitchen.step(state, rng.choice(busy if busy and rng.random() < 0.7 else actions))
+        yield state
+
+
+def soup_kitchen():
+    """A kitchen with every kind of timer, container and meal."""
+    return Kitchen(parse_layout(SOUP, "soup"))
+
+
+def read_jsonl(path):
+    """The objects of a JSON-lines file."""
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]

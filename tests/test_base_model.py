@@ -1,0 +1,129 @@
+"""The shipped base model and its corpus: it loads, it is what the config says, and it has seen no recipe."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from kitchens import make_kitchen
+from taskreason.config import load_config
+from taskreason.errors import UserError
+from taskreason.kitchen.observation import describe_goal
+from taskreason.policies.transformers import load_model
+from taskreason.task import TASKS, build_prompt
+from taskreason.train.base import build_base, install_base
+from taskreason.train.chores import draw_examples
+from taskreason.train.tokenizer import build_tokenizer
+
+SHIPPED = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
+
+
+def test_the_shipped_model_is_a_small_qwen2_with_its_own_tokenizer():
+    model, tokenizer = load_model(SHIPPED)
+    assert model.config.model_type == "qwen2"
+    assert 1e6 <= sum(p.numel() for p in model.parameters()) <= 5e6
+    base = load_config({"scale": "laptop"}).base
+    built = (
+        model.config.hidden_size,
+        model.config.num_hidden_layers,
+        model.config.intermediate_size,
+    )
+    assert built == (base.hidden_size, base.layers, base.intermediate_size)
+    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    assert {file.suffix for file in SHIPPED.iterdir()} <= {".json", ".safetensors", ".csv", ".md"}
+
+
+def test_the_shipped_model_reads_the_kitchen():
+    """It finds a thing that stands in front of it far more often than chance would."""
+    model, tokenizer = load_model(SHIPPED)
+    right = asked = 0
+    for example in draw_examples(seed=987, kitchens=12, decisions=0):
+        ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            guesses = model(ids).logits[0].argmax(-1).tolist()
+        ids = ids[0].tolist()
+        at = tokenizer.convert_tokens_to_ids("At")
+        for n, token in enumerate(ids[:-2]):
+            if token == at:
+                asked += 1
+                right += guesses[n + 1] == ids[n + 2]
+    assert asked > 20 and right / asked > 0.8
+
+
+def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
+    goals = {describe_goal(make_kitchen(task, 0)) for task in TASKS}
+    seen = 0
+    for example in draw_examples(seed=0, kitchens=1500, decisions=1, small=300, drills=20):
+        goal = re.search(r"^Goal: (.*)$", example["prompt"], re.MULTILINE)[1]
+        assert goal not in goals
+        slots = re.findall(r" (\d) ", goal)
+        assert goal == "ask" or 1 <= len(slots) <= 2
+        seen += goal != "ask"
+    assert seen > 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Boil pot1's contents on stove2 using robot1",
+        "héllo\t wörld \n\n",
+        "tableau table12 table123",
+        "~" * 50,
+    ],
+)
+def test_the_tokenizer_gives_any_text_back(text):
+    tokenizer = build_tokenizer()
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_a_name_is_one_token_wherever_it_stands():
+    tokenizer = build_tokenizer()
+    kitchen = make_kitchen("double_cheese_burger", 2)
+    pieces = tokenizer.convert_ids_to_tokens(
+        tokenizer(build_prompt(kitchen, kitchen.initial))["input_ids"]
+    )
+    for name in (*kitchen.items, *kitchen.stations):
+        assert f" {name}" in pieces
+    assert not [
+        piece for piece in pieces if piece.strip() in ("table", "patty") and piece.startswith("t")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "can't be loaded"),
+        (lambda folder: (folder / "config.json").write_text("{"), "can't be loaded"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json is missing"),
+    ],
+)
+def test_a_damaged_model_folder_is_refused_in_one_sentence(tmp_path, harm, complaint):
+    folder = tmp_path / "base"
+    shutil.copytree(SHIPPED, folder)
+    harm(folder)
+    with pytest.raises(UserError) as caught:
+        install_base(folder, tmp_path / "out")
+    message = str(caught.value)
+    assert str(folder) in message and complaint in message and "\n" not in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_base_model_is_rebuilt_from_scratch_and_resumes(tmp_path):
+    cfg = load_config({"scale": "smoke"})
+    build_base(cfg, tmp_path / "model", tmp_path / "checkpoints", tmp_path / "base.csv")
+    model, _ = load_model(tmp_path / "model")
+    assert model.config.hidden_size == cfg.base.hidden_size
+    assert not (tmp_path / "checkpoints").exists()
+    losses = [
+        float(line.split(",")[2]) for line in (tmp_path / "base.csv").read_text().splitlines()[1:]
+    ]
+    assert losses[-1] < losses[0]
+
+
+def test_chores_are_the_same_for_the_same_seed():
+    first, second = (list(draw_examples(seed=3, kitchens=5, drills=2)) for _ in range(2))
+    assert first == second and first != list(draw_examples(seed=4, kitchens=5, drills=2))
+    assert len({example["prompt"] for example in first}) > 5

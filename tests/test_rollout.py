@@ -1,0 +1,95 @@
+"""Episodes: what a step costs, when they end, and that they resume."""
+
+import json
+
+from kitchens import make_kitchen, read_jsonl
+from taskreason.planner import shortest_plan
+from taskreason.policies.planner import PlannerPolicy
+from taskreason.policies.random import RandomPolicy
+from taskreason.rollout import Outcome, Start, rollout_to_file, run_episodes
+
+
+def make_starts(task, count, first=0):
+    kitchens = [make_kitchen(task, seed) for seed in range(first, first + count)]
+    return [Start(kitchen, task, len(shortest_plan(kitchen))) for kitchen in kitchens]
+
+
+class Scripted:
+    """Answers with the given texts, the same for every episode, and counts what it was asked."""
+
+    name = "scripted"
+
+    def __init__(self, *texts):
+        self.texts, self.asked = texts, 0
+
+    def act(self, turns):
+        reply = self.texts[min(self.asked, len(self.texts) - 1)]
+        self.asked += 1
+        return [reply] * len(turns)
+
+
+def test_the_planner_takes_the_optimal_number_of_steps():
+    for episode in run_episodes(
+        PlannerPolicy(), make_starts("cheese_burger", 6), timeout=40, batch_size=3
+    ):
+        assert episode.outcome is Outcome.success and episode.steps == episode.optimal_steps
+        assert episode.invalid == episode.malformed == 0
+
+
+def test_an_invalid_reply_costs_a_step_and_changes_nothing():
+    start = make_starts("burger", 1)[0]
+    best = shortest_plan(start.kitchen)
+    texts = [
+        "gibberish",
+        "Thought: x\nAction: Fly to the moon",
+        *(f"Thought: x\nAction: {a.text}" for a in best),
+    ]
+    (episode,) = run_episodes(Scripted(*texts), [start], timeout=40, batch_size=1)
+    assert episode.success and episode.steps == len(best) + 2
+    assert (episode.invalid, episode.malformed) == (2, 1)
+    assert episode.actions[:2] == ("", "Fly to the moon")
+
+
+def test_a_failure_ends_at_the_timeout():
+    (episode,) = run_episodes(
+        Scripted("Thought: x\nAction: Do nothing"), make_starts("burger", 1), 7, 1
+    )
+    assert (episode.success, episode.steps, episode.outcome) == (False, 7, Outcome.timeout)
+
+
+def test_side_by_side_or_one_by_one_gives_the_same_episodes():
+    starts = make_starts("cheese_sandwich", 7)
+    together = run_episodes(PlannerPolicy(), starts, 20, batch_size=7)
+    assert together == run_episodes(PlannerPolicy(), starts, 20, batch_size=2)
+
+
+def test_a_rollout_resumes_after_a_torn_line(tmp_path):
+    starts, path = make_starts("cheese_sandwich", 5), tmp_path / "episodes.jsonl"
+    whole = rollout_to_file(PlannerPolicy(), starts, 20, 2, path)
+    lines = path.read_text().splitlines()
+    path.unlink()
+    (tmp_path / "episodes.jsonl.partial").write_text("\n".join(lines[:2]) + "\n" + lines[2][:30])
+    counting = PlannerPolicy()
+    asked = []
+    counting.act = lambda turns, act=counting.act: asked.extend(turns) or act(turns)
+    again = rollout_to_file(counting, starts, 20, 2, path)
+    assert again == whole and read_jsonl(path) == [json.loads(line) for line in lines]
+    done = {json.loads(line)["layout_hash"] for line in lines[:2]}
+    assert {turn.kitchen.layout.hash for turn in asked}.isdisjoint(done)
+
+
+def test_a_partial_file_of_another_timeout_is_not_reused(tmp_path):
+    starts, path = make_starts("burger", 2), tmp_path / "e.jsonl"
+    idle = "Thought: x\nAction: Do nothing"
+    rollout_to_file(Scripted(idle), starts, 3, 2, path)
+    path.rename(tmp_path / "e.jsonl.partial")
+    assert all(
+        episode.steps == 5 for episode in rollout_to_file(Scripted(idle), starts, 5, 2, path)
+    )
+
+
+def test_the_random_policy_repeats_itself_by_seed():
+    starts = make_starts("burger", 2)
+    assert run_episodes(RandomPolicy(4), starts, 15, 2) == run_episodes(
+        RandomPolicy(4), starts, 15, 2
+    )
