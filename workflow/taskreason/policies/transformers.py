@@ -70,18 +70,27 @@ class TransformersPolicy:
             "pad_token_id": self.tokenizer.pad_token_id,
             **options,
         }
+        # Greedy replies depend on the prompt alone; a stuck episode asks for the same one until the timeout.
+        self._known: dict[str, str] | None = None if do_sample else {}
         torch.manual_seed(seed)
 
     def act(self, turns: list[Turn]) -> list[str]:
-        """One reply a turn; prompts of like length share a batch."""
-        order = sorted(range(len(turns)), key=lambda n: len(turns[n].prompt))
-        replies = [""] * len(turns)
+        """One reply a turn; prompts of like length share a batch, and a greedy reply is generated once."""
+        prompts = [turn.prompt for turn in turns]
+        if self._known is None:
+            return self._reply(prompts)
+        unknown = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
+        self._known |= zip(unknown, self._reply(unknown), strict=True)
+        return [self._known[prompt] for prompt in prompts]
+
+    def _reply(self, prompts: list[str]) -> list[str]:
+        order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
+        replies = [""] * len(prompts)
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
-            for n, reply in zip(
-                chosen, self._generate([turns[n].prompt for n in chosen]), strict=True
-            ):
-                replies[n] = reply
+            texts = self._generate([prompts[n] for n in chosen])
+            for n, text in zip(chosen, texts, strict=True):
+                replies[n] = text
         return replies
 
     @torch.inference_mode()
