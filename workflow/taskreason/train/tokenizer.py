@@ -102,6 +102,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
+        unk_token=PAD,  # never used: every byte is in the vocabulary
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )

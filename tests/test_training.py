@@ -1,0 +1,137 @@
+"""SFT and GRPO on a model of a few thousand parameters: what they read, write, log, and resume."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from taskreason.config import load_config
+from taskreason.errors import UserError
+from taskreason.policies.transformers import load_model
+from taskreason.train.base import build_base
+from taskreason.train.common import CurveLog
+from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
+from taskreason.train.sft import repeat_decisions, train_sft
+from taskreason.trajectories import collect, load_decisions, make_kitchens
+
+TASK = "cheese_sandwich"
+CFG = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})
+FILES = {
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    make_kitchens(TASK, "train", CFG, folder / "train.jsonl")
+    collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
+    build_base(CFG, folder / "base", folder / "c", folder / "base.csv")
+    return folder
+
+
+def run(stage, made, out, start):
+    train = {"sft": train_sft, "grpo": train_grpo}[stage]
+    train(
+        TASK,
+        CFG,
+        made / "decisions.jsonl",
+        start,
+        out / stage,
+        out / "c",
+        out / "log.csv",
+        out / "provenance.json",
+    )
+    return pd.read_csv(out / "log.csv")
+
+
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypatch, stage, capsys):
+    whole = run(stage, made, tmp_path / "whole", made / "base")
+    last = int(whole["step"].iloc[-1])
+    original = CurveLog.on_log
+
+    def kill_near_the_end(self, args, state, control, **kwargs):
+        original(self, args, state, control, **kwargs)
+        if state.global_step == last:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CurveLog, "on_log", kill_near_the_end)
+        with pytest.raises(Killed):
+            run(stage, made, tmp_path / "killed", made / "base")
+    assert not (tmp_path / "killed" / stage).exists(), "no half-made model"
+    capsys.readouterr()
+    resumed = run(stage, made, tmp_path / "killed", made / "base")
+    assert "resuming from" in capsys.readouterr().out
+    assert resumed["step"].tolist() == whole["step"].tolist()
+    assert {file.name for file in (tmp_path / "killed" / stage).iterdir()} == FILES
+    assert not (tmp_path / "killed" / "c").exists()
+    first, second = (load_model(tmp_path / name / stage)[0] for name in ("whole", "killed"))
+    if stage == "sft":  # the same data in the same order, so the same weights
+        for one, other in zip(first.parameters(), second.parameters(), strict=True):
+            assert (one - other).abs().max() < 1e-4
+
+
+def test_grpo_logs_what_the_report_draws(made, tmp_path):
+    curve = run("grpo", made, tmp_path, made / "base")
+    assert len(curve) == CFG.grpo.steps
+    assert curve["reward"].between(0, 1).all() and (curve["kl"] >= 0).all()
+    parts = curve["reward_format"] + curve["reward_action"]
+    assert (parts - curve["reward"]).abs().max() < 1e-6
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    assert provenance["config"]["grpo"]["beta"] == CFG.grpo.beta and provenance["wall_seconds"] > 0
+
+
+def test_training_refuses_a_foreign_trajectory_file_before_it_loads_a_model(made, tmp_path):
+    (tmp_path / "bad.jsonl").write_text('{"prompt": "hello"}\n')
+    with pytest.raises(UserError, match="bad.jsonl:1"):
+        train_sft(
+            TASK,
+            CFG,
+            tmp_path / "bad.jsonl",
+            tmp_path / "none",
+            *[tmp_path / name for name in "abcd"],
+        )
+
+
+def test_rewards_follow_the_paper():
+    good, wrong = "Thought: x\nAction: Do nothing", "Thought: x\nAction: Sing"
+    assert format_reward([good, wrong, "Sing"]) == [0.1, 0.1, 0.0]
+    accepted = [["Do nothing"], ["Do nothing"], ["Sing"]]
+    assert action_reward([good, wrong, "Action: Sing"], accepted=accepted) == [0.9, 0.0, 0.9]
+
+
+def test_the_reward_switch_decides_which_actions_are_accepted(made):
+    decisions = load_decisions(made / "decisions.jsonl")
+    by_prompt = {decision.prompt: decision for decision in decisions}
+    for mode, wanted in (
+        ("expert", lambda d: [d.action]),
+        ("optimal", lambda d: list(d.optimal_actions)),
+    ):
+        rows = list(draw_prompts(decisions, len(decisions), augment=False, reward=mode, seed=1))
+        assert {row["prompt"] for row in rows} == set(by_prompt), (
+            "one epoch visits every state once"
+        )
+        assert all(row["accepted"] == wanted(by_prompt[row["prompt"]]) for row in rows)
+
+
+def test_augmentation_changes_names_and_nothing_else(made):
+    decisions = load_decisions(made / "decisions.jsonl")
+    plain = repeat_decisions(decisions, 2, augment=False, seed=0)
+    assert sorted(row["prompt"] for row in plain) == sorted(d.prompt for d in decisions * 2)
+    renamed = repeat_decisions(decisions, 2, augment=True, seed=0)
+    assert len(renamed) == len(plain) and {r["prompt"] for r in renamed} != {
+        r["prompt"] for r in plain
+    }
+    assert all(
+        f"\n{row['completion'].partition('Action: ')[2]}\n" in row["prompt"] for row in renamed
+    )
