@@ -4,10 +4,14 @@ import json
 
 import pandas as pd
 import pytest
+import torch
+from datasets import Dataset
+from trl import GRPOConfig
 
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.policies.transformers import load_model
+from taskreason.train import sampling
 from taskreason.train.base import build_base
 from taskreason.train.common import CurveLog
 from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
@@ -135,3 +139,42 @@ def test_augmentation_changes_names_and_nothing_else(made):
     assert all(
         f"\n{row['completion'].partition('Action: ')[2]}\n" in row["prompt"] for row in renamed
     )
+
+
+def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monkeypatch):
+    """Greedily and without rounding, reading a prompt once per group changes no reply."""
+    monkeypatch.setattr(sampling, "has_fast_bf16", lambda: False)
+    model, tokenizer = load_model(made / "base")
+    prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
+    trainer = sampling.GroupSamplingTrainer(
+        model=model,
+        reward_funcs=format_reward,
+        args=GRPOConfig(
+            output_dir=str(tmp_path),
+            use_cpu=True,
+            bf16=False,
+            report_to="none",
+            per_device_train_batch_size=4,
+            num_generations=4,
+            max_completion_length=9,
+        ),
+        train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+        processing_class=tokenizer,
+    )
+    trainer.generation_config.do_sample = False
+    ids = tokenizer(prompts)["input_ids"]
+    replies, _ = trainer._generate_single_turn([row for row in ids for _ in range(4)], None, {}, 4)
+    assert len({len(row) for row in ids}) > 1, (
+        "prompts of different lengths, so that padding matters"
+    )
+    for n, row in enumerate(ids):
+        inputs = {
+            "input_ids": torch.tensor([row]),
+            "attention_mask": torch.ones(1, len(row), dtype=torch.long),
+        }
+        alone = (
+            model.eval()
+            .generate(**inputs, max_new_tokens=9, do_sample=False)[0, len(row) :]
+            .tolist()
+        )
+        assert replies[4 * n : 4 * n + 4] == [alone] * 4

@@ -17,6 +17,15 @@ ATTENTION = "eager"
 """Attention kernel: the plain one is the fastest for a few hundred tokens and small heads on a CPU."""
 
 
+def has_fast_bf16() -> bool:
+    """Whether this processor multiplies bf16 matrices in hardware."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
 def load_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a Hugging Face folder (safetensors only); UserError when it is not one."""
     folder = Path(folder)
@@ -58,7 +67,10 @@ class TransformersPolicy:
     ):
         self.name = str(folder)
         self.model, self.tokenizer = load_model(folder)
-        self.model.eval()
+        # Rounding to bf16 moves no reply that matters, and generation is several times as fast where it is native.
+        self.model.to(
+            torch.bfloat16 if torch.cuda.is_available() or has_fast_bf16() else torch.float32
+        ).eval()
         self.batch_size = batch_size
         options = (
             {"do_sample": True, "temperature": temperature, "top_k": 0}

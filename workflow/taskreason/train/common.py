@@ -16,6 +16,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
+from taskreason.policies.transformers import has_fast_bf16
+
 LOG_SECONDS = 15
 
 
@@ -25,15 +27,6 @@ def machine_arguments() -> dict:
         return {"bf16": True, "gradient_checkpointing": True}
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     return {"use_cpu": True, "bf16": has_fast_bf16(), "gradient_checkpointing": False}
-
-
-def has_fast_bf16() -> bool:
-    """Whether this processor multiplies bf16 matrices in hardware."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:

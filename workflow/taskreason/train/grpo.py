@@ -1,9 +1,10 @@
 """Group relative policy optimisation on single decisions: the paper's second stage.
 
-TRL's GRPOTrainer. A prompt is one expert state, a group is ``group_size`` sampled replies to it, the reward is 0.1
-for the format plus 0.9 when the action is the expert's, the advantage (reward - group mean) / group std, and beta
-weighs the KL divergence from the SFT policy. Departures: with ``augment`` objects carry other numbers at every
-visit, and with ``reward: optimal`` any optimal action earns what the expert's does.
+TRL's GRPOTrainer, with quicker sampling on a CPU (:mod:`taskreason.train.sampling`). A prompt is one expert state, a
+group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
+expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
+Departures: with ``augment`` objects carry other numbers at every visit, and with ``reward: optimal`` any optimal
+action earns what the expert's does.
 """
 
 import random
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
 from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config
@@ -19,7 +20,11 @@ from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
 from taskreason.train.common import CurveLog, machine_arguments, train_and_save
+from taskreason.train.sampling import GroupSamplingTrainer
 from taskreason.trajectories import Decision, load_decisions
+
+SPARE_TOKENS = 8
+"""Tokens by which a sampled reply may exceed the longest of the expert's."""
 
 COLUMNS = {
     "reward": "reward",
@@ -50,8 +55,10 @@ def train_grpo(
     model, tokenizer = load_model(sft_dir)
     grpo = cfg.grpo
     prompts = grpo.steps * grpo.prompts_per_step
+    # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
+    longest = max(map(len, tokenizer([decision.completion for decision in decisions])["input_ids"]))
     completions = grpo.prompts_per_step * grpo.group_size
-    trainer = GRPOTrainer(
+    trainer = GroupSamplingTrainer(
         model=model,
         reward_funcs=[format_reward, action_reward],
         args=GRPOConfig(
@@ -61,7 +68,7 @@ def train_grpo(
             gradient_accumulation_steps=completions // grpo.micro_batch,
             generation_batch_size=completions,
             num_generations=grpo.group_size,
-            max_completion_length=cfg.rollout.max_new_tokens,
+            max_completion_length=min(cfg.rollout.max_new_tokens, longest + SPARE_TOKENS),
             temperature=grpo.temperature,
             beta=grpo.beta,
             loss_type="grpo",
