@@ -61,6 +61,7 @@ def collect_macros(
         _grid_macros(results, published),
         _gain_macros(results),
         _kitchen_macros(results, config),
+        _bound_macros(results, config),
         _trajectory_macros(results, root),
         _training_macros(results, root),
         _provenance_macros(results, root),
@@ -184,6 +185,27 @@ def _kitchen_macros(results: Results, config: Mapping) -> Iterator[tuple[str, st
         yield name_macro("reachable", task), reachable
         yield name_macro("timeout", task), format_value(config["timeouts"].get(task))
         yield name_macro("bound", task), format_value(config["expert_bounds"].get(task))
+
+
+def _bound_macros(results: Results, config: Mapping) -> Iterator[tuple[str, str]]:
+    """SR within and beyond the length to which the expert's trajectories are cut off."""
+    for task in dict.fromkeys((*TASKS, *results.tasks)):
+        beyond, rates = MISSING, {}
+        if task in results.tasks:
+            bound = config["expert_bounds"][task]
+            beyond = format_rate(float((results.kitchens[task]["optimal_steps"] > bound).mean()))
+            for policy in ("sft", "sft_grpo"):
+                episodes = results.episodes.get(results.key(policy, task))
+                if episodes is None:
+                    continue
+                far = episodes["optimal_steps"] > bound
+                for side, part in (("within", episodes[~far]), ("beyond", episodes[far])):
+                    rates[policy, side] = float(part["success"].mean()) if len(part) else None
+        yield name_macro("share_beyond_bound", task), beyond
+        for policy in ("sft", "sft_grpo"):
+            for side in ("within", "beyond"):
+                name = name_macro("sr", side, "bound", policy, task)
+                yield name, format_rate(rates.get((policy, side)))
 
 
 def _trajectory_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
