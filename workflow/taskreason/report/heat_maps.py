@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import seaborn
 from matplotlib.figure import Figure
 
 from taskreason.report.labels import GRID_POLICY, break_title
@@ -63,21 +64,34 @@ def _shade_grid(
 
 def _draw_heat_map(axis, grid, shade: np.ndarray, metric: str, low: float, tasks: Sequence[str]):
     # Bright is good in all three: a high SR, few steps.
-    image = axis.imshow(shade, cmap="viridis" if metric == "sr" else "viridis_r", vmin=low, vmax=1)
-    for row, train_task in enumerate(tasks):
-        for column, eval_task in enumerate(tasks):
-            value, share = grid.get((train_task, eval_task)), shade[row, column]
-            text = "--" if value is None else f"{value:.2f}" if metric == "sr" else f"{value:.1f}"
-            red, green, blue, _ = image.to_rgba(share)
-            dark = value is not None and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-            axis.text(
-                column, row, text, ha="center", va="center", color="white" if dark else "black"
-            )
-    axis.set_xticks(range(len(tasks)), [break_title(task) for task in tasks], fontsize=6)
-    axis.set_yticks(range(len(tasks)), [break_title(task) for task in tasks], fontsize=6)
+    colours = "viridis" if metric == "sr" else "viridis_r"
+    texts = [
+        [format_cell(grid.get((train_task, eval_task)), metric) for eval_task in tasks]
+        for train_task in tasks
+    ]
+    titles = [break_title(task) for task in tasks]
+    seaborn.heatmap(
+        shade,
+        ax=axis,
+        cmap=colours,
+        vmin=low,
+        vmax=1,
+        annot=np.array(texts),
+        fmt="",
+        cbar=False,
+        xticklabels=titles,
+        yticklabels=titles,
+    )
+    for row, column in zip(*np.nonzero(np.isnan(shade)), strict=True):  # left blank by seaborn
+        axis.text(column + 0.5, row + 0.5, texts[row][column], ha="center", va="center")
+    axis.tick_params(length=0, labelsize=6, rotation=0)
     axis.set_xlabel("Evaluated on")
-    axis.tick_params(length=0)
-    axis.grid(visible=False)
-    axis.spines[:].set_visible(False)
     axis.set_facecolor("#E5E5E5")
-    return image
+    return axis.collections[0]
+
+
+def format_cell(value: float | None, metric: str) -> str:
+    """A cell's number as it is printed: two digits for a rate, one for steps."""
+    if value is None:
+        return "--"
+    return f"{value:.2f}" if metric == "sr" else f"{value:.1f}"
