@@ -57,7 +57,7 @@ class Kitchen:
         stations, self.stations = number(layout.stations)
         items, self.items = number(layout.items)
         containers, self.containers = number(layout.containers)
-        meals, self.initial_meals = number(layout.meals)
+        meals, _ = number(layout.meals)
         self.robot = "robot1"
         self.station_kinds = tuple(kind_of(name) for name in self.stations)
         self.item_kinds = tuple(kind_of(name) for name in self.items)

@@ -19,7 +19,6 @@ from taskreason.planner import Planner
 from taskreason.reasoning import Expert
 from taskreason.task import build_prompt
 
-MAX_SLOTS = 2
 QUESTIONS = 20
 DRILL_PIECES = 6
 NODE_LIMIT = 3000
