@@ -1,17 +1,18 @@
 """SFT and GRPO on a model of a few thousand parameters: what they read, write, log, and resume."""
 
+import copy
 import json
 
 import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
-from trl import GRPOConfig
+from trl import GRPOConfig, GRPOTrainer
 
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.policies.transformers import load_model
-from taskreason.train import sampling
+from taskreason.train import shared_prompt
 from taskreason.train.base import build_base
 from taskreason.train.common import CurveLog
 from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
@@ -143,10 +144,10 @@ def test_augmentation_changes_names_and_nothing_else(made):
 
 def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monkeypatch):
     """Greedily and without rounding, reading a prompt once per group changes no reply."""
-    monkeypatch.setattr(sampling, "has_fast_bf16", lambda: False)
+    monkeypatch.setattr(shared_prompt, "has_fast_bf16", lambda: False)
     model, tokenizer = load_model(made / "base")
     prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
-    trainer = sampling.GroupSamplingTrainer(
+    trainer = shared_prompt.SharedPromptTrainer(
         model=model,
         reward_funcs=format_reward,
         args=GRPOConfig(
@@ -178,3 +179,57 @@ def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monk
             .tolist()
         )
         assert replies[4 * n : 4 * n + 4] == [alone] * 4
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(made, tmp_path, temperature):
+    """Same completions, groups and paddings mixed: loss, log-probabilities and gradients within 1e-6."""
+    model, tokenizer = load_model(made / "base")
+    prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
+    arguments = GRPOConfig(
+        output_dir=str(tmp_path),
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to="none",
+        per_device_train_batch_size=12,
+        num_generations=4,
+        max_completion_length=9,
+        temperature=temperature,
+        beta=0.05,
+        loss_type="grpo",
+    )
+    generator = torch.Generator().manual_seed(0)
+    padded = tokenizer(prompts, return_tensors="pt", padding=True)
+    assert padded["attention_mask"].min() == 0, "prompts of different lengths, so padding matters"
+    order = torch.randperm(12, generator=generator)
+    owner = torch.arange(3).repeat_interleave(4)[order]
+    lengths = torch.randint(2, 10, (12,), generator=generator)
+    inputs = {
+        "prompt_ids": padded["input_ids"][owner],
+        "prompt_mask": padded["attention_mask"][owner],
+        "completion_ids": torch.randint(2, len(tokenizer), (12, 9), generator=generator),
+        "completion_mask": (torch.arange(9) < lengths[:, None]).long(),
+        "advantages": torch.randn(12, generator=generator),
+        "ref_per_token_logps": -6 + torch.rand(12, 9, generator=generator),
+        "num_items_in_batch": lengths.sum(),
+    }
+    found = {}
+    for kind in (GRPOTrainer, shared_prompt.SharedPromptTrainer):
+        twin = copy.deepcopy(model).train()
+        trainer = kind(
+            model=twin,
+            reward_funcs=format_reward,
+            args=arguments,
+            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+            processing_class=tokenizer,
+        )
+        trainer.current_gradient_accumulation_steps = 1
+        loss = trainer.compute_loss(twin, inputs)
+        loss.backward()
+        found[kind] = (loss.detach(), {n: p.grad for n, p in twin.named_parameters()})
+    (stock, stock_grads), (ours, our_grads) = found.values()
+    assert torch.allclose(stock, ours, atol=1e-6)
+    assert max(grad.abs().max() for grad in stock_grads.values()) > 1e-3
+    for name, grad in stock_grads.items():
+        assert (grad - our_grads[name]).abs().max() < 1e-6, name

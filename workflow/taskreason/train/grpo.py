@@ -1,7 +1,7 @@
 """Group relative policy optimisation on single decisions: the paper's second stage.
 
-TRL's GRPOTrainer, with quicker sampling on a CPU (:mod:`taskreason.train.sampling`). A prompt is one expert state, a
-group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
+TRL's GRPOTrainer, with each prompt read once per group (:mod:`taskreason.train.shared_prompt`). A prompt is one expert
+state, a group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
 expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
 Departures: with ``augment`` objects carry other numbers at every visit, and with ``reward: optimal`` any optimal
 action earns what the expert's does.
@@ -20,7 +20,7 @@ from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
 from taskreason.train.common import CurveLog, machine_arguments, train_and_save
-from taskreason.train.sampling import GroupSamplingTrainer
+from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.trajectories import Decision, load_decisions
 
 SPARE_TOKENS = 8
@@ -58,7 +58,7 @@ def train_grpo(
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
     longest = max(map(len, tokenizer([decision.completion for decision in decisions])["input_ids"]))
     completions = grpo.prompts_per_step * grpo.group_size
-    trainer = GroupSamplingTrainer(
+    trainer = SharedPromptTrainer(
         model=model,
         reward_funcs=[format_reward, action_reward],
         args=GRPOConfig(

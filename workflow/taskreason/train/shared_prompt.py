@@ -1,22 +1,79 @@
-"""GRPO with quicker sampling on a CPU: each prompt is read once per group, by a bf16 copy of the policy.
+"""GRPO that reads each prompt once per group, in sampling and in the loss.
 
-TRL hands every prompt to ``generate`` once per completion and, under autocast, converts all weights at every token.
-:class:`GroupSamplingTrainer` replaces that one step: prompts are read once, their key-value cache is repeated for
-the group, and where the processor multiplies bf16 the sampling runs in it throughout. Rewards, advantages and the
-loss stay TRL's. Replies are thus drawn from the policy up to bf16 rounding, as they are with a serving engine.
+TRL runs the model over prompt and completion for every completion, so a group of eight reads its prompt eight times,
+twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time: the
+key-value cache of the prompts is repeated for their completions, gradients flowing through it. Rewards, advantages
+and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to rounding (the tests hold them to
+1e-6 in fp32). Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the
+policy up to rounding, as they are with a serving engine.
 """
 
 import copy
 
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, PreTrainedModel
 from trl import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
 
 from taskreason.policies.transformers import has_fast_bf16
 
 
-class GroupSamplingTrainer(GRPOTrainer):
-    """A :class:`trl.GRPOTrainer` whose transformers sampling shares the prompt within a group."""
+class SharedPromptTrainer(GRPOTrainer):
+    """A :class:`trl.GRPOTrainer` whose groups share one pass over their prompt.
+
+    Sharing needs one process, no gradient checkpointing (which excludes a key-value cache) and text alone; where
+    that does not hold, every method is TRL's own.
+    """
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether this run's loss shares prompts."""
+        return self.accelerator.num_processes == 1 and not self.args.gradient_checkpointing
+
+    def _prepare_inputs(self, generation_batch):
+        aligned = self.args.gradient_accumulation_steps % self.args.steps_per_generation == 0
+        if not (self.shares_prompts and aligned and self.model.training):
+            return super()._prepare_inputs(generation_batch)
+        # TRL shuffles completions before it cuts them into micro-batches, which tears groups apart. All micro-batches
+        # enter the same optimiser step here, so their order changes nothing but the sharing.
+        slices = self.args.steps_per_generation
+        if self._step % (slices * self.num_iterations) == 0 or self._buffered_inputs is None:
+            batch = self._generate_and_score_completions(generation_batch)
+            self._buffered_inputs = split_tensor_dict(batch, slices)
+        return self._buffered_inputs[self._step % slices]
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model,
+        input_ids,
+        attention_mask,
+        logits_to_keep,
+        batch_size=None,
+        compute_entropy=False,
+        compute_aux_loss=False,
+        **modalities,
+    ):
+        plain = not compute_aux_loss and all(value is None for value in modalities.values())
+        if not (self.shares_prompts and plain):
+            return super()._get_per_token_logps_and_entropies(
+                model,
+                input_ids,
+                attention_mask,
+                logits_to_keep,
+                batch_size,
+                compute_entropy,
+                compute_aux_loss,
+                **modalities,
+            )
+        rows = batch_size or len(input_ids)
+        with self.accelerator.autocast():
+            parts = [
+                score_completions(self.accelerator.unwrap_model(model), *chunk, logits_to_keep)
+                for chunk in zip(input_ids.split(rows), attention_mask.split(rows), strict=True)
+            ]
+        logps = torch.cat([part.log_probs for part in parts])
+        entropies = torch.cat([part.entropy for part in parts]) if compute_entropy else None
+        return logps, entropies, None
 
     def _generate_single_turn(
         self, prompt_ids, images, multimodal_fields, num_generations, **options
@@ -66,3 +123,37 @@ class GroupSamplingTrainer(GRPOTrainer):
         """The reply up to and with its end token."""
         end = next((n for n, token in enumerate(ids) if token in self.eos_token_ids), len(ids))
         return ids[: end + 1]
+
+
+def score_completions(
+    model: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, size: int
+):
+    """Log-probabilities and entropies, each (rows, size), of the last ``size`` tokens of every row.
+
+    Rows of (rows, length) with equal prompts, padding included, share one pass over the prompt. ``model`` carries
+    TRL's fused head, which applies the temperature.
+    """
+    split = input_ids.shape[1] - size
+    rows = torch.cat([input_ids[:, :split], attention_mask[:, :split]], dim=1)
+    unique, owner = rows.unique(dim=0, return_inverse=True)
+    ids, mask = unique.split(split, dim=1)
+    positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    # The prompt's last token goes with the completions: its output predicts their first token.
+    model.base_model(
+        input_ids=ids[:, :-1],
+        attention_mask=mask[:, :-1],
+        position_ids=(mask[:, :-1].cumsum(-1) - 1).clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+    )
+    cache.batch_select_indices(owner)
+    completions, kept = input_ids[:, split:], attention_mask[:, split:]
+    return model(
+        input_ids=input_ids[:, split - 1 : -1],
+        attention_mask=attention_mask[:, :-1],
+        position_ids=positions[:, split - 1 : -1],
+        past_key_values=cache,
+        shift_labels=completions.masked_fill(kept == 0, -100),
+        fused_lm_head=True,
+    )
