@@ -48,6 +48,7 @@ class Sft:
     learning_rate: float
     warmup_ratio: float
     augment: bool
+    rehearsal: float
     save_steps: int
 
 
@@ -62,6 +63,7 @@ class Grpo:
     temperature: float
     reward: str
     augment: bool
+    rehearsal: float
     save_steps: int
 
 

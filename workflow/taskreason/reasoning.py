@@ -2,13 +2,20 @@
 
 An expert needs one action a state, and a learner needs the choice to be visible in the text, so ties between
 optimal actions are broken by what the observation shows: an action at hand before a move, lower goal slots first,
-then the order of the lists. The thought names the tower so far, the next slot and the item for it with its place,
-where the robot is and what it holds, and ends with the sub-goal; every word of it can be read off the prompt.
+then the order of the lists. The thought recites where the items for the lowest slot are, names the tower so far, the
+next slot and the item for it with its place, where the robot is and what it holds, and ends with the sub-goal; every
+word of it can be read off the prompt.
 """
 
 from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.kitchen.observation import NOTHING, describe_slot, list_empty
+from taskreason.kitchen.observation import (
+    NOTHING,
+    describe_place,
+    describe_slot,
+    list_empty,
+    list_items,
+)
 from taskreason.planner import Planner
 from taskreason.transfers import Slot, Tower
 
@@ -57,6 +64,7 @@ class Expert:
         self.planner = planner or Planner(kitchen)
         towers = self.planner.towers
         self.tower = towers[0] if towers and len(towers) == 1 and towers[0].station else None
+        self.position = {item: n for n, item in enumerate(list_items(kitchen))}
 
     def choose(self, state: State) -> Action | None:
         """The canonical optimal action; None at the goal or when the goal can't be reached."""
@@ -72,7 +80,7 @@ class Expert:
         if state.hand < 0:
             stack = state.stacks[action.b]
             item = stack[-1] if stack else len(self.kitchen.items)
-            return (1, self._slot_of(item), item, action.b)
+            return (1, self._slot_of(item), self.position.get(item, item), action.b)
         empty = list_empty(self.kitchen, state)
         name = self.kitchen.stations[action.b]
         return (1, empty.index(name) if name in empty else len(empty), action.b)
@@ -100,7 +108,11 @@ class Expert:
         """The thought that leads to the first action of a plan (as :meth:`plan` returns it)."""
         state, action = plan[0]
         end = self.kitchen.step(*plan[-1])
-        parts = [self._describe_tower(state, end), self._describe_aim(plan, end)]
+        parts = [
+            self._describe_bottoms(state),
+            self._describe_tower(state, end),
+            self._describe_aim(plan, end),
+        ]
         kitchen = self.kitchen
         parts.append(
             f"Robot {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}"
@@ -117,6 +129,18 @@ class Expert:
             for s, kind in enumerate(kitchen.station_kinds)
             if kind == tower.station and len(match_tower(kitchen, end, tower, s)) == size
         )
+
+    def _describe_bottoms(self, state: State) -> str:
+        """Where the items are on which the tower may stand."""
+        if self.tower is None:
+            return ""
+        kind = number_slots(self.tower)[0].kind
+        places = [
+            describe_place(self.kitchen, state, item)
+            for item in self.position
+            if self.kitchen.item_kinds[item] == kind
+        ]
+        return f"See {kind}: {', '.join(places)}"
 
     def _describe_tower(self, state: State, end: State) -> str:
         if self.tower is None:
@@ -142,16 +166,16 @@ class Expert:
             )
         if item < 0:
             item = work.a
-        put = next((n for n, (_, a) in enumerate(plan) if a.op in PUTS and a.a == item), None)
-        if put is None:
-            return ""
-        before, action = plan[put]
-        onto = kitchen.items[action.b] if action.op is Op.stack else kitchen.stations[action.b]
         place = next(
             (kitchen.stations[s] for s, stack in enumerate(state.stacks) if item in stack),
             kitchen.robot,
         )
         name = kitchen.items[item]
+        put = next((n for n, (_, a) in enumerate(plan) if a.op in PUTS and a.a == item), None)
+        if put is None:
+            return f"Clear {name} {place}"
+        before, action = plan[put]
+        onto = kitchen.items[action.b] if action.op is Op.stack else kitchen.stations[action.b]
         number = self._final_slot(plan, put, item, end, before.loc)
         if number:
             slot = describe_slot(number_slots(self.tower)[number - 1])

@@ -1,9 +1,10 @@
 """What the agent reads: a kitchen's state as text, without loss, ending with the valid actions and the goal.
 
-Every station is listed with its stack from bottom to top, every item with its station and its flags, then the
-robot, the empty stations (tables first), running timers, the valid actions and the goal. What is said of a thing
-comes right after its name, and every name after a space: a small model finds "table5" by looking for what followed
-"patty1". :func:`recover` reads a state back from the text; the tests hold the two against each other.
+Every station is listed with its stack from bottom to top, every item, kind by kind, with its station, its flags and
+what lies on it, then the robot, the empty stations (tables first), running timers, the valid actions and the goal.
+What is said of a thing comes right after its name, and every name after a space: a small model finds "table5" by
+looking for what followed "patty1". :func:`recover` reads a state back from the text; the tests hold the two against
+each other.
 """
 
 from taskreason.kitchen.domain import Action, Flag
@@ -12,7 +13,7 @@ from taskreason.transfers import Slot, compile_towers
 
 FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
 EFFECT_WORDS = ("cook", "cut", "fry", "fill", "boil", "fryable")
-NOTHING, EMPTY = "nothing", "empty"
+NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
 
 
 def observe(kitchen: Kitchen, state: State, actions: tuple[Action, ...] | None = None) -> str:
@@ -48,16 +49,29 @@ def _station_lines(kitchen: Kitchen, state: State):
         yield f"- {name} {' '.join(things) or EMPTY}"
 
 
+def list_items(kitchen: Kitchen) -> list[int]:
+    """The items in the order in which they are listed: kind by kind, each kind in the layout's order."""
+    return sorted(range(len(kitchen.items)), key=lambda i: kitchen.item_kinds[i])
+
+
+def describe_place(kitchen: Kitchen, state: State, item: int, flags: bool = False) -> str:
+    """Where an item is and what lies on it, from the bottom up: ``bread1 table2 under cheese1``."""
+    words = [word for flag, word in FLAG_WORDS.items() if flags and state.flags[item] & flag]
+    station = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
+    if station is not None:
+        stack = state.stacks[station]
+        above = [kitchen.items[i] for i in stack[stack.index(item) + 1 :]]
+        place, words = kitchen.stations[station], words + ([UNDER, *above] if above else [])
+    elif item == state.hand:
+        place = kitchen.robot
+    else:
+        place = kitchen.meal_names(state)[dict(state.added)[item]]
+    return " ".join([kitchen.items[item], place, *words])
+
+
 def _item_lines(kitchen: Kitchen, state: State):
-    place = {i: kitchen.stations[s] for s, stack in enumerate(state.stacks) for i in stack}
-    meals = kitchen.meal_names(state)
-    for i, m in sorted(state.added):
-        place[i] = meals[m]
-    if 0 <= state.hand < len(kitchen.items):
-        place[state.hand] = kitchen.robot
-    for i, (name, bits) in enumerate(zip(kitchen.items, state.flags, strict=True)):
-        words = [word for flag, word in FLAG_WORDS.items() if bits & flag]
-        yield " ".join(["-", name, place[i], *words])
+    for item in list_items(kitchen):
+        yield f"- {describe_place(kitchen, state, item, flags=True)}"
 
 
 def _container_lines(kitchen: Kitchen, state: State):
@@ -134,10 +148,11 @@ def recover(kitchen: Kitchen, text: str) -> State:
         things = line.split()[1:]
         stacks.append(tuple(kitchen.item_index[t] for t in things if t in kitchen.item_index))
     bits = {word: flag for flag, word in FLAG_WORDS.items()}
-    flags, added = [], set()
-    for i, line in enumerate(sections["Items"]):
-        _, place, *words = line.split()
-        flags.append(int(sum(bits[word] for word in words)))
+    flags, added = [0] * len(kitchen.items), set()
+    for line in sections["Items"]:
+        name, place, *words = line.partition(f" {UNDER} ")[0].split()
+        i = kitchen.item_index[name]
+        flags[i] = int(sum(bits[word] for word in words))
         if place.startswith("water"):
             added.add((i, int(place[5:]) - 1))
     contents, meals = [], {}

@@ -20,7 +20,7 @@ from taskreason.config_types import Config
 from taskreason.errors import UserError
 from taskreason.policies.transformers import ATTENTION, load_model
 from taskreason.train.chores import draw_examples
-from taskreason.train.common import CurveLog, encode, machine_arguments, train_and_save
+from taskreason.train.common import CurveLog, common_arguments, encode, train_and_save
 from taskreason.train.sft import COLUMNS
 from taskreason.train.tokenizer import build_tokenizer
 
@@ -72,7 +72,6 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
-            output_dir=str(checkpoint_dir),
             num_train_epochs=base.epochs,
             per_device_train_batch_size=base.batch_size,
             learning_rate=base.learning_rate,
@@ -82,15 +81,9 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             adam_beta2=0.98,
             weight_decay=0.01,
             logging_steps=max(1, steps // 400),
-            save_steps=base.save_steps,
-            save_total_limit=1,
-            seed=base.seed,
             max_length=None,
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
             train_sampling_strategy="sequential",
-            **machine_arguments(),
+            **common_arguments(checkpoint_dir, base.save_steps, base.seed),
         ),
         train_dataset=encode_chores(rows, tokenizer),
         processing_class=tokenizer,

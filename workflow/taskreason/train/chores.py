@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 from taskreason.augment import LARGEST, draw_renaming, rename
 from taskreason.errors import UserError
-from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
+from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Action
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec, StationSpec
 from taskreason.kitchen.observation import EMPTY, NOTHING, list_empty
 from taskreason.planner import Planner
 from taskreason.reasoning import Expert
 from taskreason.task import build_prompt
+from taskreason.trajectories import Decision
 
 QUESTIONS = 20
 DRILL_PIECES = 6
@@ -36,7 +37,7 @@ def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
     cells = [(x, y) for x in range(size) for y in range(size)]
     rng.shuffle(cells)
     tables, others = (
-        (rng.randint(2, 3), rng.randint(1, 2)) if small else (rng.randint(3, 6), rng.randint(0, 6))
+        (rng.randint(2, 3), rng.randint(1, 2)) if small else (rng.randint(2, 7), rng.randint(0, 6))
     )
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
     stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
@@ -85,13 +86,13 @@ def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]
     terms = [GoalPredicate("item_on", (first, "table"), (1, 2))]
     kinds = [first]
     style = rng.random()
-    if style > 0.15:
+    if style > 0.1:
         kinds.append(second)
-        if style < 0.6:
+        if style < 0.65:
             terms.append(GoalPredicate("atop", (second, first), (3, 1)))
         else:
             terms.append(GoalPredicate("item_at", (second, "table"), (3, 2)))
-            if style < 0.8:
+            if style < 0.85:
                 terms.append(GoalPredicate("clear", (second,), (3,)))
     for kind, key in zip(kinds, (1, 3), strict=False):
         if kind == "patty" and rng.random() < 0.5:
@@ -153,21 +154,57 @@ def draw_examples(
     for _ in range(drills):
         yield draw_drill(rng)
     for number in range(kitchens):
-        kitchen = Kitchen(draw_kitchen(rng, number < small))
-        state = kitchen.initial
-        for _ in range(rng.choice((0, 0, 1, 3, 6))):
-            state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
+        kitchen, state = _draw_start(rng, number < small)
         head, _, _ = build_prompt(kitchen, state).rpartition("Goal: ")
         yield _renamed(f"{head}Goal: ask\n", ask(kitchen, state, rng), rng)
-        if kitchen.is_goal(state):
-            continue
-        expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT))
-        try:
-            plan = expert.plan(state)
-        except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
-            continue
-        for n in sorted(rng.sample(range(len(plan)), min(decisions, len(plan)))):
+        for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
             yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
+
+
+def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]:
+    """``number`` decisions of the planner on chores, to be mixed into the training on a task."""
+    rng = random.Random(f"rehearsal {seed}")
+    drawn: list[Decision] = []
+    while len(drawn) < number:
+        kitchen, state = _draw_start(rng)
+        for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
+            at, action = plan[n]
+            drawn.append(
+                Decision(
+                    layout_hash="chore",
+                    t=n,
+                    prompt=build_prompt(kitchen, at),
+                    completion=expert.reply_at(plan, n),
+                    action=action.text,
+                    optimal_actions=tuple(a.text for a in expert.planner.optimal_actions(at)),
+                    optimal_steps_left=len(plan) - n,
+                )
+            )
+    return drawn[:number]
+
+
+def _draw_start(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]:
+    """A random kitchen, some random steps into an episode."""
+    kitchen = Kitchen(draw_kitchen(rng, small))
+    state = kitchen.initial
+    for _ in range(rng.choice((0, 0, 1, 3, 6))):
+        state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
+    return kitchen, state
+
+
+def _draw_steps(
+    kitchen: Kitchen, state: State, rng: random.Random, number: int
+) -> Iterator[tuple[Expert, list[tuple[State, Action]], int]]:
+    """Up to ``number`` steps of the expert's plan from a state; none where planning would take long."""
+    if kitchen.is_goal(state):
+        return
+    expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT))
+    try:
+        plan = expert.plan(state)
+    except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
+        return
+    for n in sorted(rng.sample(range(len(plan)), min(number, len(plan)))):
+        yield expert, plan, n
 
 
 def _renamed(prompt: str, completion: str, rng: random.Random) -> dict[str, str]:

@@ -21,12 +21,24 @@ from taskreason.policies.transformers import has_fast_bf16
 LOG_SECONDS = 15
 
 
-def machine_arguments() -> dict:
-    """Trainer arguments that depend on the machine: on a CPU, bf16 autocast where the processor has it."""
+def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int) -> dict:
+    """Arguments that every trainer here takes: checkpoints, seed, no reports, and what this machine is good at.
+
+    On a CPU that is one thread (or OMP_NUM_THREADS) and bf16 autocast where the processor has it.
+    """
+    arguments = {
+        "output_dir": str(checkpoint_dir),
+        "save_steps": save_steps,
+        "save_total_limit": 1,
+        "seed": seed,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
     if torch.cuda.is_available():
-        return {"bf16": True, "gradient_checkpointing": True}
+        return arguments | {"bf16": True, "gradient_checkpointing": True}
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    return {"use_cpu": True, "bf16": has_fast_bf16(), "gradient_checkpointing": False}
+    return arguments | {"use_cpu": True, "bf16": has_fast_bf16(), "gradient_checkpointing": False}
 
 
 def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:

@@ -3,8 +3,8 @@
 TRL's GRPOTrainer, with each prompt read once per group (:mod:`taskreason.train.shared_prompt`). A prompt is one expert
 state, a group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
 expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
-Departures: with ``augment`` objects carry other numbers at every visit, and with ``reward: optimal`` any optimal
-action earns what the expert's does.
+Departures: with ``augment`` objects carry other numbers at every visit, with ``rehearsal`` some states are those of
+generic chores, and with ``reward: optimal`` any optimal action earns what the expert's does.
 """
 
 import random
@@ -19,7 +19,8 @@ from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
-from taskreason.train.common import CurveLog, machine_arguments, train_and_save
+from taskreason.train.chores import draw_rehearsal
+from taskreason.train.common import CurveLog, common_arguments, train_and_save
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.trajectories import Decision, load_decisions
 
@@ -55,14 +56,15 @@ def train_grpo(
     model, tokenizer = load_model(sft_dir)
     grpo = cfg.grpo
     prompts = grpo.steps * grpo.prompts_per_step
+    number = round(len(decisions) * grpo.rehearsal / (1 - grpo.rehearsal))
+    pool = decisions + draw_rehearsal(cfg.seed, number)
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
-    longest = max(map(len, tokenizer([decision.completion for decision in decisions])["input_ids"]))
+    longest = max(map(len, tokenizer([decision.completion for decision in pool])["input_ids"]))
     completions = grpo.prompts_per_step * grpo.group_size
     trainer = SharedPromptTrainer(
         model=model,
         reward_funcs=[format_reward, action_reward],
         args=GRPOConfig(
-            output_dir=str(checkpoint_dir),
             max_steps=grpo.steps,
             per_device_train_batch_size=grpo.micro_batch,
             gradient_accumulation_steps=completions // grpo.micro_batch,
@@ -78,20 +80,14 @@ def train_grpo(
             warmup_steps=min(5, grpo.steps // 2),
             shuffle_dataset=False,
             logging_steps=1,
-            save_steps=grpo.save_steps,
-            save_total_limit=1,
-            seed=cfg.seed,
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-            **machine_arguments(),
+            **common_arguments(checkpoint_dir, grpo.save_steps, cfg.seed),
         ),
         train_dataset=Dataset.from_list(
-            list(draw_prompts(decisions, prompts, grpo.augment, grpo.reward, cfg.seed))
+            list(draw_prompts(pool, prompts, grpo.augment, grpo.reward, cfg.seed))
         ),
         processing_class=tokenizer,
     )
-    curve = CurveLog(log_csv, COLUMNS, prompts / len(decisions), f"GRPO {task}")
+    curve = CurveLog(log_csv, COLUMNS, prompts / len(pool), f"GRPO {task}")
     seconds = train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
     write_provenance(provenance_path, cfg, seconds)
 

@@ -1,7 +1,8 @@
 """Supervised fine-tuning on expert decisions: the reference policy that GRPO starts from.
 
 TRL's SFTTrainer on prompt and completion pairs; the loss is on the reply alone. With augmentation every epoch sees
-the decisions with other object numbers (:mod:`taskreason.augment`), which the paper does not do.
+the decisions with other object numbers (:mod:`taskreason.augment`), and with rehearsal it sees generic chores beside
+them (:mod:`taskreason.train.chores`), so that the base model's skills are not lost. The paper does neither.
 """
 
 import random
@@ -13,7 +14,8 @@ from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
-from taskreason.train.common import CurveLog, encode, machine_arguments, train_and_save
+from taskreason.train.chores import draw_rehearsal
+from taskreason.train.common import CurveLog, common_arguments, encode, train_and_save
 from taskreason.trajectories import Decision, load_decisions
 
 COLUMNS = {
@@ -37,26 +39,20 @@ def train_sft(
     decisions = load_decisions(trajectories_path)
     model, tokenizer = load_model(base_dir)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg.sft.augment, cfg.seed)
+    rows = mix_chores(rows, cfg.sft.rehearsal, cfg.seed)
     steps = -(-len(rows) // cfg.sft.batch_size)
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
-            output_dir=str(checkpoint_dir),
             num_train_epochs=1,
             per_device_train_batch_size=cfg.sft.batch_size,
             learning_rate=cfg.sft.learning_rate,
             lr_scheduler_type="cosine",
             warmup_steps=round(cfg.sft.warmup_ratio * steps),
             logging_steps=max(1, steps // 200),
-            save_steps=cfg.sft.save_steps,
-            save_total_limit=1,
-            seed=cfg.seed,
             max_length=None,
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
             train_sampling_strategy="sequential",
-            **machine_arguments(),
+            **common_arguments(checkpoint_dir, cfg.sft.save_steps, cfg.seed),
         ),
         train_dataset=encode(rows, tokenizer),
         processing_class=tokenizer,
@@ -82,3 +78,16 @@ def repeat_decisions(
                 }
             )
     return rows
+
+
+def mix_chores(rows: list[dict[str, str]], share: float, seed: int) -> list[dict[str, str]]:
+    """The rows, in their order, with chores strewn in at random until these make up ``share`` of the whole."""
+    number = round(len(rows) * share / (1 - share))
+    if not number:
+        return rows
+    chores = repeat_decisions(draw_rehearsal(seed, number), 1, True, seed)
+    rng = random.Random(f"mix {seed}")
+    from_task = [True] * len(rows) + [False] * number
+    rng.shuffle(from_task)
+    task_rows, chore_rows = iter(rows), iter(chores)
+    return [next(task_rows if task else chore_rows) for task in from_task]

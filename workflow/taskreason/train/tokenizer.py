@@ -44,6 +44,8 @@ PHRASES = (
         " empty",
         " nowhere",
         " boiling",
+        " under",
+        ",",
     ),
     *(
         "Thought:",
@@ -56,6 +58,7 @@ PHRASES = (
         "\nAction: ",
         " Wait",
         " Now",
+        " See",
     ),
     *(
         " Place",
