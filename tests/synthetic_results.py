@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "ta
 
 CONFIG = {
     "scale": "laptop",
-    "seed": 0,
+    "seeds": [0],
     "tasks": list(TASKS),
     "timeouts": TIMEOUTS,
     "expert_bounds": {

@@ -82,9 +82,12 @@ def test_a_group_whose_keys_are_all_commented_out_is_the_default():
 
 def test_text_from_the_command_line_is_read_as_numbers():
     cfg = load_config(
-        resolve_config({}, {"sft": {"learning_rate": "1e-3", "augment": "false"}, "seed": "7"})
+        resolve_config(
+            {}, {"sft": {"learning_rate": "1e-3", "augment": "false"}, "seeds": "[7, 1]"}
+        )
     )
-    assert (cfg.sft.learning_rate, cfg.sft.augment, cfg.seed) == (1e-3, False, 7)
+    assert (cfg.sft.learning_rate, cfg.sft.augment, cfg.seeds) == (1e-3, False, (7, 1))
+    assert cfg.seed == 7 and cfg.for_seed(1).seed == 1
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_the_sentence_names_the_place_that_set_the_key():
 
 
 def test_provenance_holds_config_versions_hardware_and_time(tmp_path):
-    cfg = load_config({"scale": "smoke", "seed": 3})
+    cfg = load_config({"scale": "smoke", "seeds": [3]})
     write_provenance(tmp_path / "sft.provenance.json", cfg, 1.5)
     record = json.loads((tmp_path / "sft.provenance.json").read_text())
     assert record["config"] == json.loads(json.dumps(asdict(cfg)))

@@ -116,6 +116,42 @@ def test_paired_gain_counts_only_kitchens_on_which_the_policies_differ():
     assert paired_gain(worse, worse)[1] < 0 < paired_gain(worse, worse)[2]
 
 
+def cross(successes: list[list[bool]]) -> pd.DataFrame:
+    """Episodes of a policy trained with several seeds: one list a seed, one outcome a kitchen."""
+    parts = [
+        make_frame([(won, 9 if won else 15) for won in outcomes], seed=seed)
+        for seed, outcomes in enumerate(successes)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_spread_between_seeds_widens_the_interval_however_many_kitchens():
+    """One training always wins, the other never: over resampled seeds the mean is 0, 1/2 or 1."""
+    apart = summarise(cross([[True] * 400, [False] * 400]), 15)
+    assert (apart.sr, apart.sr_low, apart.sr_high) == (0.5, 0.0, 1.0)
+    assert (apart.asat_low, apart.asat_high) == (9, 15)
+
+
+def test_seeds_that_agree_leave_the_spread_of_the_kitchens():
+    """Equal outcomes in every seed: the interval is the kitchens' binomial one, not a narrower one."""
+    outcomes = [n % 4 > 0 for n in range(400)]
+    agreed = summarise(cross([outcomes] * 3), 15)
+    half = NormalDist().inv_cdf(0.975) * math.sqrt(0.75 * 0.25 / 400)
+    assert agreed.sr == 0.75
+    assert agreed.sr_low == pytest.approx(0.75 - half, abs=0.006)
+    assert agreed.sr_high == pytest.approx(0.75 + half, abs=0.006)
+
+
+def test_paired_gain_over_seeds_takes_their_spread_in():
+    worse = cross([[False] * 300] * 3)
+    always = paired_gain(cross([[True] * 300] * 3), worse)
+    assert always == (1.0, 1.0, 1.0)
+    once = paired_gain(cross([[True] * 300, [False] * 300, [False] * 300]), worse)
+    assert once[0] == pytest.approx(1 / 3) and once[1] == 0 < once[2]
+    base = make_frame([(False, 15)] * 300)
+    assert paired_gain(cross([[True] * 300] * 3), base)[0] == 1.0, "the base has no seeds"
+
+
 def test_paired_gain_pairs_by_kitchen_not_by_order():
     better = make_frame([(True, 9), (False, 15)])
     assert paired_gain(better, better.iloc[::-1])[0] == 0

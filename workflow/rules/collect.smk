@@ -67,7 +67,7 @@ rule collect:
     params:
         expert=config["expert"],
         bound=lambda wildcards: config["expert_bounds"][wildcards.task],
-        seed=config["seed"],
+        seed=config["seeds"][0],
     message:
         "Collecting expert trajectories of {wildcards.task}"
     script:

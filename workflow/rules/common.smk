@@ -11,6 +11,7 @@ sys.path.insert(0, str(WORKFLOW_DIR))
 
 from taskreason.config import resolve_config
 from taskreason.errors import UserError
+from taskreason.files import list_runs
 
 
 def from_project(path):
@@ -29,6 +30,7 @@ config.clear()
 config.update(resolved)
 
 TASKS = config["tasks"]
+RUNS = list_runs(config["seeds"])
 OUT = f"results/{config['scale']}"
 LOGS = f"{OUT}/logs"
 BENCHMARKS = f"{OUT}/benchmarks"
@@ -65,8 +67,14 @@ FIGURES = expand(
 )
 
 
+def seed_of(wildcards):
+    """The seed of a training, from the end of its folder's name."""
+    return int(wildcards.run.removeprefix(".seed")) if wildcards.run else config["seeds"][0]
+
+
 wildcard_constraints:
     task="|".join(TASKS),
+    run=r"(\.seed[0-9]+)?",
     figure="[a-z_]+",
 
 

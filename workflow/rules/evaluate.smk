@@ -1,7 +1,7 @@
 # Rollouts on unseen kitchens and single replies on unseen expert states. One job per model: it loads the model once.
 # The SFT policy is evaluated on the task that it was trained on, the others on every task.
 EVAL_KITCHENS = expand(rules.make_evaluation_kitchens.output[0], task=TASKS)
-EVALUATION = {"rollout": config["rollout"], "timeouts": config["timeouts"], "seed": config["seed"]}
+EVALUATION = {"rollout": config["rollout"], "timeouts": config["timeouts"]}
 
 
 rule evaluate_expert:
@@ -24,6 +24,7 @@ rule evaluate_expert:
         policy="expert",
         train_task="-",
         eval_tasks=TASKS,
+        seed=config["seeds"][0],
         evaluation=EVALUATION,
     message:
         "Rollouts of the expert on {params.eval_tasks}"
@@ -53,6 +54,7 @@ rule evaluate_base:
         policy="base",
         train_task="-",
         eval_tasks=TASKS,
+        seed=config["seeds"][0],
         evaluation=EVALUATION,
     message:
         "Rollouts of the base model on {params.eval_tasks}"
@@ -65,12 +67,12 @@ rule evaluate_sft:
         model=rules.train_sft.output.model,
         kitchens=[rules.make_evaluation_kitchens.output[0]],
     output:
-        episodes=episode_files("sft", "{task}", ["{task}"]),
-        single_turn=single_turn_files("sft", "{task}", ["{task}"]),
+        episodes=episode_files("sft", "{task}{run}", ["{task}"]),
+        single_turn=single_turn_files("sft", "{task}{run}", ["{task}"]),
     log:
-        f"{LOGS}/evaluate/sft/{{task}}.log",
+        f"{LOGS}/evaluate/sft/{{task}}{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/evaluate/sft/{{task}}.tsv"
+        f"{BENCHMARKS}/evaluate/sft/{{task}}{{run}}.tsv"
     conda:
         TRAIN_ENV
     threads: 1
@@ -82,9 +84,10 @@ rule evaluate_sft:
         policy="sft",
         train_task=lambda wildcards: wildcards.task,
         eval_tasks=lambda wildcards: [wildcards.task],
+        seed=seed_of,
         evaluation=EVALUATION,
     message:
-        "Rollouts of the SFT policy of {wildcards.task}"
+        "Rollouts of the SFT policy of {wildcards.task}{wildcards.run}"
     script:
         "../scripts/evaluate.py"
 
@@ -94,12 +97,12 @@ rule evaluate_grpo:
         model=rules.train_grpo.output.model,
         kitchens=EVAL_KITCHENS,
     output:
-        episodes=episode_files("sft_grpo", "{task}", TASKS),
-        single_turn=single_turn_files("sft_grpo", "{task}", TASKS),
+        episodes=episode_files("sft_grpo", "{task}{run}", TASKS),
+        single_turn=single_turn_files("sft_grpo", "{task}{run}", TASKS),
     log:
-        f"{LOGS}/evaluate/sft_grpo/{{task}}.log",
+        f"{LOGS}/evaluate/sft_grpo/{{task}}{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/evaluate/sft_grpo/{{task}}.tsv"
+        f"{BENCHMARKS}/evaluate/sft_grpo/{{task}}{{run}}.tsv"
     priority: 10
     conda:
         TRAIN_ENV
@@ -112,8 +115,9 @@ rule evaluate_grpo:
         policy="sft_grpo",
         train_task=lambda wildcards: wildcards.task,
         eval_tasks=TASKS,
+        seed=seed_of,
         evaluation=EVALUATION,
     message:
-        "Rollouts of the SFT+GRPO policy of {wildcards.task} on {params.eval_tasks}"
+        "Rollouts of the SFT+GRPO policy of {wildcards.task}{wildcards.run} on {params.eval_tasks}"
     script:
         "../scripts/evaluate.py"

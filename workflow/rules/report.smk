@@ -6,14 +6,14 @@ EVALUATIONS = {
     "episodes": [
         *rules.evaluate_expert.output.episodes,
         *rules.evaluate_base.output.episodes,
-        *expand(rules.evaluate_sft.output.episodes, task=TASKS),
-        *expand(rules.evaluate_grpo.output.episodes, task=TASKS),
+        *expand(rules.evaluate_sft.output.episodes, task=TASKS, run=RUNS),
+        *expand(rules.evaluate_grpo.output.episodes, task=TASKS, run=RUNS),
     ],
     "single_turn": [
         *rules.evaluate_expert.output.single_turn,
         *rules.evaluate_base.output.single_turn,
-        *expand(rules.evaluate_sft.output.single_turn, task=TASKS),
-        *expand(rules.evaluate_grpo.output.single_turn, task=TASKS),
+        *expand(rules.evaluate_sft.output.single_turn, task=TASKS, run=RUNS),
+        *expand(rules.evaluate_grpo.output.single_turn, task=TASKS, run=RUNS),
     ],
     "published": expand(
         from_project("workflow/resources/published/{name}.csv"),
@@ -21,14 +21,14 @@ EVALUATIONS = {
     ),
 }
 TRAININGS = {
-    "curves": expand([rules.train_sft.output.curve, rules.train_grpo.output.curve], task=TASKS),
+    "curves": expand([rules.train_sft.output.curve, rules.train_grpo.output.curve], task=TASKS, run=RUNS),
     "provenance": expand(
-        [rules.train_sft.output.provenance, rules.train_grpo.output.provenance], task=TASKS
+        [rules.train_sft.output.provenance, rules.train_grpo.output.provenance], task=TASKS, run=RUNS
     ),
 }
 FIGURE_INPUT = {
-    "learning_sft": {"curves": expand(rules.train_sft.output.curve, task=TASKS)},
-    "learning_grpo": {"curves": expand(rules.train_grpo.output.curve, task=TASKS)},
+    "learning_sft": {"curves": expand(rules.train_sft.output.curve, task=TASKS, run=RUNS)},
+    "learning_grpo": {"curves": expand(rules.train_grpo.output.curve, task=TASKS, run=RUNS)},
 }
 REPORT_CODE = library_files(
     "metrics.py", "report/results.py", "report/labels.py", "report/published.py"
@@ -53,6 +53,7 @@ rule make_tables:
         runtime=10,
     params:
         scale=config["scale"],
+        seeds=config["seeds"],
         report=config["report"],
         timeouts=config["timeouts"],
     message:
@@ -80,6 +81,7 @@ rule make_figure:
         runtime=10,
     params:
         scale=config["scale"],
+        seeds=config["seeds"],
         report=config["report"],
         timeouts=config["timeouts"],
         code_modified=lambda wildcards: last_modified(figure_code(wildcards)),

@@ -1,4 +1,4 @@
-# One SFT and one GRPO training per task. One thread each: two trainings side by side beat one on two threads.
+# One SFT and one GRPO training per task and seed. One thread each: two trainings side by side beat one on two threads.
 # Checkpoints go to a folder that is no output, so that an interrupted training resumes instead of being wiped.
 
 
@@ -7,13 +7,13 @@ rule train_sft:
         trajectories=rules.collect.output.trajectories,
         model=rules.prepare_base.output.model,
     output:
-        model=model_files(f"{OUT}/models/{{task}}/sft"),
-        curve=f"{OUT}/training/{{task}}/sft.csv",
-        provenance=f"{OUT}/training/{{task}}/sft.provenance.json",
+        model=model_files(f"{OUT}/models/{{task}}{{run}}/sft"),
+        curve=f"{OUT}/training/{{task}}{{run}}/sft.csv",
+        provenance=f"{OUT}/training/{{task}}{{run}}/sft.provenance.json",
     log:
-        f"{LOGS}/train_sft/{{task}}.log",
+        f"{LOGS}/train_sft/{{task}}{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/train_sft/{{task}}.tsv"
+        f"{BENCHMARKS}/train_sft/{{task}}{{run}}.tsv"
     priority: 20
     conda:
         TRAIN_ENV
@@ -24,10 +24,10 @@ rule train_sft:
         runtime=RUNTIME,
     params:
         sft=config["sft"],
-        seed=config["seed"],
-        checkpoints=f"{OUT}/checkpoints/{{task}}/sft",
+        seed=seed_of,
+        checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft",
     message:
-        "SFT on {wildcards.task}"
+        "SFT on {wildcards.task}{wildcards.run}"
     script:
         "../scripts/train_sft.py"
 
@@ -37,13 +37,13 @@ rule train_grpo:
         trajectories=rules.collect.output.trajectories,
         model=rules.train_sft.output.model,
     output:
-        model=model_files(f"{OUT}/models/{{task}}/grpo"),
-        curve=f"{OUT}/training/{{task}}/grpo.csv",
-        provenance=f"{OUT}/training/{{task}}/grpo.provenance.json",
+        model=model_files(f"{OUT}/models/{{task}}{{run}}/grpo"),
+        curve=f"{OUT}/training/{{task}}{{run}}/grpo.csv",
+        provenance=f"{OUT}/training/{{task}}{{run}}/grpo.provenance.json",
     log:
-        f"{LOGS}/train_grpo/{{task}}.log",
+        f"{LOGS}/train_grpo/{{task}}{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/train_grpo/{{task}}.tsv"
+        f"{BENCHMARKS}/train_grpo/{{task}}{{run}}.tsv"
     priority: 30
     conda:
         TRAIN_ENV
@@ -55,9 +55,9 @@ rule train_grpo:
     params:
         grpo=config["grpo"],
         max_new_tokens=config["rollout"]["max_new_tokens"],
-        seed=config["seed"],
-        checkpoints=f"{OUT}/checkpoints/{{task}}/grpo",
+        seed=seed_of,
+        checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/grpo",
     message:
-        "GRPO on {wildcards.task}"
+        "GRPO on {wildcards.task}{wildcards.run}"
     script:
         "../scripts/train_grpo.py"

@@ -18,7 +18,7 @@ with logged(snakemake):
         snakemake.params.policy,
         snakemake.params.train_task,
         folder(model) if model else None,
-        load_config(snakemake.config),
+        load_config(snakemake.config).for_seed(snakemake.params.seed),
         kitchens=by_task(snakemake.input.kitchens),
         episodes=by_task(snakemake.output.episodes),
         single_turn=by_task(snakemake.output.single_turn),

@@ -17,5 +17,6 @@ with logged(snakemake):
         published=load_published(config["timeouts"]),
         confidence=config["report"]["confidence"],
         kitchen_task=config["report"]["kitchen_task"],
+        seeds=config["seeds"],
     )
     save_figure(make_figure(Path(snakemake.output.pdf).stem, sources), *snakemake.output)

@@ -12,7 +12,11 @@ with logged(snakemake):
     config = snakemake.params.config
     root = Path("results") / config["scale"]
     results = load_results(
-        root, config["tasks"], config["timeouts"], confidence=config["report"]["confidence"]
+        root,
+        config["tasks"],
+        config["timeouts"],
+        confidence=config["report"]["confidence"],
+        seeds=config["seeds"],
     )
     published = load_published(config["timeouts"])
     write_macros(collect_macros(results, published, config, root), Path(snakemake.output[0]))

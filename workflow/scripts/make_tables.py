@@ -18,6 +18,7 @@ with logged(snakemake):
             config["tasks"],
             config["timeouts"],
             confidence=config["report"]["confidence"],
+            seeds=config["seeds"],
         ),
         load_published(config["timeouts"]),
         tex[0].parent,

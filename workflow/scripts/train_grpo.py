@@ -10,7 +10,7 @@ with logged(snakemake):
 
     train_grpo(
         snakemake.wildcards.task,
-        load_config(snakemake.config),
+        load_config(snakemake.config).for_seed(snakemake.params.seed),
         Path(snakemake.input.trajectories),
         folder(snakemake.input.model),
         folder(snakemake.output.model),

@@ -154,7 +154,8 @@ def _normalise(value: Any, schema: Mapping[str, Any]) -> Any:
             for key, part in schema["properties"].items()
         }
     if schema["type"] == "array":
-        return [item for item in schema["items"]["enum"] if item in value]
+        order = schema["items"].get("enum", value)
+        return [_normalise(item, schema["items"]) for item in order if item in value]
     return {"integer": int, "number": float, "boolean": bool, "string": str}[schema["type"]](value)
 
 

@@ -3,7 +3,7 @@
 The dataclasses mirror workflow/schemas/config.schema.yaml, which describes and bounds each field.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Resources:
 @dataclass(frozen=True)
 class Config:
     scale: str
-    seed: int
+    seeds: tuple[int, ...]
     tasks: tuple[str, ...]
     timeouts: dict[str, int]
     expert_bounds: dict[str, int]
@@ -103,3 +103,12 @@ class Config:
     rollout: Rollout
     report: Report
     resources: Resources
+
+    @property
+    def seed(self) -> int:
+        """The seed of what is made once, whatever the number of trainings: the first one."""
+        return self.seeds[0]
+
+    def for_seed(self, seed: int) -> "Config":
+        """The same configuration for the training of one seed."""
+        return replace(self, seeds=(seed,))

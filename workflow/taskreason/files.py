@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +47,8 @@ def read_lines(path: Path, keys: Iterable[str], made_by: str) -> list[dict[str, 
     if not rows:
         raise UserError(f"{path}: the file holds no lines; {fix}.")
     return rows
+
+
+def list_runs(seeds: Sequence[int]) -> list[str]:
+    """What follows the task in the folder name of each seed's training: nothing for the first seed."""
+    return ["", *(f".seed{seed}" for seed in seeds[1:])]

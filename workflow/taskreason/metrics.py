@@ -39,7 +39,8 @@ class CellMetrics:
     """Metrics of one policy on one task; rates are shares in [0, 1], steps are environment steps.
 
     episodes: episodes counted
-    sr, sr_low, sr_high: success rate with its Wilson score interval
+    sr, sr_low, sr_high: success rate with its Wilson score interval, or over several seeds the
+        crossed bootstrap's
     asat, asat_low, asat_high: average steps, a failure counting as the timeout, with a bootstrap
         interval
     asst: average steps of successful episodes; None when there is none
@@ -74,6 +75,26 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
+def crossed_interval(
+    table: pd.DataFrame, column: str, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Interval of a mean over kitchens and seeds that accounts for the spread of both.
+
+    Owen's (2007) pigeonhole bootstrap: kitchens and seeds are resampled apart, and an episode counts as often as its
+    kitchen and its seed were drawn. With few seeds it errs on the wide side. ``table`` has one row a kitchen and seed.
+    """
+    values = table.pivot_table(index="layout_hash", columns="seed", values=column, aggfunc="mean")
+    values = values.to_numpy(dtype=float)
+    draw = np.random.default_rng(0)
+    kitchens, seeds = values.shape
+    rows = draw.multinomial(kitchens, [1 / kitchens] * kitchens, BOOTSTRAP_RESAMPLES) / kitchens
+    columns = draw.multinomial(seeds, [1 / seeds] * seeds, BOOTSTRAP_RESAMPLES) / seeds
+    means = np.einsum("rk,ks,rs->r", rows, values, columns)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean; the resampling seed is fixed, so it is reproducible.
 
@@ -92,9 +113,18 @@ def paired_gain(
     """Difference in SR of two policies on the same kitchens, and its Agresti-Min (2005) interval.
 
     The interval adds half an observation to each cell of the paired 2 x 2 table, so that it keeps a
-    width even when the two policies agree on every kitchen.
+    width even when the two policies agree on every kitchen. Over several seeds the interval is the crossed bootstrap
+    of :func:`crossed_interval`; a policy that has one seed only is compared with every seed of the other.
     """
-    pairs = better.merge(worse, on=["layout_hash", "seed"], suffixes=("_better", "_worse"))
+    once = min(better, worse, key=lambda part: part["seed"].nunique())
+    keys = ["layout_hash"] if once["seed"].nunique() == 1 else ["layout_hash", "seed"]
+    pairs = better.merge(worse, on=keys, suffixes=("_better", "_worse"))
+    several = max(better, worse, key=lambda part: part["seed"].nunique())
+    if several["seed"].nunique() > 1:
+        if "seed" not in pairs:
+            pairs["seed"] = pairs["seed_better" if several is better else "seed_worse"]
+        pairs["gain"] = pairs.success_better.astype(float) - pairs.success_worse.astype(float)
+        return float(pairs["gain"].mean()), *crossed_interval(pairs, "gain", confidence)
     only_better = int((pairs.success_better & ~pairs.success_worse).sum())
     only_worse = int((~pairs.success_better & pairs.success_worse).sum())
     n, up, down = len(pairs) + 2, only_better + 0.5, only_worse + 0.5
@@ -133,8 +163,13 @@ def summarise(
     success = episodes["success"].to_numpy(dtype=bool)
     steps = episodes["steps"].to_numpy(dtype=float)
     charged = np.where(success, steps, timeout)
-    sr_low, sr_high = wilson_interval(int(success.sum()), len(success), confidence)
-    asat_low, asat_high = bootstrap_interval(charged, confidence)
+    if episodes["seed"].nunique() > 1:
+        table = episodes.assign(charged=charged)
+        sr_low, sr_high = crossed_interval(table, "success", confidence)
+        asat_low, asat_high = crossed_interval(table, "charged", confidence)
+    else:
+        sr_low, sr_high = wilson_interval(int(success.sum()), len(success), confidence)
+        asat_low, asat_high = bootstrap_interval(charged, confidence)
     metrics = CellMetrics(
         episodes=len(success),
         sr=float(success.mean()),

@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from taskreason.errors import UserError
+from taskreason.files import list_runs
 from taskreason.report.episode_choice import choose_episode
 from taskreason.report.heat_maps import draw_grid
 from taskreason.report.kitchen_drawing import draw_kitchen
@@ -29,7 +30,12 @@ from taskreason.report.style import (
     TASK_LINES,
     new_figure,
 )
-from taskreason.report.training_logs import GRPO_COLUMNS, SFT_COLUMNS, read_training_log
+from taskreason.report.training_logs import (
+    GRPO_COLUMNS,
+    SFT_COLUMNS,
+    average_logs,
+    read_training_log,
+)
 
 OTHER_COLOUR = "#CC79A7"  # a policy beyond the paper's four
 
@@ -47,14 +53,25 @@ class FigureSources:
     published: Published
     confidence: float
     kitchen_task: str
+    seeds: Sequence[int] = (0,)
 
     def load_results(self) -> Results:
-        return load_results(self.root, self.tasks, self.timeouts, confidence=self.confidence)
+        return load_results(
+            self.root, self.tasks, self.timeouts, confidence=self.confidence, seeds=self.seeds
+        )
 
     def read_logs(self, stage: str, columns: list[str]) -> dict[str, pd.DataFrame]:
-        folder = Path(self.root) / "training"
+        """The log of each task's training, averaged over its seeds step by step."""
         return {
-            task: read_training_log(folder / task / f"{stage}.csv", columns) for task in self.tasks
+            task: average_logs(
+                [
+                    read_training_log(
+                        self.root / "training" / f"{task}{run}" / f"{stage}.csv", columns
+                    )
+                    for run in list_runs(self.seeds)
+                ]
+            )
+            for task in self.tasks
         }
 
 

@@ -10,11 +10,12 @@ phrases computed from the data, so that no sentence of the paper can be falsifie
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from taskreason.errors import UserError
+from taskreason.files import list_runs
 from taskreason.metrics import paired_gain
 from taskreason.report.episode_choice import choose_episode
 from taskreason.report.labels import GRID_POLICY, POLICIES, task_title
@@ -31,6 +32,7 @@ from taskreason.report.tex import (
 from taskreason.report.training_logs import (
     GRPO_COLUMNS,
     SFT_COLUMNS,
+    average_logs,
     read_json,
     read_training_log,
 )
@@ -52,7 +54,7 @@ def collect_macros(
     results: Results, published: Published, config: Mapping, root: Path
 ) -> dict[str, str]:
     """Macro name -> LaTeX text; `root` is results/SCALE, `config` the resolved configuration."""
-    root = Path(root)
+    root, runs = Path(root), list_runs(config["seeds"])
     macros: dict[str, str] = {}
     for part in (
         _config_macros(config),
@@ -63,8 +65,8 @@ def collect_macros(
         _kitchen_macros(results, config),
         _bound_macros(results, config),
         _trajectory_macros(results, root),
-        _training_macros(results, root),
-        _provenance_macros(results, root),
+        _training_macros(results, root, runs),
+        _provenance_macros(results, root, runs),
         _episode_macros(results, config["report"]["kitchen_task"]),
         make_verdicts(results, published).items(),
     ):
@@ -112,6 +114,14 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
         yield name_macro("conf", key), format_value(value)
     grpo = config["grpo"]
     yield "ConfGrpoBatch", format_value(grpo["prompts_per_step"] * grpo["group_size"])
+    seeds = config["seeds"]
+    if len(seeds) == 1:
+        runs = f"One training run per task (seed {seeds[0]}) stands behind each cell, so the intervals cover "
+        runs += "the kitchens and not the training."
+    else:
+        runs = f"{len(seeds)} training runs per task (seeds {', '.join(map(str, seeds))}) stand behind each "
+        runs += "cell, and the intervals cover both the kitchens and the runs."
+    yield "TrainingRuns", runs
     yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
     yield "RewardFormat", f"{FORMAT_REWARD:g}"
     yield "RewardAction", f"{ACTION_REWARD:g}"
@@ -221,8 +231,10 @@ def _trajectory_macros(results: Results, root: Path) -> Iterator[tuple[str, str]
         )
 
 
-def _training_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
-    """First and last tenth of each curve: a single step of either is noise."""
+def _training_macros(
+    results: Results, root: Path, runs: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """First and last tenth of each curve, over all seeds: a single step of either is noise."""
     wanted = {
         "sft": (SFT_COLUMNS, ("loss", "mean_token_accuracy")),
         "grpo": (GRPO_COLUMNS, ("reward", "kl", "zero_std_share", "entropy")),
@@ -231,7 +243,8 @@ def _training_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
         for stage, (required, columns) in wanted.items():
             log = None
             if task in results.tasks:
-                log = read_training_log(root / "training" / task / f"{stage}.csv", required)
+                files = [root / "training" / f"{task}{run}" / f"{stage}.csv" for run in runs]
+                log = average_logs([read_training_log(file, required) for file in files])
             for column in columns:
                 first = last = MISSING
                 if log is not None and log[column].notna().any():
@@ -242,21 +255,28 @@ def _training_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
                 yield name_macro(stage, column, "last", task), last
 
 
-def _provenance_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:
+def _provenance_macros(
+    results: Results, root: Path, runs: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Time, versions and hardware of the trainings; minutes are a training's mean over the seeds."""
     records = {
-        (stage, task): read_json(root / "training" / task / f"{stage}.provenance.json")
+        (stage, task): [
+            read_json(root / "training" / f"{task}{run}" / f"{stage}.provenance.json")
+            for run in runs
+        ]
         for stage in ("sft", "grpo")
         for task in results.tasks
     }
     for stage in ("sft", "grpo"):
         total = 0.0
         for task in dict.fromkeys((*TASKS, *results.tasks)):
-            seconds = records.get((stage, task), {}).get("wall_seconds")
-            total += seconds or 0.0
+            known = [record.get("wall_seconds") or 0.0 for record in records.get((stage, task), [])]
+            seconds = fmean(known) if known else None
+            total += sum(known)
             minutes = MISSING if seconds is None else f"{seconds / 60:.1f}"
             yield name_macro(stage, "minutes", task), minutes
         yield name_macro(stage, "minutes", "total"), f"{total / 60:.1f}"
-    last = records["grpo", results.tasks[-1]]
+    last = records["grpo", results.tasks[-1]][-1]
     for package in ("python", "torch", "transformers", "trl"):
         yield name_macro("version", package), escape(last.get("versions", {}).get(package, MISSING))
     hardware = last.get("hardware", {})

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 
 from taskreason.errors import UserError
+from taskreason.files import list_runs
 from taskreason.metrics import CellMetrics, read_episodes, summarise
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_untrained
 
@@ -77,31 +79,42 @@ def load_results(
     timeouts: Mapping[str, int],
     policies: Sequence[str] = POLICIES,
     confidence: float = 0.95,
+    seeds: Sequence[int] = (0,),
 ) -> Results:
     """Read results/SCALE (`root`): episodes, single-turn counts and evaluation kitchens."""
     root = Path(root)
     kitchens = {task: read_kitchens(root / "kitchens" / task / "eval.jsonl") for task in tasks}
-    episodes, pooled, seeds = {}, {}, {}
+    episodes, pooled, by_seed = {}, {}, {}
     for key in list_episode_keys(tasks, policies):
         policy, train_task, eval_task = key
-        path = root / "episodes" / policy / train_task / f"{eval_task}.jsonl"
-        frame = read_episodes(path)
-        for _, one_seed in frame.groupby("seed"):
-            _check_coverage(one_seed, kitchens[eval_task], path)
-        single_turn = None
-        if train_task in ("-", eval_task):
-            counts = root / "single_turn" / policy / train_task / f"{eval_task}.json"
-            single_turn = _read_optimal_rate(counts)
-
-        def summarise_cell(part, seed, key=key, path=path, single_turn=single_turn):
-            metrics = summarise(part, timeouts[key[2]], confidence, str(path))
-            return Cell(*key, seed, part["model"].iloc[0], metrics, single_turn)
-
-        episodes[key] = frame
-        pooled[key] = summarise_cell(frame, None)
-        seeds[key] = tuple(summarise_cell(part, seed) for seed, part in frame.groupby("seed"))
+        parts = []
+        for run in [""] if train_task == "-" else list_runs(seeds):
+            path = root / "episodes" / policy / f"{train_task}{run}" / f"{eval_task}.jsonl"
+            frame = read_episodes(path)
+            for seed, part in frame.groupby("seed"):
+                _check_coverage(part, kitchens[eval_task], path)
+                rate = None
+                if train_task in ("-", eval_task):
+                    counts = root / "single_turn" / policy / f"{train_task}{run}"
+                    rate = _read_optimal_rate(counts / f"{eval_task}.json")
+                metrics = summarise(part, timeouts[eval_task], confidence, str(path))
+                parts.append((part, Cell(*key, seed, part["model"].iloc[0], metrics, rate)))
+        cells = tuple(cell for _, cell in parts)
+        episodes[key] = pd.concat([part for part, _ in parts], ignore_index=True)
+        rates = [cell.single_turn_optimal_rate for cell in cells]
+        metrics = summarise(episodes[key], timeouts[eval_task], confidence, str(path))
+        rate = None if None in rates else fmean(rates)
+        pooled[key] = Cell(*key, None, cells[0].model, metrics, rate)
+        by_seed[key] = cells
     return Results(
-        tuple(tasks), tuple(policies), dict(timeouts), confidence, episodes, pooled, seeds, kitchens
+        tuple(tasks),
+        tuple(policies),
+        dict(timeouts),
+        confidence,
+        episodes,
+        pooled,
+        by_seed,
+        kitchens,
     )
 
 

@@ -30,6 +30,13 @@ def read_training_log(path: Path, columns: list[str]) -> pd.DataFrame:
     return log
 
 
+def average_logs(logs: list[pd.DataFrame]) -> pd.DataFrame:
+    """The mean over several trainings of what was logged at the same step."""
+    if len(logs) == 1:
+        return logs[0]
+    return pd.concat(logs).groupby("step", as_index=False).mean(numeric_only=True)
+
+
 def read_json(path: Path) -> dict:
     """A JSON object; raises UserError when the file is missing or is none."""
     try:
