@@ -42,7 +42,7 @@ CONFIG = {
         "augment": True,
     },
     "rollout": {"batch_size": 100, "max_new_tokens": 96, "do_sample": False},
-    "report": {"confidence": 0.95, "kitchen_task": "burger"},
+    "report": {"confidence": 0.95, "kitchen_task": "burger", "baselines": []},
     "resources": {"gpu": 0, "mem_mb": 3000, "runtime": 120},
 }
 
@@ -65,7 +65,8 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
         write_lines(root / "kitchens" / task / "eval.jsonl", rows)
         _write_training(root, task, draw)
         for policy, rate in rates.items():
-            trains = {"expert": ["-"], "base": ["-"], "sft": [task]}.get(policy, tasks)
+            once = ["-"] if policy in ("expert", "base", "random", "greedy") else tasks
+            trains = [task] if policy in ("sft", "sft_longer") else once
             for train_task in trains:
                 _write_cell(root, (policy, train_task, task), rows, rate, draw)
     _write_model(root / "models" / "base")

@@ -123,6 +123,44 @@ def test_seeds_are_rows_of_the_csv_and_pooled_in_print(tmp_path, published):
     assert results.cell("sft", "burger").metrics.episodes == 8
 
 
+def test_trainings_of_several_seeds_are_read_from_their_folders(tmp_path, published):
+    root = write_results(tmp_path / "laptop", kitchens=4)
+    for folder in ("episodes", "single_turn"):
+        for policy in ("sft", "sft_grpo"):
+            for task in TASKS:
+                home = root / folder / policy
+                shutil.copytree(home / task, home / f"{task}.seed5")
+    for path in (root / "episodes").glob("*/*.seed5/*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        write_lines(path, [row | {"seed": 5, "success": False} for row in rows])
+    results = load_results(root, TASKS, TIMEOUTS, seeds=(0, 5))
+    csv = make_table("generalization", results, published).csv
+    assert csv.groupby("seed").size().to_dict() == {0: 16, 5: 16}
+    assert (csv[csv.seed == 5].sr == 0).all() and (csv[csv.seed == 0].sr > 0).any()
+    cell = results.cell("sft_grpo", "burger")
+    assert (
+        cell.metrics.sr == csv[csv.train_task.eq("burger") & csv.eval_task.eq("burger")].sr.mean()
+    )
+    assert cell.metrics.sr_low == 0, "a training that never succeeds is within the spread"
+
+
+def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, published):
+    rates = {"random": 0.0, "greedy": 1.0, "sft_longer": 0.0, "sft": 0.0, "sft_grpo": 1.0}
+    policies = ("expert", "base", "sft", "sft_grpo", "random", "greedy", "sft_longer")
+    root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
+    results = load_results(root, TASKS, TIMEOUTS, policies)
+    table = make_table("baselines", results, published)
+    assert table.csv.row.unique().tolist() == [
+        *("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert"),
+        "sft_grpo - sft",
+        "sft_grpo - sft_longer",
+    ]
+    gains = table.csv.dropna(subset=["gain"])
+    assert (gains.gain == 1).all() and (gains.gain_low > 0).all() and len(gains) == 8
+    assert "Rule of thumb" in table.tex and "Longer SFT" in table.tex
+    assert "Rule of thumb" not in make_table("main", results, published).tex
+
+
 def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path, published):
     tasks = ("burger", "cheese_burger")
     root = write_results(tmp_path / "laptop", kitchens=4, tasks=tasks)
@@ -270,7 +308,7 @@ def list_overfull(log: Path) -> list[float]:
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
 def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path):
     write_tables(list_tables(TASKS), results, published, tmp_path)
-    wide = {"main": "small", "generalization": "small", "comparison": "scriptsize"}
+    wide = {"main": "small", "generalization": "small", "comparison": "scriptsize", "baselines": "small"}
     body = ""
     for name in list_tables(TASKS):
         place = "table*" if name in wide else "table"

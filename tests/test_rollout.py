@@ -2,8 +2,9 @@
 
 import json
 
-from kitchens import make_kitchen, read_jsonl
+from kitchens import make_kitchen, read_jsonl, soup_kitchen
 from taskreason.planner import shortest_plan
+from taskreason.policies.greedy import GreedyPolicy
 from taskreason.policies.planner import PlannerPolicy
 from taskreason.policies.random import RandomPolicy
 from taskreason.rollout import Outcome, Start, rollout_to_file, run_episodes
@@ -93,3 +94,17 @@ def test_the_random_policy_repeats_itself_by_seed():
     assert run_episodes(RandomPolicy(4), starts, 15, 2) == run_episodes(
         RandomPolicy(4), starts, 15, 2
     )
+
+
+def test_the_rule_of_thumb_cooks_open_kitchens_and_never_errs_in_form():
+    """Within its reach (nothing in the way) it needs the planner's number of steps; every action is possible."""
+    for task in ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger"):
+        episodes = run_episodes(GreedyPolicy(), make_starts(task, 30), timeout=60, batch_size=30)
+        assert all(episode.invalid == 0 for episode in episodes)
+        assert sum(e.success and e.steps == e.optimal_steps for e in episodes) >= 15
+
+
+def test_the_rule_of_thumb_stands_still_before_a_goal_that_is_no_tower():
+    start = Start(soup_kitchen(), "soup", None)
+    (episode,) = run_episodes(GreedyPolicy(), [start], timeout=3, batch_size=1)
+    assert list(episode.actions) == ["Do nothing"] * 3 and not episode.success

@@ -18,7 +18,7 @@ PROMISED = [
     *(f"results/tables/main_{task}.{kind}" for task in TASKS for kind in ("csv", "tex")),
     *(
         f"results/tables/{name}.{kind}"
-        for name in ("main", "generalization", *GRIDS, "comparison")
+        for name in ("main", "generalization", *GRIDS, "comparison", "baselines")
         for kind in ("csv", "tex")
     ),
     *(
@@ -88,9 +88,22 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     jobs = count_jobs(done)
     jobs.pop("compile_paper", None)
     per_task = ["make_training_kitchens", "make_evaluation_kitchens", "collect"]
-    per_task += ["train_sft", "train_grpo", "evaluate_sft", "evaluate_grpo"]
-    once = ["prepare_base", "evaluate_expert", "evaluate_base", "make_tables", "make_macros"]
-    assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | {"make_figure": 8}
+    per_task += ["train_sft", "train_grpo", "train_sft_longer"]
+    per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
+    once = ["prepare_base", "evaluate_base", "make_tables", "make_macros"]
+    others = {"make_figure": 8, "evaluate_rules": 3}
+    assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
+
+
+def test_several_seeds_train_again_and_collect_once(tmp_path):
+    options = ["seeds=[0, 1, 2]", "report={baselines: []}"]
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", *options))
+    assert (jobs["collect"], jobs["train_sft"], jobs["evaluate_grpo"]) == (4, 12, 12)
+    assert "train_sft_longer" not in jobs and jobs["evaluate_rules"] == 1
+    outputs = set(list_outputs(tmp_path, "--config", *options))
+    for run in ("", ".seed1", ".seed2"):
+        assert f"results/laptop/episodes/sft_grpo/burger{run}/cheese_burger.jsonl" in outputs
+        assert f"results/laptop/models/burger{run}/grpo/model.safetensors" in outputs
 
 
 def test_the_default_target_makes_every_promised_output(tmp_path):

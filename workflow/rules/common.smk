@@ -48,6 +48,7 @@ TABLES = expand(
         "generalization_asat",
         "generalization_asst",
         "comparison",
+        "baselines",
     ],
     kind=["csv", "tex"],
 )

@@ -4,16 +4,19 @@ EVAL_KITCHENS = expand(rules.make_evaluation_kitchens.output[0], task=TASKS)
 EVALUATION = {"rollout": config["rollout"], "timeouts": config["timeouts"]}
 
 
-rule evaluate_expert:
+# Policies without a model: the expert, the rule of thumb and chance.
+rule evaluate_rules:
     input:
         kitchens=EVAL_KITCHENS,
     output:
-        episodes=episode_files("expert", "-", TASKS),
-        single_turn=single_turn_files("expert", "-", TASKS),
+        episodes=episode_files("{policy}", "-", TASKS),
+        single_turn=single_turn_files("{policy}", "-", TASKS),
     log:
-        f"{LOGS}/evaluate/expert.log",
+        f"{LOGS}/evaluate/{{policy}}.log",
     benchmark:
-        f"{BENCHMARKS}/evaluate/expert.tsv"
+        f"{BENCHMARKS}/evaluate/{{policy}}.tsv"
+    wildcard_constraints:
+        policy="expert|random|greedy",
     conda:
         LIGHT_ENV
     threads: 1
@@ -21,13 +24,13 @@ rule evaluate_expert:
         mem_mb=1000,
         runtime=60,
     params:
-        policy="expert",
+        policy="{policy}",
         train_task="-",
         eval_tasks=TASKS,
         seed=config["seeds"][0],
         evaluation=EVALUATION,
     message:
-        "Rollouts of the expert on {params.eval_tasks}"
+        "Rollouts of the policy {wildcards.policy} on {params.eval_tasks}"
     script:
         "../scripts/evaluate.py"
 
@@ -119,5 +122,35 @@ rule evaluate_grpo:
         evaluation=EVALUATION,
     message:
         "Rollouts of the SFT+GRPO policy of {wildcards.task}{wildcards.run} on {params.eval_tasks}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule evaluate_sft_longer:
+    input:
+        model=rules.train_sft_longer.output.model,
+        kitchens=[rules.make_evaluation_kitchens.output[0]],
+    output:
+        episodes=episode_files("sft_longer", "{task}{run}", ["{task}"]),
+        single_turn=single_turn_files("sft_longer", "{task}{run}", ["{task}"]),
+    log:
+        f"{LOGS}/evaluate/sft_longer/{{task}}{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/sft_longer/{{task}}{{run}}.tsv"
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        policy="sft_longer",
+        train_task=lambda wildcards: wildcards.task,
+        eval_tasks=lambda wildcards: [wildcards.task],
+        seed=seed_of,
+        evaluation=EVALUATION,
+    message:
+        "Rollouts of the longer SFT policy of {wildcards.task}{wildcards.run}"
     script:
         "../scripts/evaluate.py"

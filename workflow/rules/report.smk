@@ -4,13 +4,13 @@
 EVALUATIONS = {
     "kitchens": EVAL_KITCHENS,
     "episodes": [
-        *rules.evaluate_expert.output.episodes,
+        *expand(rules.evaluate_rules.output.episodes, policy="expert"),
         *rules.evaluate_base.output.episodes,
         *expand(rules.evaluate_sft.output.episodes, task=TASKS, run=RUNS),
         *expand(rules.evaluate_grpo.output.episodes, task=TASKS, run=RUNS),
     ],
     "single_turn": [
-        *rules.evaluate_expert.output.single_turn,
+        *expand(rules.evaluate_rules.output.single_turn, policy="expert"),
         *rules.evaluate_base.output.single_turn,
         *expand(rules.evaluate_sft.output.single_turn, task=TASKS, run=RUNS),
         *expand(rules.evaluate_grpo.output.single_turn, task=TASKS, run=RUNS),
@@ -20,10 +20,30 @@ EVALUATIONS = {
         name=["table1_main", "generalization", "setting"],
     ),
 }
+BASELINES = {
+    "baselines": [
+        *expand(
+            [*rules.evaluate_rules.output.episodes, *rules.evaluate_rules.output.single_turn],
+            policy=[name for name in config["report"]["baselines"] if name != "sft_longer"],
+        ),
+        *expand(
+            [
+                *rules.evaluate_sft_longer.output.episodes,
+                *rules.evaluate_sft_longer.output.single_turn,
+            ],
+            task=TASKS if "sft_longer" in config["report"]["baselines"] else [],
+            run=RUNS,
+        ),
+    ]
+}
 TRAININGS = {
-    "curves": expand([rules.train_sft.output.curve, rules.train_grpo.output.curve], task=TASKS, run=RUNS),
+    "curves": expand(
+        [rules.train_sft.output.curve, rules.train_grpo.output.curve], task=TASKS, run=RUNS
+    ),
     "provenance": expand(
-        [rules.train_sft.output.provenance, rules.train_grpo.output.provenance], task=TASKS, run=RUNS
+        [rules.train_sft.output.provenance, rules.train_grpo.output.provenance],
+        task=TASKS,
+        run=RUNS,
     ),
 }
 FIGURE_INPUT = {
@@ -38,6 +58,7 @@ REPORT_CODE = library_files(
 rule make_tables:
     input:
         **EVALUATIONS,
+        **BASELINES,
         code=[*REPORT_CODE, *library_files("report/tables.py", "report/tex.py")],
     output:
         TABLES,
@@ -94,6 +115,7 @@ rule make_figure:
 rule make_macros:
     input:
         **EVALUATIONS,
+        **BASELINES,
         **TRAININGS,
         base=rules.prepare_base.output.model,
         summaries=expand(rules.collect.output.summary, task=TASKS),

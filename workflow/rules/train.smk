@@ -61,3 +61,35 @@ rule train_grpo:
         "GRPO on {wildcards.task}{wildcards.run}"
     script:
         "../scripts/train_grpo.py"
+
+
+# The control that tells what GRPO adds from what more training adds.
+rule train_sft_longer:
+    input:
+        trajectories=rules.collect.output.trajectories,
+        model=rules.train_sft.output.model,
+    output:
+        model=model_files(f"{OUT}/models/{{task}}{{run}}/sft_longer"),
+        curve=f"{OUT}/training/{{task}}{{run}}/sft_longer.csv",
+        provenance=f"{OUT}/training/{{task}}{{run}}/sft_longer.provenance.json",
+    log:
+        f"{LOGS}/train_sft_longer/{{task}}{{run}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_sft_longer/{{task}}{{run}}.tsv"
+    priority: 5
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        sft=config["sft"],
+        replies=[config["grpo"][key] for key in ["steps", "prompts_per_step", "group_size"]],
+        seed=seed_of,
+        checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft_longer",
+    message:
+        "Longer SFT on {wildcards.task}{wildcards.run}"
+    script:
+        "../scripts/train_sft_longer.py"

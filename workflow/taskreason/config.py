@@ -131,6 +131,11 @@ def _parse_text(overrides: dict[str, Any], schema: Mapping[str, Any]) -> dict[st
                 parsed[key] = read(value)
             except (ValueError, yaml.YAMLError):
                 parsed[key] = value
+        elif isinstance(value, list):
+            item = part.get("items", {})
+            parsed[key] = [
+                _parse_text({"": entry}, {"properties": {"": item}})[""] for entry in value
+            ]
         else:
             parsed[key] = value
     return parsed

@@ -79,6 +79,7 @@ class Rollout:
 class Report:
     confidence: float
     kitchen_task: str
+    baselines: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from taskreason.files import write_json
 from taskreason.kitchen.engine import State
 from taskreason.planner import Planner
 from taskreason.policies import Policy, make_turn
+from taskreason.policies.greedy import GreedyPolicy
 from taskreason.policies.planner import PlannerPolicy
+from taskreason.policies.random import RandomPolicy
 from taskreason.reasoning import Expert
 from taskreason.rollout import Start, rollout_to_file
 from taskreason.task import parse_reply
@@ -28,7 +30,7 @@ def evaluate(
     single_turn: dict[str, Path],
 ) -> None:
     """Write an episodes file and a single-turn file for every task in ``episodes``; loads the model once."""
-    actor = _load_policy(model_dir, cfg)
+    actor = _load_policy(policy, model_dir, cfg)
     for task, path in episodes.items():
         starts = load_starts(task, kitchens[task])
         print(f"{policy} trained on {train_task}: {task}, {len(starts)} kitchens", flush=True)
@@ -38,9 +40,9 @@ def evaluate(
         )
 
 
-def _load_policy(model_dir: Path | None, cfg: Config) -> Policy:
+def _load_policy(policy: str, model_dir: Path | None, cfg: Config) -> Policy:
     if model_dir is None:
-        return PlannerPolicy()
+        return {"expert": PlannerPolicy, "random": RandomPolicy, "greedy": GreedyPolicy}[policy]()
     from taskreason.policies.transformers import TransformersPolicy
 
     return TransformersPolicy(

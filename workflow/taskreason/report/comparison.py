@@ -79,9 +79,11 @@ def _pair_policies(
     task: str, results: Results, published: Published
 ) -> list[tuple[str | None, str | None]]:
     """(our policy, published model) a row, in the order of print; policies of our own come last."""
-    ours = {PUBLISHED_MODELS[name]: name for name in results.policies if name in PUBLISHED_MODELS}
+    ours = {
+        PUBLISHED_MODELS[name]: name for name in results.main_policies if name in PUBLISHED_MODELS
+    }
     printed = [model for model in published.models if (task, model) in published.main]
-    alone = [name for name in results.policies if PUBLISHED_MODELS.get(name) not in printed]
+    alone = [name for name in results.main_policies if PUBLISHED_MODELS.get(name) not in printed]
     return [(ours.get(model), model) for model in printed] + [(name, None) for name in alone]
 
 

@@ -122,9 +122,9 @@ def draw_success_rate(results: Results, published: Published) -> Figure:
     """SR of every policy on every task with Wilson intervals; published SR as hollow markers."""
     figure, axes = new_figure(1, 1, PAGE_WIDTH, 2.6)
     axis = axes[0, 0]
-    width = 0.8 / len(results.policies)
-    for number, policy in enumerate(results.policies):
-        offset = (number - (len(results.policies) - 1) / 2) * width
+    width = 0.8 / len(results.main_policies)
+    for number, policy in enumerate(results.main_policies):
+        offset = (number - (len(results.main_policies) - 1) / 2) * width
         colour = POLICY_COLOURS.get(policy, OTHER_COLOUR)
         for position, task in enumerate(results.tasks):
             metrics = results.cell(policy, task).metrics
@@ -158,7 +158,7 @@ def draw_success_rate(results: Results, published: Published) -> Figure:
     axis.set_xticks(range(len(results.tasks)), [task_title(task) for task in results.tasks])
     axis.set(ylabel="Success rate", ylim=(0, 1.04))
     axis.grid(axis="x", visible=False)
-    figure.legend(loc="outside upper center", ncols=len(results.policies) + 1)
+    figure.legend(loc="outside upper center", ncols=len(results.main_policies) + 1)
     return figure
 
 
@@ -169,7 +169,7 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
     figure, axes = new_figure(rows, columns, PAGE_WIDTH, 2.2 * rows)
     policies = [
         policy
-        for policy in results.policies
+        for policy in results.main_policies
         if policy != "expert"
         and any(results.cell(policy, task).metrics.sr for task in results.tasks)
     ]

@@ -1,14 +1,23 @@
 """What a report calls its policies and tasks, and which of them it expects."""
 
 POLICIES = ("expert", "base", "sft", "sft_grpo")
+BASELINES = ("random", "greedy", "sft_longer")  # what the paper's policies are measured against
 GRID_POLICY = "sft_grpo"  # the policy that is trained on one task and evaluated on all
 
-POLICY_LABELS = {"expert": "Expert", "base": "Base", "sft": "SFT", "sft_grpo": "SFT + GRPO"}
+POLICY_LABELS = {
+    "expert": "Expert",
+    "base": "Base",
+    "sft": "SFT",
+    "sft_grpo": "SFT + GRPO",
+    "sft_longer": "Longer SFT",
+    "random": "Random",
+    "greedy": "Rule of thumb",
+}
 
 
 def is_untrained(policy: str) -> bool:
-    """True for a policy that has no training task: the expert and the base models."""
-    return policy in ("expert", "base") or policy.startswith("base:")
+    """True for a policy that has no training task: the expert, rules and the base models."""
+    return policy in ("expert", "base", "random", "greedy") or policy.startswith("base:")
 
 
 def task_title(task: str) -> str:

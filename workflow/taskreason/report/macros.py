@@ -41,6 +41,11 @@ from taskreason.task import ACTION_REWARD, FORMAT_REWARD, TASKS
 
 DIGITS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"]
 # Not settings of the experiment: where things are and how a job is scheduled.
+GAINS = (
+    ("grpo", "sft_grpo", "sft"),
+    ("grpo_over_longer", "sft_grpo", "sft_longer"),
+    ("sft", "sft", "base"),
+)
 UNPRINTED_SETTINGS = ("resources.", "base.model", "base.rebuild", "report.kitchen_task")
 
 
@@ -170,7 +175,7 @@ def _grid_macros(results: Results, published: Published) -> Iterator[tuple[str, 
 
 
 def _gain_macros(results: Results) -> Iterator[tuple[str, str]]:
-    for name, better, worse in (("grpo", "sft_grpo", "sft"), ("sft", "sft", "base")):
+    for name, better, worse in GAINS:
         for task in dict.fromkeys((*TASKS, *results.tasks)):
             gain = (MISSING,) * 3
             if results.cell(better, task) and results.cell(worse, task):

@@ -17,7 +17,7 @@ import pandas as pd
 from taskreason.errors import UserError
 from taskreason.files import list_runs
 from taskreason.metrics import CellMetrics, read_episodes, summarise
-from taskreason.report.labels import GRID_POLICY, POLICIES, is_untrained
+from taskreason.report.labels import BASELINES, GRID_POLICY, POLICIES, is_untrained
 
 Key = tuple[
     str, str, str
@@ -49,6 +49,11 @@ class Results:
     pooled: Mapping[Key, Cell]
     seeds: Mapping[Key, tuple[Cell, ...]]
     kitchens: Mapping[str, pd.DataFrame]
+
+    @property
+    def main_policies(self) -> tuple[str, ...]:
+        """The policies that the paper reports."""
+        return tuple(policy for policy in self.policies if policy not in BASELINES)
 
     def key(self, policy: str, eval_task: str, train_task: str | None = None) -> Key:
         """Key of a main cell (trained where it is evaluated) unless train_task is given."""

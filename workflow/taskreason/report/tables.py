@@ -3,7 +3,7 @@ paper.
 
 Input: `Results` of this run and the `Published` numbers; output: files NAME.csv and NAME.tex. Every
 table that shows SR shows its Wilson interval. The .tex files hold a tabular only: the paper puts
-them in floats with captions. `main`, `generalization` and `comparison` span both columns (table*);
+them in floats with captions. `main`, `generalization`, `comparison` and `baselines` span both columns (table*);
 the others fit one column at \small.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from taskreason.errors import UserError
+from taskreason.report.baselines import make_baselines
 from taskreason.report.comparison import make_comparison
 from taskreason.report.labels import GRID_POLICY, break_title, label_policy, task_title
 from taskreason.report.published import Published
@@ -63,7 +64,7 @@ GRID_COLUMNS = [
 def list_tables(tasks: Sequence[str]) -> list[str]:
     """Names of all tables of a run on these tasks."""
     grids = ["generalization", *(f"generalization_{metric}" for metric in GRID_METRICS)]
-    return [*(f"main_{task}" for task in tasks), "main", *grids, "comparison"]
+    return [*(f"main_{task}" for task in tasks), "main", *grids, "comparison", "baselines"]
 
 
 def make_table(name: str, results: Results, published: Published) -> Table:
@@ -75,6 +76,8 @@ def make_table(name: str, results: Results, published: Published) -> Table:
         return _make_main(results, results.tasks)
     if name == "comparison":
         return make_comparison(results, published)
+    if name == "baselines":
+        return make_baselines(results)
     if name == "generalization":
         return _make_generalization(results)
     if name.startswith("main_"):
@@ -131,7 +134,7 @@ def _make_main(results: Results, tasks: Sequence[str]) -> Table:
     rows = [header]
     for task in tasks:
         rows.append(r"\midrule")
-        for position, policy in enumerate(results.policies):
+        for position, policy in enumerate(results.main_policies):
             cell = results.cell(policy, task)
             metrics = cell.metrics
             rows.append(
@@ -157,7 +160,7 @@ def _make_task(results: Results, task: str) -> Table:
         ),
         r"\midrule",
     ]
-    for policy in results.policies:
+    for policy in results.main_policies:
         cell = results.cell(policy, task)
         metrics = cell.metrics
         steps = format_steps(metrics.asat), format_steps(metrics.asst)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from taskreason.policies.transformers import has_fast_bf16
@@ -125,6 +125,7 @@ def train_and_save(
     last = get_last_checkpoint(str(checkpoint_dir)) if checkpoint_dir.is_dir() else None
     if last:
         print(f"{curve.label}: resuming from {last}", flush=True)
+    trainer.remove_callback(PrinterCallback)  # one line now and then is enough
     trainer.add_callback(curve)
     trainer.train(resume_from_checkpoint=last)
     seconds = curve.before + time.time() - curve.started

@@ -5,6 +5,7 @@ the decisions with other object numbers (:mod:`taskreason.augment`), and with re
 them (:mod:`taskreason.train.chores`), so that the base model's skills are not lost. The paper does neither.
 """
 
+import math
 import random
 from pathlib import Path
 
@@ -24,6 +25,9 @@ COLUMNS = {
     "learning_rate": "learning_rate",
 }
 
+LONGER = 1_000_000
+"""What the seed of longer SFT adds to the training's seed."""
+
 
 def train_sft(
     task: str,
@@ -37,9 +41,46 @@ def train_sft(
 ) -> None:
     """Fine-tune the base model on one task's trajectories; resumes from ``checkpoint_dir``."""
     decisions = load_decisions(trajectories_path)
-    model, tokenizer = load_model(base_dir)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg.sft.augment, cfg.seed)
     rows = mix_chores(rows, cfg.sft.rehearsal, cfg.seed)
+    curve = CurveLog(log_csv, COLUMNS, cfg.sft.epochs, f"SFT {task}")
+    seconds = _fit(rows, cfg, base_dir, output_dir, checkpoint_dir, curve)
+    write_provenance(provenance_path, cfg, seconds)
+
+
+def train_sft_longer(
+    task: str,
+    cfg: Config,
+    trajectories_path: Path,
+    sft_dir: Path,
+    output_dir: Path,
+    checkpoint_dir: Path,
+    log_csv: Path,
+    provenance_path: Path,
+) -> None:
+    """Train the SFT policy on for as many replies as GRPO would: what more training alone is worth."""
+    decisions = load_decisions(trajectories_path)
+    replies = cfg.grpo.steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size
+    epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
+    # Another seed than SFT's: other names, another order, other chores.
+    seed = cfg.seed + LONGER
+    rows = repeat_decisions(decisions, math.ceil(epochs), cfg.sft.augment, seed)
+    rows = mix_chores(rows, cfg.sft.rehearsal, seed)[:replies]
+    curve = CurveLog(log_csv, COLUMNS, epochs, f"longer SFT {task}")
+    seconds = _fit(rows, cfg, sft_dir, output_dir, checkpoint_dir, curve)
+    write_provenance(provenance_path, cfg, seconds)
+
+
+def _fit(
+    rows: list[dict[str, str]],
+    cfg: Config,
+    start_dir: Path,
+    output_dir: Path,
+    checkpoint_dir: Path,
+    curve: CurveLog,
+) -> float:
+    """Train a model on rows in their order, once; returns the wall time in seconds."""
+    model, tokenizer = load_model(start_dir)
     steps = -(-len(rows) // cfg.sft.batch_size)
     trainer = SFTTrainer(
         model=model,
@@ -57,9 +98,7 @@ def train_sft(
         train_dataset=encode(rows, tokenizer),
         processing_class=tokenizer,
     )
-    curve = CurveLog(log_csv, COLUMNS, cfg.sft.epochs, f"SFT {task}")
-    seconds = train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
-    write_provenance(provenance_path, cfg, seconds)
+    return train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
 
 
 def repeat_decisions(

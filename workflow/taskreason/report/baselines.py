@@ -1,0 +1,65 @@
+"""The table that says what the results are worth: every policy beside chance, a rule of thumb and longer SFT.
+
+Below the success rates stand the gains of GRPO, paired by kitchen, over the SFT that it started from and over SFT that
+saw as many replies as GRPO did.
+"""
+
+import pandas as pd
+
+from taskreason.metrics import paired_gain
+from taskreason.report.labels import GRID_POLICY, label_policy, task_title
+from taskreason.report.results import Results
+from taskreason.report.table_cells import Table, print_confidence, print_success
+from taskreason.report.tex import escape, make_row, make_tabular, shrink
+
+COLUMNS = ["row", "task", "episodes", "sr", "sr_low", "sr_high", "gain", "gain_low", "gain_high"]
+ORDER = ("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert")
+
+
+def make_baselines(results: Results) -> Table:
+    """One row a policy, one a gain; one column a task."""
+    listed = [policy for policy in ORDER if policy in results.policies]
+    listed += [policy for policy in results.policies if policy not in ORDER]
+    percent = print_confidence(results)
+    records = []
+    rows = [make_row(f"SR {shrink(f'[{percent}]')}", *map(task_title, results.tasks)), r"\midrule"]
+    for policy in listed:
+        cells = [results.cell(policy, task) for task in results.tasks]
+        rows.append(make_row(escape(label_policy(policy)), *map(print_success, cells)))
+        for cell in cells:
+            metrics = cell.metrics
+            records.append(
+                {
+                    "row": policy,
+                    "task": cell.eval_task,
+                    "episodes": metrics.episodes,
+                    "sr": metrics.sr,
+                    "sr_low": metrics.sr_low,
+                    "sr_high": metrics.sr_high,
+                }
+            )
+    rows.append(r"\midrule")
+    for worse in ("sft", "sft_longer"):
+        if worse not in results.policies:
+            continue
+        printed = []
+        for task in results.tasks:
+            frames = [results.episodes[results.key(name, task)] for name in (GRID_POLICY, worse)]
+            gain, low, high = paired_gain(*frames, results.confidence)
+            records.append(
+                {
+                    "row": f"{GRID_POLICY} - {worse}",
+                    "task": task,
+                    "gain": gain,
+                    "gain_low": low,
+                    "gain_high": high,
+                }
+            )
+            interval = shrink(rf"[\ensuremath{{{low:+.2f}}}, \ensuremath{{{high:+.2f}}}]")
+            printed.append(rf"\ensuremath{{{gain:+.2f}}} {interval}")
+        label = f"{label_policy(GRID_POLICY)} over {label_policy(worse)}"
+        rows.append(make_row(escape(label), *printed))
+    return Table(
+        pd.DataFrame(records, columns=COLUMNS),
+        make_tabular("l" + "l" * len(results.tasks), rows),
+    )
