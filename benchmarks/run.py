@@ -1,4 +1,4 @@
-"""Speed of the simulator and the planner, on one core: `make bench`.
+"""Speed of simulator, planner, training and rollouts, on one core: `make bench`.
 
 Output: results/bench/summary.json, a flat object of numbers with their units in the key names, and
 the same as a table on the terminal. Keys that another benchmark has written there are kept. Every
@@ -12,6 +12,8 @@ import random
 import statistics
 import time
 from pathlib import Path
+
+from training import measure_training
 
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
@@ -35,6 +37,7 @@ def main() -> None:
     measured |= measure_observations(layouts[HARDEST])
     for name in TASKS:
         measured |= measure_planner(name, layouts[name])
+    measured |= measure_training()
     write_summary(out, measured)
     width = max(map(len, measured))
     for key, value in measured.items():

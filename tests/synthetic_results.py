@@ -30,7 +30,13 @@ CONFIG = {
     "kitchens": {"mode": "scattered", "training": 400, "evaluation": 100},
     "expert": {"policy": "planner", "trajectories": 100},
     "base": {"model": "folder", "rebuild": False, "chores": 120000, "learning_rate": 0.003},
-    "sft": {"epochs": 8, "batch_size": 8, "learning_rate": 0.0005, "augment": True},
+    "sft": {
+        "epochs": 8,
+        "batch_size": 8,
+        "learning_rate": 0.0005,
+        "augment": True,
+        "rehearsal": 0.5,
+    },
     "grpo": {
         "steps": 100,
         "prompts_per_step": 32,
@@ -40,6 +46,7 @@ CONFIG = {
         "temperature": 1.0,
         "reward": "expert",
         "augment": True,
+        "rehearsal": 0.0,
     },
     "rollout": {"batch_size": 100, "max_new_tokens": 96, "do_sample": False},
     "report": {"confidence": 0.95, "kitchen_task": "burger", "baselines": []},

@@ -308,7 +308,12 @@ def list_overfull(log: Path) -> list[float]:
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
 def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path):
     write_tables(list_tables(TASKS), results, published, tmp_path)
-    wide = {"main": "small", "generalization": "small", "comparison": "scriptsize", "baselines": "small"}
+    wide = {
+        "main": "small",
+        "generalization": "small",
+        "comparison": "scriptsize",
+        "baselines": "small",
+    }
     body = ""
     for name in list_tables(TASKS):
         place = "table*" if name in wide else "table"

@@ -43,6 +43,14 @@ def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
         )
         for task in tasks
     }
+    longer = {
+        task: paired_gain(
+            *(results.episodes[results.key(policy, task)] for policy in ("sft_grpo", "sft_longer")),
+            results.confidence,
+        )
+        for task in tasks
+        if results.cell("sft_longer", task)
+    }
     single = {
         task: [cell.single_turn_optimal_rate or 0.0 for cell in cells[task]] for task in tasks
     }
@@ -59,6 +67,12 @@ def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
         "VerdictGrpoHelps": count_tasks((sr[t][2] > sr[t][1] for t in tasks), total),
         "VerdictGrpoSignificant": count_tasks((gains[t][1] > 0 for t in tasks), total),
         "VerdictGrpoHarms": count_tasks((gains[t][2] < 0 for t in tasks), total),
+        "VerdictOverLongerSignificant": count_tasks(
+            (gain[1] > 0 for gain in longer.values()), len(longer)
+        ),
+        "VerdictOverLongerHarms": count_tasks(
+            (gain[2] < 0 for gain in longer.values()), len(longer)
+        ),
         "VerdictFewerSteps": count_tasks(
             (cells[t][2].metrics.asat < cells[t][1].metrics.asat for t in tasks), total
         ),

@@ -1,0 +1,284 @@
+"""Speed of training and rollouts against stock TRL and against bare PyTorch loops, all in one run.
+
+The work is the laptop's: the shipped base model on expert decisions of one task. Every GRPO variant samples, scores
+and learns from the same number of groups in each step; only what is ours (sharing prompts) and what is the library's
+(trainer, callbacks, data loading) differs. Times are per step, the first step left out.
+"""
+
+import contextlib
+import copy
+import io
+import os
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from transformers import DynamicCache, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+from trl.trainer.utils import add_fused_lm_head
+
+from taskreason.kitchen.engine import Kitchen
+from taskreason.kitchen.generator import generate_layout
+from taskreason.planner import Planner
+from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
+from taskreason.reasoning import Expert
+from taskreason.rollout import Start, run_episodes
+from taskreason.task import TASKS, build_prompt
+from taskreason.train.common import common_arguments, encode
+from taskreason.train.grpo import action_reward, format_reward
+from taskreason.train.shared_prompt import SharedPromptTrainer, score_completions
+
+MODEL = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
+TASK, KITCHENS = "burger", 40
+PROMPTS, GROUP, STEPS, TOKENS, BETA, RATE = 32, 8, 4, 72, 0.03, 5e-5
+SFT_BATCH, SFT_STEPS = 8, 60
+
+
+def measure_training() -> dict[str, float]:
+    """All measurements of this module."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    rows = draw_rows()
+    measured = measure_grpo(rows) | measure_sft(rows) | measure_rollout()
+    peak = measure_matmul_peak()
+    model, tokenizer = load_model(MODEL)
+    weights = sum(p.numel() for p in model.parameters())
+    tokens = measured.pop("sft_tokens_per_step") / measured["sft_step_s_ours"]
+    # Six operations a weight and token: two forward, four backward; attention's own products come on top.
+    measured["sft_tokens_per_s"] = tokens
+    measured["matmul_peak_gflops"] = peak / 1e9
+    measured["sft_share_of_matmul_peak"] = 6 * weights * tokens / peak
+    return measured
+
+
+def draw_rows() -> list[dict]:
+    """Expert decisions as prompt, completion and accepted actions."""
+    rows = []
+    for seed in range(KITCHENS):
+        kitchen = Kitchen(generate_layout(TASKS[TASK].template, seed, "scattered"))
+        expert = Expert(kitchen)
+        plan = expert.plan(kitchen.initial)
+        for step, (state, action) in enumerate(plan):
+            prompt, reply = build_prompt(kitchen, state), expert.reply_at(plan, step)
+            rows.append({"prompt": prompt, "completion": reply, "accepted": [action.text]})
+    random.Random(0).shuffle(rows)
+    return rows
+
+
+class StepTimes(TrainerCallback):
+    """Wall time of every optimiser step, seconds, generation included."""
+
+    def __init__(self):
+        self.ends = [time.perf_counter()]
+
+    def on_step_end(self, *args, **kwargs):
+        self.ends.append(time.perf_counter())
+
+    def typical(self) -> float:
+        """Median step, the first left out: it pays for what is made once."""
+        return statistics.median(b - a for a, b in zip(self.ends[1:-1], self.ends[2:], strict=True))
+
+
+def run_trainer(trainer) -> float:
+    times = StepTimes()
+    trainer.add_callback(times)
+    with contextlib.redirect_stdout(io.StringIO()):
+        trainer.train()
+    return times.typical()
+
+
+def measure_grpo(rows: list[dict]) -> dict[str, float]:
+    """Seconds a step: stock TRL, ours, and a bare loop that shares prompts too."""
+    needed = rows[: PROMPTS * (STEPS + 1)]
+    found = {}
+    for name, kind in (("stock", GRPOTrainer), ("ours", SharedPromptTrainer)):
+        model, tokenizer = load_model(MODEL)
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = kind(
+                model=model,
+                reward_funcs=[format_reward, action_reward],
+                args=GRPOConfig(
+                    max_steps=STEPS + 1,
+                    per_device_train_batch_size=32,
+                    gradient_accumulation_steps=PROMPTS * GROUP // 32,
+                    generation_batch_size=PROMPTS * GROUP,
+                    num_generations=GROUP,
+                    max_completion_length=TOKENS,
+                    beta=BETA,
+                    loss_type="grpo",
+                    learning_rate=RATE,
+                    shuffle_dataset=False,
+                    logging_steps=1000,
+                    **common_arguments(Path(folder), 1000, 0),
+                ),
+                train_dataset=Dataset.from_list(needed),
+                processing_class=tokenizer,
+            )
+            found[f"grpo_step_s_{name}"] = run_trainer(trainer)
+    found["grpo_step_s_bare_loop"] = run_bare_grpo(needed)
+    found["grpo_stock_over_ours"] = found["grpo_step_s_stock"] / found["grpo_step_s_ours"]
+    found["grpo_ours_over_bare_loop"] = found["grpo_step_s_ours"] / found["grpo_step_s_bare_loop"]
+    return found
+
+
+def run_bare_grpo(rows: list[dict]) -> float:
+    """The same step written out: sample, reward, advantage, policy and reference in one pass each, AdamW."""
+    model, tokenizer = load_model(MODEL)
+    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    reference = copy.deepcopy(model).eval()
+    sampler = copy.deepcopy(model).eval()
+    if has_fast_bf16():
+        sampler.to(torch.bfloat16)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
+    times = []
+    for start in range(0, len(rows), PROMPTS):
+        began = time.perf_counter()
+        group = rows[start : start + PROMPTS]
+        with torch.no_grad():
+            for mine, theirs in zip(sampler.parameters(), model.parameters(), strict=True):
+                mine.copy_(theirs)
+        inputs = tokenizer([row["prompt"] for row in group], return_tensors="pt", padding=True)
+        replies = sample_bare(sampler, tokenizer, inputs)
+        texts = tokenizer.batch_decode(replies, skip_special_tokens=True)
+        accepted = [row["accepted"] for row in group for _ in range(GROUP)]
+        rewards = torch.tensor(
+            [
+                a + b
+                for a, b in zip(
+                    format_reward(texts), action_reward(texts, accepted=accepted), strict=True
+                )
+            ]
+        ).view(-1, GROUP)
+        spread = rewards - rewards.mean(1, keepdim=True)
+        advantages = (spread / (rewards.std(1, keepdim=True) + 1e-4)).view(-1)
+        ended = (replies == tokenizer.eos_token_id).cumsum(1)
+        kept = (ended - (replies == tokenizer.eos_token_id).long() == 0).long()
+        ids = torch.cat([inputs["input_ids"].repeat_interleave(GROUP, 0), replies], 1)
+        mask = torch.cat([inputs["attention_mask"].repeat_interleave(GROUP, 0), kept], 1)
+        size = replies.shape[1]
+        for part in torch.arange(len(ids)).split(32):
+            with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
+                with torch.no_grad():
+                    before = score_completions(reference, ids[part], mask[part], size).log_probs
+                now = score_completions(model, ids[part], mask[part], size).log_probs
+            kl = torch.exp(before - now) - (before - now) - 1
+            ratio = torch.exp(now - now.detach())
+            loss = -ratio * advantages[part, None] + BETA * kl
+            loss = ((loss * kept[part]).sum(1) / kept[part].sum(1)).sum() / len(ids)
+            loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])
+
+
+@torch.inference_mode()
+def sample_bare(model, tokenizer, inputs) -> torch.Tensor:
+    """GROUP sampled replies a prompt, token by token on one shared cache; padded after the end token."""
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    cache = DynamicCache(config=model.config)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    logits = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        logits_to_keep=1,
+    ).logits[:, -1]
+    cache.batch_repeat_interleave(GROUP)
+    logits, mask = logits.repeat_interleave(GROUP, 0), mask.repeat_interleave(GROUP, 0)
+    position = positions[:, -1:].repeat_interleave(GROUP, 0)
+    done, tokens = torch.zeros(len(mask), dtype=torch.bool), []
+    for _ in range(TOKENS):
+        token = torch.multinomial(logits.float().softmax(-1), 1)
+        token[done] = tokenizer.pad_token_id
+        tokens.append(token)
+        done |= token[:, 0] == tokenizer.eos_token_id
+        if done.all():
+            break
+        mask = torch.cat([mask, torch.ones_like(token)], 1)
+        position = position + 1
+        logits = model(
+            input_ids=token, attention_mask=mask, position_ids=position, past_key_values=cache
+        ).logits[:, -1]
+    return torch.cat(tokens, 1)
+
+
+def measure_sft(rows: list[dict]) -> dict[str, float]:
+    """Seconds a step of TRL's trainer, as we use it, and of a bare loop on the same batches."""
+    model, tokenizer = load_model(MODEL)
+    data = encode(rows[: SFT_BATCH * SFT_STEPS], tokenizer)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = SFTTrainer(
+            model=copy.deepcopy(model),
+            args=SFTConfig(
+                max_steps=len(data) // SFT_BATCH,
+                per_device_train_batch_size=SFT_BATCH,
+                learning_rate=RATE,
+                max_length=None,
+                logging_steps=1000,
+                train_sampling_strategy="sequential",
+                **common_arguments(Path(folder), 100000, 0),
+            ),
+            train_dataset=data,
+            processing_class=tokenizer,
+        )
+        ours = run_trainer(trainer)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
+    times, tokens = [], 0
+    for start in range(0, len(data), SFT_BATCH):
+        batch = data[start : start + SFT_BATCH]
+        began = time.perf_counter()
+        width = max(map(len, batch["input_ids"]))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in batch["input_ids"]])
+        labels = torch.tensor([row + [-100] * (width - len(row)) for row in batch["labels"]])
+        mask = torch.tensor(
+            [[1] * len(row) + [0] * (width - len(row)) for row in batch["input_ids"]]
+        )
+        tokens += int(mask.sum())
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
+            loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.perf_counter() - began)
+    bare = statistics.median(times[1:])
+    return {
+        "sft_step_s_ours": ours,
+        "sft_step_s_bare_loop": bare,
+        "sft_ours_over_bare_loop": ours / bare,
+        "sft_tokens_per_step": tokens / len(times),
+    }
+
+
+def measure_rollout(episodes: int = 40) -> dict[str, float]:
+    """Greedy episodes of the base model, and its decisions a second; it fails most, so they are long."""
+    policy = TransformersPolicy(MODEL, episodes, TOKENS)
+    starts = []
+    for seed in range(1000, 1000 + episodes):
+        kitchen = Kitchen(generate_layout(TASKS[TASK].template, seed, "scattered"))
+        starts.append(Start(kitchen, TASK, Planner(kitchen).distance(kitchen.initial)))
+    began = time.perf_counter()
+    done = run_episodes(policy, starts, TASKS[TASK].timeout, episodes)
+    seconds = time.perf_counter() - began
+    return {
+        "rollout_episodes_per_s": episodes / seconds,
+        "rollout_decisions_per_s": sum(episode.steps for episode in done) / seconds,
+    }
+
+
+def measure_matmul_peak(size: int = 1024, repeats: int = 10) -> float:
+    """Operations a second of a large matrix product, in the type that training multiplies in."""
+    kind = torch.bfloat16 if has_fast_bf16() else torch.float32
+    a, b = torch.randn(size, size).to(kind), torch.randn(size, size).to(kind)
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        a @ b
+        times.append(time.perf_counter() - began)
+    return 2 * size**3 / min(times)
