@@ -10,11 +10,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from taskreason.attention import GROUPED
 from taskreason.errors import UserError
 from taskreason.policies import Turn
 
-ATTENTION = "eager"
-"""Attention kernel: the plain one is the fastest for a few hundred tokens and small heads on a CPU."""
+ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
+"""Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
 
 
 def has_fast_bf16() -> bool:
@@ -90,12 +91,13 @@ class TransformersPolicy:
         """One reply a turn; prompts of like length share a batch, and a greedy reply is generated once."""
         prompts = [turn.prompt for turn in turns]
         if self._known is None:
-            return self._reply(prompts)
+            return self.complete(prompts)
         unknown = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
-        self._known |= zip(unknown, self._reply(unknown), strict=True)
+        self._known |= zip(unknown, self.complete(unknown), strict=True)
         return [self._known[prompt] for prompt in prompts]
 
-    def _reply(self, prompts: list[str]) -> list[str]:
+    def complete(self, prompts: list[str]) -> list[str]:
+        """What the model writes after each text."""
         order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
         replies = [""] * len(prompts)
         for start in range(0, len(order), self.batch_size):

@@ -101,6 +101,12 @@ def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]
 
 
 def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIONS) -> str:
+    """Some of the answers about the state, in random order, one a line."""
+    answers = list_answers(kitchen, state)
+    return ".\n".join(rng.sample(answers, min(count, len(answers)))) + "."
+
+
+def list_answers(kitchen: Kitchen, state: State) -> list[str]:
     """Answers about the state: where an item is, what is on a station, which items are of a kind."""
     place = {i: s for s, stack in enumerate(state.stacks) for i in stack}
     empty = list_empty(kitchen, state)
@@ -123,7 +129,13 @@ def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIO
         found = [n for n, k in zip(kitchen.items, kitchen.item_kinds, strict=True) if k == kind]
         if found:
             answers.append(f"Which {kind} {' '.join(found)}")
-    return ".\n".join(rng.sample(answers, min(count, len(answers)))) + "."
+    return answers
+
+
+def build_question(kitchen: Kitchen, state: State) -> str:
+    """The prompt under which questions about a state are asked."""
+    head, _, _ = build_prompt(kitchen, state).rpartition("Goal: ")
+    return f"{head}Goal: ask\n"
 
 
 def draw_drill(rng: random.Random) -> dict[str, str]:
@@ -155,8 +167,7 @@ def draw_examples(
         yield draw_drill(rng)
     for number in range(kitchens):
         kitchen, state = _draw_start(rng, number < small)
-        head, _, _ = build_prompt(kitchen, state).rpartition("Goal: ")
-        yield _renamed(f"{head}Goal: ask\n", ask(kitchen, state, rng), rng)
+        yield _renamed(build_question(kitchen, state), ask(kitchen, state, rng), rng)
         for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
             yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
 

@@ -1,0 +1,74 @@
+"""What the base model can do before any recipe is taught: looking things up, and single chores.
+
+Questions are asked on the unseen evaluation kitchens of the tasks, some random steps into an episode, in the wording
+of the base model's corpus; an answer counts when all of it is right. Chores are decisions in unseen kitchens whose
+goals name kinds ("a cooked patty on a bread"), so that the model must find the items itself. All replies are greedy.
+"""
+
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from taskreason.config_types import Config
+from taskreason.files import write_json
+from taskreason.policies.transformers import TransformersPolicy
+from taskreason.task import parse_reply
+from taskreason.train.chores import build_question, draw_rehearsal, list_answers
+from taskreason.trajectories import load_starts
+
+PROBE_SEED = 7_000_000
+"""Chores of the probes have a seed of their own, which no training uses."""
+WANDERING = (0, 2, 5, 9)
+"""Random steps before questions are asked, in turn."""
+QUESTIONS, CHORES = 400, 400
+"""Questions of each sort, and decisions on chores."""
+
+
+def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> None:
+    """Write how often the model is right: {name of the probe: {"right": count, "asked": count}}."""
+    policy = TransformersPolicy(model_dir, cfg.rollout.batch_size, cfg.rollout.max_new_tokens)
+    write_json(output, probe_questions(policy, cfg.tasks, kitchens) | probe_chores(policy))
+
+
+def probe_questions(
+    policy: TransformersPolicy, tasks: tuple[str, ...], kitchens: list[Path]
+) -> dict[str, dict[str, int]]:
+    """Right answers to questions about states of the tasks' kitchens, by the question's first word."""
+    rng = random.Random(f"probe {PROBE_SEED}")
+    asked: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for task, path in zip(tasks, kitchens, strict=True):
+        for n, start in enumerate(load_starts(task, path)):
+            kitchen, state = start.kitchen, start.kitchen.initial
+            for _ in range(WANDERING[n % len(WANDERING)]):
+                state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
+            prompt = build_question(kitchen, state)
+            for fact in list_answers(kitchen, state):
+                sort, subject, *answer = fact.split()
+                if sort != "Robot":
+                    asked[sort].append((f"{prompt}{sort} {subject}", " ".join(answer)))
+    counts = {}
+    for sort, pairs in sorted(asked.items()):
+        chosen = rng.sample(pairs, min(QUESTIONS, len(pairs)))
+        replies = policy.complete([prompt for prompt, _ in chosen])
+        right = sum(
+            reply.partition(".")[0].strip() == answer
+            for reply, (_, answer) in zip(replies, chosen, strict=True)
+        )
+        counts[sort.lower()] = {"right": right, "asked": len(chosen)}
+    return counts
+
+
+def probe_chores(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
+    """Decisions on chores whose action is valid, optimal and the expert's, and thoughts that are the expert's."""
+    chores = draw_rehearsal(PROBE_SEED, CHORES)
+    right: Counter[str] = Counter()
+    for chore, reply in zip(chores, policy.complete([c.prompt for c in chores]), strict=True):
+        action = parse_reply(reply).action or ""
+        right["valid"] += f"\n{action}\n" in chore.prompt
+        right["optimal"] += action in chore.optimal_actions
+        right["expert"] += action == chore.action
+        right["thought"] += reply.strip() == chore.completion
+    return {
+        f"chore_{name}": {"right": right[name], "asked": len(chores)}
+        for name in ("valid", "optimal", "expert", "thought")
+    }
