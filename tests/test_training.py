@@ -183,7 +183,7 @@ def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monk
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(made, tmp_path, temperature):
-    """Same completions, groups and paddings mixed: loss, log-probabilities and gradients within 1e-6."""
+    """Same completions, groups and paddings mixed: loss and gradients within 1e-6 of the gradient's norm."""
     model, tokenizer = load_model(made / "base")
     prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
     arguments = GRPOConfig(
@@ -230,6 +230,7 @@ def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(made, tmp_path,
         found[kind] = (loss.detach(), {n: p.grad for n, p in twin.named_parameters()})
     (stock, stock_grads), (ours, our_grads) = found.values()
     assert torch.allclose(stock, ours, atol=1e-6)
-    assert max(grad.abs().max() for grad in stock_grads.values()) > 1e-3
+    norm = torch.stack([grad.norm() for grad in stock_grads.values()]).norm()
+    assert norm > 0.1
     for name, grad in stock_grads.items():
-        assert (grad - our_grads[name]).abs().max() < 1e-6, name
+        assert (grad - our_grads[name]).abs().max() < 1e-6 * norm, name
