@@ -18,7 +18,7 @@ PROMISED = [
     *(f"results/tables/main_{task}.{kind}" for task in TASKS for kind in ("csv", "tex")),
     *(
         f"results/tables/{name}.{kind}"
-        for name in ("main", "generalization", *GRIDS, "comparison", "baselines")
+        for name in ("main", "generalization", *GRIDS, "comparison", "baselines", "probes")
         for kind in ("csv", "tex")
     ),
     *(
@@ -90,7 +90,7 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     per_task = ["make_training_kitchens", "make_evaluation_kitchens", "collect"]
     per_task += ["train_sft", "train_grpo", "train_sft_longer"]
     per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
-    once = ["prepare_base", "evaluate_base", "make_tables", "make_macros"]
+    once = ["prepare_base", "probe_base", "evaluate_base", "make_tables", "make_macros"]
     others = {"make_figure": 8, "evaluate_rules": 3}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
 

@@ -49,6 +49,7 @@ TABLES = expand(
         "generalization_asst",
         "comparison",
         "baselines",
+        "probes",
     ],
     kind=["csv", "tex"],
 )

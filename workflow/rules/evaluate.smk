@@ -65,6 +65,32 @@ rule evaluate_base:
         "../scripts/evaluate.py"
 
 
+# What the base model knows before any recipe is taught.
+rule probe_base:
+    input:
+        model=rules.prepare_base.output.model,
+        kitchens=EVAL_KITCHENS,
+    output:
+        f"{OUT}/probes/base.json",
+    log:
+        f"{LOGS}/probe_base.log",
+    benchmark:
+        f"{BENCHMARKS}/probe_base.tsv"
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        rollout=config["rollout"],
+    message:
+        "Probing the base model"
+    script:
+        "../scripts/probe_base.py"
+
+
 rule evaluate_sft:
     input:
         model=rules.train_sft.output.model,

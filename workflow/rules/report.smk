@@ -21,6 +21,7 @@ EVALUATIONS = {
     ),
 }
 BASELINES = {
+    "probes": rules.probe_base.output,
     "baselines": [
         *expand(
             [*rules.evaluate_rules.output.episodes, *rules.evaluate_rules.output.single_turn],
@@ -34,7 +35,7 @@ BASELINES = {
             task=TASKS if "sft_longer" in config["report"]["baselines"] else [],
             run=RUNS,
         ),
-    ]
+    ],
 }
 TRAININGS = {
     "curves": expand(

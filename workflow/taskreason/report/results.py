@@ -39,8 +39,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Results:
-    """pooled: one cell a key; seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
+    """root: results/SCALE; pooled: one cell a key; seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
 
+    root: Path
     tasks: tuple[str, ...]
     policies: tuple[str, ...]
     timeouts: Mapping[str, int]
@@ -112,6 +113,7 @@ def load_results(
         pooled[key] = Cell(*key, None, cells[0].model, metrics, rate)
         by_seed[key] = cells
     return Results(
+        root,
         tuple(tasks),
         tuple(policies),
         dict(timeouts),

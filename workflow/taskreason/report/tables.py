@@ -18,6 +18,7 @@ from taskreason.errors import UserError
 from taskreason.report.baselines import make_baselines
 from taskreason.report.comparison import make_comparison
 from taskreason.report.labels import GRID_POLICY, break_title, label_policy, task_title
+from taskreason.report.probe_table import make_probes
 from taskreason.report.published import Published
 from taskreason.report.results import Cell, Results
 from taskreason.report.table_cells import Table, print_confidence, print_success
@@ -64,7 +65,14 @@ GRID_COLUMNS = [
 def list_tables(tasks: Sequence[str]) -> list[str]:
     """Names of all tables of a run on these tasks."""
     grids = ["generalization", *(f"generalization_{metric}" for metric in GRID_METRICS)]
-    return [*(f"main_{task}" for task in tasks), "main", *grids, "comparison", "baselines"]
+    return [
+        *(f"main_{task}" for task in tasks),
+        "main",
+        *grids,
+        "comparison",
+        "baselines",
+        "probes",
+    ]
 
 
 def make_table(name: str, results: Results, published: Published) -> Table:
@@ -80,6 +88,8 @@ def make_table(name: str, results: Results, published: Published) -> Table:
         return make_baselines(results)
     if name == "generalization":
         return _make_generalization(results)
+    if name == "probes":
+        return make_probes(results)
     if name.startswith("main_"):
         return _make_task(results, name.removeprefix("main_"))
     return _make_grid(results, name.removeprefix("generalization_"))

@@ -1,0 +1,16 @@
+"""Ask the base model where things are, and let it do single chores."""
+
+from pathlib import Path
+
+from job import folder, logged
+
+with logged(snakemake):
+    from taskreason.config import load_config
+    from taskreason.probes import probe
+
+    probe(
+        load_config(snakemake.config),
+        folder(snakemake.input.model),
+        [Path(path) for path in snakemake.input.kitchens],
+        Path(snakemake.output[0]),
+    )
