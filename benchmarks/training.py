@@ -21,6 +21,7 @@ from transformers import DynamicCache, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from taskreason.attention import share_prompts
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.planner import Planner
@@ -189,7 +190,7 @@ def sample_bare(model, tokenizer, inputs) -> torch.Tensor:
         past_key_values=cache,
         logits_to_keep=1,
     ).logits[:, -1]
-    cache.batch_repeat_interleave(GROUP)
+    cache = share_prompts(cache)
     logits, mask = logits.repeat_interleave(GROUP, 0), mask.repeat_interleave(GROUP, 0)
     position = positions[:, -1:].repeat_interleave(GROUP, 0)
     done, tokens = torch.zeros(len(mask), dtype=torch.bool), []

@@ -181,9 +181,11 @@ def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monk
         assert replies[4 * n : 4 * n + 4] == [alone] * 4
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(made, tmp_path, temperature):
-    """Same completions, groups and paddings mixed: loss and gradients within 1e-6 of the gradient's norm."""
+@pytest.mark.parametrize("order, temperature", [("grouped", 1.0), ("grouped", 0.7), ("mixed", 1.0)])
+def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(
+    made, tmp_path, order, temperature
+):
+    """Same completions, lengths and paddings mixed: loss and gradients within 1e-6 of the gradient's norm."""
     model, tokenizer = load_model(made / "base")
     prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
     arguments = GRPOConfig(
@@ -202,8 +204,9 @@ def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(made, tmp_path,
     generator = torch.Generator().manual_seed(0)
     padded = tokenizer(prompts, return_tensors="pt", padding=True)
     assert padded["attention_mask"].min() == 0, "prompts of different lengths, so padding matters"
-    order = torch.randperm(12, generator=generator)
-    owner = torch.arange(3).repeat_interleave(4)[order]
+    owner = torch.arange(3).repeat_interleave(4)
+    if order == "mixed":
+        owner = owner[torch.randperm(12, generator=generator)]
     lengths = torch.randint(2, 10, (12,), generator=generator)
     inputs = {
         "prompt_ids": padded["input_ids"][owner],

@@ -2,10 +2,10 @@
 
 TRL runs the model over prompt and completion for every completion, so a group of eight reads its prompt eight times,
 twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time: the
-key-value cache of the prompts is repeated for their completions, gradients flowing through it. Rewards, advantages
-and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to rounding (the tests hold them to
-1e-6 in fp32). Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the
-policy up to rounding, as they are with a serving engine.
+key-value cache of a prompt serves all its completions (:mod:`taskreason.attention`), gradients flowing through it.
+Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to rounding.
+Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy up to
+rounding, as they are with a serving engine.
 """
 
 import copy
@@ -15,6 +15,7 @@ from transformers import DynamicCache, PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
+from taskreason.attention import GROUPED, share_prompts
 from taskreason.policies.transformers import has_fast_bf16
 
 
@@ -101,7 +102,10 @@ class SharedPromptTrainer(GRPOTrainer):
                 use_cache=True,
                 logits_to_keep=1,
             )
-            cache.batch_repeat_interleave(num_generations)
+            if policy.config._attn_implementation == GROUPED:
+                cache = share_prompts(cache)
+            else:
+                cache.batch_repeat_interleave(num_generations)
             output = policy.generate(
                 **inputs, past_key_values=cache, generation_config=self.generation_config
             )
@@ -130,12 +134,12 @@ def score_completions(
 ):
     """Log-probabilities and entropies, each (rows, size), of the last ``size`` tokens of every row.
 
-    Rows of (rows, length) with equal prompts, padding included, share one pass over the prompt. ``model`` carries
-    TRL's fused head, which applies the temperature.
+    Neighbouring rows of (rows, length) with equal prompts, padding included, share one pass over the prompt. ``model``
+    carries TRL's fused head, which applies the temperature.
     """
     split = input_ids.shape[1] - size
     rows = torch.cat([input_ids[:, :split], attention_mask[:, :split]], dim=1)
-    unique, owner = rows.unique(dim=0, return_inverse=True)
+    unique, owner, sizes = rows.unique_consecutive(dim=0, return_inverse=True, return_counts=True)
     ids, mask = unique.split(split, dim=1)
     positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.config)
@@ -147,7 +151,10 @@ def score_completions(
         past_key_values=cache,
         use_cache=True,
     )
-    cache.batch_select_indices(owner)
+    if model.config._attn_implementation == GROUPED and (sizes == sizes[0]).all():
+        cache = share_prompts(cache)
+    else:
+        cache.batch_select_indices(owner)
     completions, kept = input_ids[:, split:], attention_mask[:, split:]
     return model(
         input_ids=input_ids[:, split - 1 : -1],
