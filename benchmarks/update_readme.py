@@ -15,7 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-POLICIES = {"expert": "Expert", "base": "Base", "sft": "SFT", "sft_grpo": "SFT + GRPO"}
+POLICIES = {
+    "expert": "Expert",
+    "base": "Base",
+    "sft": "SFT",
+    "sft_grpo": "SFT + GRPO",
+    "random": "Random",
+    "greedy": "Rule of thumb",
+    "sft_longer": "Longer SFT",
+}
 
 
 def make_results() -> str | None:
