@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -12,11 +13,13 @@ from trl import GRPOConfig, GRPOTrainer
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.policies.transformers import load_model
+from taskreason.task import score_reply
 from taskreason.train import shared_prompt
 from taskreason.train.base import build_base
+from taskreason.train.chores import draw_rehearsal
 from taskreason.train.common import CurveLog
 from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
-from taskreason.train.sft import repeat_decisions, train_sft
+from taskreason.train.sft import mix_chores, repeat_decisions, train_sft
 from taskreason.trajectories import collect, load_decisions, make_kitchens
 
 TASK = "cheese_sandwich"
@@ -140,6 +143,29 @@ def test_augmentation_changes_names_and_nothing_else(made):
     assert all(
         f"\n{row['completion'].partition('Action: ')[2]}\n" in row["prompt"] for row in renamed
     )
+
+
+def test_rehearsal_strews_chores_among_the_decisions_and_keeps_their_order(made):
+    rows = repeat_decisions(load_decisions(made / "decisions.jsonl"), 2, augment=False, seed=0)
+    mixed = mix_chores(rows, 0.25, seed=0)
+    own = {row["prompt"] for row in rows}
+    assert [row for row in mixed if row["prompt"] in own] == rows
+    chores = [row for row in mixed if row["prompt"] not in own]
+    assert len(chores) / len(mixed) == pytest.approx(0.25, abs=0.01)
+    halves = [sum(row["prompt"] not in own for row in part) for part in (mixed[::2], mixed[1::2])]
+    assert min(halves) > 0 and mixed[-len(chores) :] != chores, "strewn in, not appended"
+    assert mix_chores(rows, 0, seed=0) == rows
+    assert mix_chores(rows, 0.25, seed=1) != mixed
+
+
+def test_rehearsed_decisions_are_optimal_and_ask_for_no_recipe():
+    chores = draw_rehearsal(seed=4, number=150)
+    assert len(chores) == 150
+    for chore in chores:
+        assert sum(score_reply(chore.completion, chore.optimal_actions)) == 1
+        assert chore.action in chore.optimal_actions and f"\n{chore.action}\n" in chore.prompt
+        slots = re.findall(r" (\d) ", chore.prompt.rpartition("Goal: ")[2])
+        assert max(map(int, slots)) <= 2, "no goal of three"
 
 
 def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monkeypatch):

@@ -1,0 +1,82 @@
+"""Probes: every question can be answered from its prompt, and counts tell right from wrong."""
+
+import pytest
+
+from kitchens import make_kitchen
+from taskreason.files import write_lines
+from taskreason.probes import probe_chores, probe_questions
+from taskreason.train.chores import draw_rehearsal
+
+TASKS = ("burger", "cheese_sandwich")
+
+
+class Reader:
+    """Answers by reading the prompt's text, knowing nothing of the kitchen behind it."""
+
+    def complete(self, prompts):
+        return [self._answer(prompt) for prompt in prompts]
+
+    def _answer(self, prompt):
+        text, _, question = prompt.rpartition("Goal: ask\n")
+        sort, subject = question.split()
+        stations, _, rest = text.partition("Items:\n")
+        stacks = dict(line[2:].split(" ", 1) for line in stations.splitlines()[1:])
+        items = [line[2:].split() for line in rest.splitlines() if line.startswith("- ")]
+        place = {name: where for name, where, *_ in items}
+        if sort == "At":
+            answer = place[subject]
+        elif sort == "On":
+            answer = stacks[subject]
+        elif sort == "Under":
+            stack = [place[subject], *stacks[place[subject]].split()]
+            answer = stack[stack.index(subject) - 1]
+        elif subject == "empty":
+            answer = next(line for line in text.splitlines() if line.startswith("Empty: "))[7:]
+        else:
+            answer = " ".join(name for name, *_ in items if name.rstrip("0123456789") == subject)
+        return f" {answer}.\nAt"
+
+
+class Mute:
+    def complete(self, prompts):
+        return [""] * len(prompts)
+
+
+class Parrot:
+    """Knows the expert's replies by heart."""
+
+    def __init__(self, decisions):
+        self.known = {decision.prompt: decision.completion for decision in decisions}
+
+    def complete(self, prompts):
+        return [self.known[prompt] for prompt in prompts]
+
+
+@pytest.fixture
+def kitchens(tmp_path):
+    paths = []
+    for task in TASKS:
+        rows = []
+        for seed in range(12):
+            layout = make_kitchen(task, seed).layout
+            rows.append(
+                {"layout": layout.to_json(), "layout_hash": layout.hash, "optimal_steps": 8}
+            )
+        paths.append(tmp_path / f"{task}.jsonl")
+        write_lines(paths[-1], rows)
+    return paths
+
+
+def test_every_question_can_be_answered_from_the_text_of_its_prompt(kitchens):
+    counts = probe_questions(Reader(), TASKS, kitchens)
+    assert counts.keys() == {"at", "on", "under", "which"}
+    assert all(count["right"] == count["asked"] > 50 for count in counts.values()), counts
+    assert all(not count["right"] for count in probe_questions(Mute(), TASKS, kitchens).values())
+
+
+def test_chores_count_what_the_expert_says_as_right_and_silence_as_wrong():
+    from taskreason.probes import CHORES, PROBE_SEED
+
+    perfect = probe_chores(Parrot(draw_rehearsal(PROBE_SEED, CHORES)))
+    assert all(count == {"right": CHORES, "asked": CHORES} for count in perfect.values())
+    assert all(not count["right"] for count in probe_chores(Mute()).values())
