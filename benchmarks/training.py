@@ -21,10 +21,10 @@ from transformers import DynamicCache, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import add_fused_lm_head
 
-from taskreason.attention import share_prompts
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.planner import Planner
+from taskreason.policies.attention import share_prompts
 from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
 from taskreason.reasoning import Expert
 from taskreason.rollout import Start, run_episodes

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from taskreason.attention import GROUPED
+from taskreason.policies.attention import GROUPED
 
 
 @pytest.mark.parametrize("heads, shared", [(4, 2), (6, 1), (3, 3)])

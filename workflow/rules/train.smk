@@ -23,13 +23,14 @@ rule train_sft:
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
+        stage="sft",
         sft=config["sft"],
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft",
     message:
         "SFT on {wildcards.task}{wildcards.run}"
     script:
-        "../scripts/train_sft.py"
+        "../scripts/train.py"
 
 
 rule train_grpo:
@@ -53,6 +54,7 @@ rule train_grpo:
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
+        stage="grpo",
         grpo=config["grpo"],
         max_new_tokens=config["rollout"]["max_new_tokens"],
         seed=seed_of,
@@ -60,7 +62,7 @@ rule train_grpo:
     message:
         "GRPO on {wildcards.task}{wildcards.run}"
     script:
-        "../scripts/train_grpo.py"
+        "../scripts/train.py"
 
 
 # The control that tells what GRPO adds from what more training adds.
@@ -85,6 +87,7 @@ rule train_sft_longer:
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
+        stage="sft_longer",
         sft=config["sft"],
         replies=[config["grpo"][key] for key in ["steps", "prompts_per_step", "group_size"]],
         seed=seed_of,
@@ -92,4 +95,4 @@ rule train_sft_longer:
     message:
         "Longer SFT on {wildcards.task}{wildcards.run}"
     script:
-        "../scripts/train_sft_longer.py"
+        "../scripts/train.py"

@@ -10,9 +10,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from taskreason.attention import GROUPED
 from taskreason.errors import UserError
 from taskreason.policies import Turn
+from taskreason.policies.attention import GROUPED
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""

@@ -2,9 +2,9 @@
 
 TRL runs the model over prompt and completion for every completion, so a group of eight reads its prompt eight times,
 twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time: the
-key-value cache of a prompt serves all its completions (:mod:`taskreason.attention`), gradients flowing through it.
-Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to rounding.
-Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy up to
+key-value cache of a prompt serves all its completions (:mod:`taskreason.policies.attention`), gradients flowing
+through it. Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to
+rounding. Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy up to
 rounding, as they are with a serving engine.
 """
 
@@ -15,7 +15,7 @@ from transformers import DynamicCache, PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from taskreason.attention import GROUPED, share_prompts
+from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.transformers import has_fast_bf16
 
 

@@ -1,4 +1,4 @@
-"""Train the SFT policy of one task on, for as many replies as GRPO trains on, with the expert's trajectories."""
+"""Train one policy of one task: SFT from the base model, GRPO or longer SFT from the SFT policy."""
 
 from pathlib import Path
 
@@ -6,9 +6,11 @@ from job import folder, logged
 
 with logged(snakemake):
     from taskreason.config import load_config
-    from taskreason.train.sft import train_sft_longer
+    from taskreason.train.grpo import train_grpo
+    from taskreason.train.sft import train_sft, train_sft_longer
 
-    train_sft_longer(
+    train = {"sft": train_sft, "sft_longer": train_sft_longer, "grpo": train_grpo}
+    train[snakemake.params.stage](
         snakemake.wildcards.task,
         load_config(snakemake.config).for_seed(snakemake.params.seed),
         Path(snakemake.input.trajectories),
