@@ -4,8 +4,8 @@ TRL runs the model over prompt and completion for every completion, so a group o
 twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time: the
 key-value cache of a prompt serves all its completions (:mod:`taskreason.policies.attention`), gradients flowing
 through it. Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to
-rounding. Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy up to
-rounding, as they are with a serving engine.
+rounding. Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy
+up to rounding, as they are with a serving engine.
 """
 
 import copy
