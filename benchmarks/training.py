@@ -31,7 +31,7 @@ from taskreason.rollout import Start, run_episodes
 from taskreason.task import TASKS, build_prompt
 from taskreason.train.common import common_arguments, encode
 from taskreason.train.grpo import action_reward, format_reward
-from taskreason.train.shared_prompt import SharedPromptTrainer, score_completions
+from taskreason.train.shared_prompt import SharedPromptTrainer, copy_model, score_completions
 
 MODEL = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
 TASK, KITCHENS = "burger", 40
@@ -130,7 +130,7 @@ def run_bare_grpo(rows: list[dict]) -> float:
     model, tokenizer = load_model(MODEL)
     add_fused_lm_head(model, outputs=("log_probs", "entropy"))
     reference = copy.deepcopy(model).eval()
-    sampler = copy.deepcopy(model).eval()
+    sampler = copy_model(model).eval()
     if has_fast_bf16():
         sampler.to(torch.bfloat16)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
@@ -259,7 +259,7 @@ def measure_sft(rows: list[dict]) -> dict[str, float]:
 
 def measure_rollout(episodes: int = 40) -> dict[str, float]:
     """Greedy episodes of the base model, and its decisions a second; it fails most, so they are long."""
-    policy = TransformersPolicy(MODEL, episodes, TOKENS)
+    policy = TransformersPolicy.load(MODEL, episodes, TOKENS)
     starts = []
     for seed in range(1000, 1000 + episodes):
         kitchen = Kitchen(generate_layout(TASKS[TASK].template, seed, "scattered"))

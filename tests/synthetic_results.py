@@ -27,7 +27,7 @@ CONFIG = {
         "cheese_burger": 15,
         "double_cheese_burger": 23,
     },
-    "kitchens": {"mode": "scattered", "training": 400, "evaluation": 100},
+    "kitchens": {"mode": "scattered", "training": 400, "evaluation": 100, "validation": 40},
     "expert": {"policy": "planner", "trajectories": 100},
     "base": {"model": "folder", "rebuild": False, "chores": 120000, "learning_rate": 0.003},
     "sft": {
@@ -148,6 +148,9 @@ def _write_training(root: Path, task: str, draw) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sft.csv").write_text("\n".join(sft) + "\n")
     (folder / "grpo.csv").write_text("\n".join(grpo) + "\n")
+    seen = ["step,training_states,unseen_states,sr"]
+    seen += [f"{step},{0.6 + step / 300},{0.6 + step / 400},{step / 200}" for step in (0, 50, 100)]
+    (folder / "grpo_validation.csv").write_text("\n".join(seen) + "\n")
     for stage, seconds in (("sft", 120.0), ("grpo", 400.0)):
         record = {
             "config": {},

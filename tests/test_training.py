@@ -3,12 +3,14 @@
 import copy
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import add_fused_lm_head
 
 from taskreason.config import load_config
 from taskreason.errors import UserError
@@ -42,12 +44,14 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     make_kitchens(TASK, "train", CFG, folder / "train.jsonl")
     collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
+    make_kitchens(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
     build_base(CFG, folder / "base", folder / "c", folder / "base.csv")
     return folder
 
 
 def run(stage, made, out, start):
     train = {"sft": train_sft, "grpo": train_grpo}[stage]
+    watched = [made / "validation.jsonl", out / "validation.csv"] if stage == "grpo" else []
     train(
         TASK,
         CFG,
@@ -57,6 +61,7 @@ def run(stage, made, out, start):
         out / "c",
         out / "log.csv",
         out / "provenance.json",
+        *watched,
     )
     return pd.read_csv(out / "log.csv")
 
@@ -97,6 +102,41 @@ def test_grpo_logs_what_the_report_draws(made, tmp_path):
     assert (parts - curve["reward"]).abs().max() < 1e-6
     provenance = json.loads((tmp_path / "provenance.json").read_text())
     assert provenance["config"]["grpo"]["beta"] == CFG.grpo.beta and provenance["wall_seconds"] > 0
+
+
+def test_grpo_is_watched_from_before_its_first_step_to_after_its_last(made, tmp_path):
+    run("grpo", made, tmp_path, made / "base")
+    seen = pd.read_csv(tmp_path / "validation.csv")
+    assert seen["step"].tolist() == [0, 1, 2] and CFG.grpo.eval_steps == 1
+    assert ((seen.drop(columns="step") >= 0) & (seen.drop(columns="step") <= 1)).all(axis=None)
+
+
+def test_watching_leaves_the_training_as_it_is(made, tmp_path):
+    """Greedy looks draw no random number, so rewards and weights are those of a training without them."""
+    run("grpo", made, tmp_path / "watched", made / "base")
+    blind = replace(CFG, grpo=replace(CFG.grpo, eval_steps=0))
+    arguments = [tmp_path / name for name in ("grpo", "c", "log.csv", "provenance.json")]
+    validation = [made / "validation.jsonl", tmp_path / "validation.csv"]
+    train_grpo(TASK, blind, made / "decisions.jsonl", made / "base", *arguments, *validation)
+    assert pd.read_csv(tmp_path / "validation.csv").empty
+    one, other = (
+        pd.read_csv(path) for path in (tmp_path / "watched/log.csv", tmp_path / "log.csv")
+    )
+    assert one["reward"].tolist() == other["reward"].tolist()
+    weights = [load_model(path)[0] for path in (tmp_path / "watched" / "grpo", tmp_path / "grpo")]
+    for first, second in zip(*(model.parameters() for model in weights), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_a_copy_of_a_patched_model_runs_on_its_own_weights(made):
+    model, tokenizer = load_model(made / "base")
+    add_fused_lm_head(model)
+    twin = shared_prompt.copy_model(model)
+    with torch.no_grad():
+        for weight in twin.parameters():
+            weight.zero_()
+    ids = torch.tensor([tokenizer("Robot table1")["input_ids"]])
+    assert twin(input_ids=ids).logits.abs().max() == 0 < model(input_ids=ids).logits.abs().max()
 
 
 def test_training_refuses_a_foreign_trajectory_file_before_it_loads_a_model(made, tmp_path):

@@ -21,7 +21,7 @@ CFG = load_config({"scale": "smoke"})
 def collected(request, tmp_path_factory):
     folder, task = tmp_path_factory.mktemp(request.param), request.param
     make_kitchens(task, "train", CFG, folder / "train.jsonl")
-    make_kitchens(task, "eval", CFG, folder / "eval.jsonl", disjoint_from=folder / "train.jsonl")
+    make_kitchens(task, "eval", CFG, folder / "eval.jsonl", disjoint_from=[folder / "train.jsonl"])
     collect(task, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
     return task, folder
 
@@ -40,7 +40,9 @@ def test_equal_seeds_do_not_make_equal_splits(collected, tmp_path):
     """Disjoint by content: even with one seed for both splits no evaluation kitchen is a training one."""
     task, folder = collected
     cfg = replace(CFG, kitchens=replace(CFG.kitchens, eval_seed=CFG.kitchens.train_seed))
-    make_kitchens(task, "eval", cfg, tmp_path / "eval.jsonl", disjoint_from=folder / "train.jsonl")
+    make_kitchens(
+        task, "eval", cfg, tmp_path / "eval.jsonl", disjoint_from=[folder / "train.jsonl"]
+    )
     train = {row["layout_hash"] for row in read_jsonl(folder / "train.jsonl")}
     assert train.isdisjoint(row["layout_hash"] for row in read_jsonl(tmp_path / "eval.jsonl"))
 

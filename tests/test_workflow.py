@@ -24,7 +24,8 @@ PROMISED = [
     *(
         f"results/figures/{name}.{kind}"
         for name in (
-            *("learning_sft", "learning_grpo", "success_rate", "steps_vs_optimal", "kitchen"),
+            *("learning_sft", "learning_grpo", "learning_validation"),
+            *("success_rate", "steps_vs_optimal", "kitchen"),
             *GRIDS,
         )
         for kind in ("pdf", "png")
@@ -88,10 +89,10 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     jobs = count_jobs(done)
     jobs.pop("compile_paper", None)
     per_task = ["make_training_kitchens", "make_evaluation_kitchens", "collect"]
-    per_task += ["train_sft", "train_grpo", "train_sft_longer"]
+    per_task += ["make_validation_kitchens", "train_sft", "train_grpo", "train_sft_longer"]
     per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
     once = ["prepare_base", "probe_base", "evaluate_base", "make_tables", "make_macros"]
-    others = {"make_figure": 8, "evaluate_rules": 3}
+    others = {"make_figure": 9, "evaluate_rules": 3}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
 
 
@@ -163,7 +164,7 @@ def test_the_base_model_can_be_rebuilt(tmp_path):
 
 @needs_latex
 @pytest.mark.parametrize(
-    "module,figures", [("kitchen_drawing", 1), ("training_logs", 2), ("figures", 8)]
+    "module,figures", [("kitchen_drawing", 1), ("training_logs", 3), ("figures", 8)]
 )
 def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, module, figures):
     file = finished / "workflow" / "taskreason" / "report" / f"{module}.py"

@@ -58,6 +58,7 @@ FIGURES = expand(
     name=[
         "learning_sft",
         "learning_grpo",
+        "learning_validation",
         "success_rate",
         "generalization_sr",
         "generalization_asat",
@@ -112,6 +113,7 @@ def figure_code(wildcards):
     own = {
         "learning_sft": ["report/training_logs.py"],
         "learning_grpo": ["report/training_logs.py"],
+        "learning_validation": ["report/training_logs.py"],
         "kitchen": ["report/kitchen_drawing.py", "report/episode_choice.py"],
     }
     shared = ["metrics.py", "report/results.py", "report/labels.py", "report/published.py"]

@@ -50,6 +50,9 @@ TRAININGS = {
 FIGURE_INPUT = {
     "learning_sft": {"curves": expand(rules.train_sft.output.curve, task=TASKS, run=RUNS)},
     "learning_grpo": {"curves": expand(rules.train_grpo.output.curve, task=TASKS, run=RUNS)},
+    "learning_validation": {
+        "curves": expand(rules.train_grpo.output.validation, task=TASKS, run=RUNS)
+    },
 }
 REPORT_CODE = library_files(
     "metrics.py", "report/results.py", "report/labels.py", "report/published.py"

@@ -37,9 +37,11 @@ rule train_grpo:
     input:
         trajectories=rules.collect.output.trajectories,
         model=rules.train_sft.output.model,
+        kitchens=rules.make_validation_kitchens.output[0],
     output:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/grpo"),
         curve=f"{OUT}/training/{{task}}{{run}}/grpo.csv",
+        validation=f"{OUT}/training/{{task}}{{run}}/grpo_validation.csv",
         provenance=f"{OUT}/training/{{task}}{{run}}/grpo.provenance.json",
     log:
         f"{LOGS}/train_grpo/{{task}}{{run}}.log",
@@ -56,6 +58,7 @@ rule train_grpo:
     params:
         stage="grpo",
         grpo=config["grpo"],
+        timeout=lambda wildcards: config["timeouts"][wildcards.task],
         max_new_tokens=config["rollout"]["max_new_tokens"],
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/grpo",

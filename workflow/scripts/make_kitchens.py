@@ -1,4 +1,4 @@
-"""Generate the training or the evaluation kitchens of one task, the latter disjoint by content."""
+"""Generate the kitchens of one split of one task, disjoint by content from those of the splits before."""
 
 from pathlib import Path
 
@@ -8,11 +8,10 @@ with logged(snakemake):
     from taskreason.config import load_config
     from taskreason.trajectories import make_kitchens
 
-    training = snakemake.input.get("disjoint_from")
     make_kitchens(
         snakemake.wildcards.task,
         snakemake.params.split,
         load_config(snakemake.config),
         Path(snakemake.output[0]),
-        disjoint_from=Path(training) if training else None,
+        disjoint_from=[Path(path) for path in snakemake.input],
     )

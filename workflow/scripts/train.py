@@ -10,6 +10,12 @@ with logged(snakemake):
     from taskreason.train.sft import train_sft, train_sft_longer
 
     train = {"sft": train_sft, "sft_longer": train_sft_longer, "grpo": train_grpo}
+    watched = {}
+    if snakemake.params.stage == "grpo":
+        watched = {
+            "kitchens_path": Path(snakemake.input.kitchens),
+            "validation_csv": Path(snakemake.output.validation),
+        }
     train[snakemake.params.stage](
         snakemake.wildcards.task,
         load_config(snakemake.config).for_seed(snakemake.params.seed),
@@ -19,4 +25,5 @@ with logged(snakemake):
         Path(snakemake.params.checkpoints),
         Path(snakemake.output.curve),
         Path(snakemake.output.provenance),
+        **watched,
     )

@@ -217,7 +217,9 @@ def _load_policy(args: argparse.Namespace):
         return RandomPolicy(args.seed)
     from taskreason.policies.transformers import TransformersPolicy
 
-    return TransformersPolicy(args.policy, args.batch_size, args.max_new_tokens, seed=args.seed)
+    return TransformersPolicy.load(
+        args.policy, args.batch_size, args.max_new_tokens, seed=args.seed
+    )
 
 
 def _play(args: argparse.Namespace) -> int:

@@ -236,6 +236,11 @@ def _contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     kitchens, base, grpo = values["kitchens"], values["base"], values["grpo"]
     if kitchens["train_seed"] == kitchens["eval_seed"]:
         yield "kitchens.eval_seed", "equals kitchens.train_seed; choose a different one"
+    if kitchens["validation_seed"] in (kitchens["train_seed"], kitchens["eval_seed"]):
+        yield (
+            "kitchens.validation_seed",
+            "equals kitchens.train_seed or kitchens.eval_seed; choose a different one",
+        )
     training, wanted = kitchens["training"], values["expert"]["trajectories"]
     if training < wanted:
         yield (

@@ -11,8 +11,10 @@ class Kitchens:
     mode: str
     training: int
     evaluation: int
+    validation: int
     train_seed: int
     eval_seed: int
+    validation_seed: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Grpo:
     reward: str
     augment: bool
     rehearsal: float
+    eval_steps: int
     save_steps: int
 
 

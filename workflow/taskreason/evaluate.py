@@ -45,7 +45,7 @@ def _load_policy(policy: str, model_dir: Path | None, cfg: Config) -> Policy:
         return {"expert": PlannerPolicy, "random": RandomPolicy, "greedy": GreedyPolicy}[policy]()
     from taskreason.policies.transformers import TransformersPolicy
 
-    return TransformersPolicy(
+    return TransformersPolicy.load(
         model_dir,
         cfg.rollout.batch_size,
         cfg.rollout.max_new_tokens,

@@ -26,7 +26,7 @@ QUESTIONS, CHORES = 400, 400
 
 def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> None:
     """Write how often the model is right: {name of the probe: {"right": count, "asked": count}}."""
-    policy = TransformersPolicy(model_dir, cfg.rollout.batch_size, cfg.rollout.max_new_tokens)
+    policy = TransformersPolicy.load(model_dir, cfg.rollout.batch_size, cfg.rollout.max_new_tokens)
     write_json(output, probe_questions(policy, cfg.tasks, kitchens) | probe_chores(policy))
 
 

@@ -6,6 +6,7 @@ loaded, every one of them must earn the full reward, so a damaged or foreign fil
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -40,16 +41,15 @@ class Decision:
 
 
 def make_kitchens(
-    task: str, split: str, cfg: Config, output: Path, disjoint_from: Path | None = None
+    task: str, split: str, cfg: Config, output: Path, disjoint_from: Sequence[Path] = ()
 ) -> None:
-    """Write the kitchens of one split ("train" or "eval"); none of them is in ``disjoint_from``."""
+    """Write the kitchens of one split ("train", "eval" or "validation"); none of them is in ``disjoint_from``."""
     number, seed = {
         "train": (cfg.kitchens.training, cfg.kitchens.train_seed),
         "eval": (cfg.kitchens.evaluation, cfg.kitchens.eval_seed),
+        "validation": (cfg.kitchens.validation, cfg.kitchens.validation_seed),
     }[split]
-    exclude = (
-        {row["layout_hash"] for row in _read_kitchens(disjoint_from)} if disjoint_from else set()
-    )
+    exclude = {row["layout_hash"] for path in disjoint_from for row in _read_kitchens(path)}
     drawn = draw_disjoint(TASKS[task].template, cfg.kitchens.mode, count(seed), number, exclude)
     write_lines(
         output,

@@ -59,15 +59,17 @@ class TransformersPolicy:
 
     def __init__(
         self,
-        folder: Path,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str,
         batch_size: int,
         max_new_tokens: int,
         do_sample: bool = False,
         temperature: float = 1.0,
-        seed: int = 0,
+        seed: int | None = None,
     ):
-        self.name = str(folder)
-        self.model, self.tokenizer = load_model(folder)
+        self.name = name
+        self.model, self.tokenizer = model, tokenizer
         # Rounding to bf16 moves no reply that matters, and generation is several times as fast where it is native.
         self.model.to(
             torch.bfloat16 if torch.cuda.is_available() or has_fast_bf16() else torch.float32
@@ -85,7 +87,13 @@ class TransformersPolicy:
         }
         # Greedy replies depend on the prompt alone; a stuck episode asks for the same one until the timeout.
         self._known: dict[str, str] | None = None if do_sample else {}
-        torch.manual_seed(seed)
+        if seed is not None:
+            torch.manual_seed(seed)
+
+    @classmethod
+    def load(cls, folder: Path, *arguments, **options) -> "TransformersPolicy":
+        """The policy of a model's folder, by whose path episodes name it; other arguments as for the class."""
+        return cls(*load_model(folder), str(folder), *arguments, **options)
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn; prompts of like length share a batch, and a greedy reply is generated once."""

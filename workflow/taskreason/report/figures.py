@@ -33,6 +33,7 @@ from taskreason.report.style import (
 from taskreason.report.training_logs import (
     GRPO_COLUMNS,
     SFT_COLUMNS,
+    VALIDATION_COLUMNS,
     average_logs,
     read_training_log,
 )
@@ -114,6 +115,29 @@ def draw_learning_grpo(logs: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set(xlabel="GRPO step")
     axes[0, 0].set_ylim(top=1.02)
     axes[1, 0].set_ylim(-0.02, 1.02)
+    _label_tasks(figure, axes[0, 0], logs)
+    return figure
+
+
+def draw_learning_validation(logs: Mapping[str, pd.DataFrame]) -> Figure:
+    """Greedy accuracy on training states and on unseen ones, and SR in validation kitchens, by GRPO step."""
+    figure, axes = new_figure(1, 3, PAGE_WIDTH, 2.3, sharex=True, sharey=True)
+    panels = {
+        "training_states": "Right on training states",
+        "unseen_states": "Right on unseen states",
+        "sr": "SR, validation kitchens",
+    }
+    for axis, (column, label) in zip(axes[0], panels.items(), strict=True):
+        for number, (task, log) in enumerate(logs.items()):
+            axis.plot(
+                log["step"],
+                log[column],
+                color=TASK_COLOURS[number % len(TASK_COLOURS)],
+                linestyle=TASK_LINES[number % len(TASK_LINES)],
+                marker=".",
+                label=task_title(task),
+            )
+        axis.set(xlabel="GRPO step", ylabel=label, ylim=(-0.02, 1.02))
     _label_tasks(figure, axes[0, 0], logs)
     return figure
 
@@ -251,6 +275,9 @@ def _draw_kitchen_of_episode(sources: FigureSources) -> Figure:
 FIGURES: dict[str, Callable[[FigureSources], Figure]] = {
     "learning_sft": lambda s: draw_learning_sft(s.read_logs("sft", SFT_COLUMNS)),
     "learning_grpo": lambda s: draw_learning_grpo(s.read_logs("grpo", GRPO_COLUMNS)),
+    "learning_validation": lambda s: draw_learning_validation(
+        s.read_logs("grpo_validation", VALIDATION_COLUMNS)
+    ),
     "success_rate": lambda s: draw_success_rate(s.load_results(), s.published),
     "generalization_sr": lambda s: draw_grid(s.load_results(), s.published, "sr"),
     "generalization_asat": lambda s: draw_grid(s.load_results(), s.published, "asat"),

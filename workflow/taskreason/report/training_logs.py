@@ -1,6 +1,7 @@
 """Training logs and provenance as the report reads them.
 
-Input: training/TASK/{sft,grpo}.csv (one row a logged step) and {sft,grpo}.provenance.json.
+Input: training/TASK/{sft,grpo}.csv (one row a logged step), grpo_validation.csv (one a look) and
+{sft,grpo}.provenance.json.
 """
 
 import json
@@ -11,6 +12,7 @@ import pandas as pd
 from taskreason.errors import UserError
 
 SFT_COLUMNS = ["step", "epoch", "loss", "mean_token_accuracy"]
+VALIDATION_COLUMNS = ["step", "training_states", "unseen_states", "sr"]
 GRPO_COLUMNS = ["step", "reward", "reward_std", "kl", "entropy", "zero_std_share"]
 
 

@@ -22,6 +22,7 @@ from taskreason.task import score_reply
 from taskreason.train.chores import draw_rehearsal
 from taskreason.train.common import CurveLog, common_arguments, train_and_save
 from taskreason.train.shared_prompt import SharedPromptTrainer
+from taskreason.train.validation import ValidationLog
 from taskreason.trajectories import Decision, load_decisions
 
 SPARE_TOKENS = 8
@@ -50,8 +51,13 @@ def train_grpo(
     checkpoint_dir: Path,
     log_csv: Path,
     provenance_path: Path,
+    kitchens_path: Path,
+    validation_csv: Path,
 ) -> None:
-    """Improve the SFT policy of one task by GRPO on its expert states; resumes from ``checkpoint_dir``."""
+    """Improve the SFT policy of one task by GRPO on its expert states; resumes from ``checkpoint_dir``.
+
+    ``validation_csv`` logs how the policy does in the kitchens of ``kitchens_path`` meanwhile.
+    """
     decisions = load_decisions(trajectories_path)
     model, tokenizer = load_model(sft_dir)
     grpo = cfg.grpo
@@ -88,7 +94,10 @@ def train_grpo(
         processing_class=tokenizer,
     )
     curve = CurveLog(log_csv, COLUMNS, prompts / len(pool), f"GRPO {task}")
+    watch = ValidationLog(validation_csv, task, cfg, decisions, kitchens_path, tokenizer)
+    trainer.add_callback(watch)
     seconds = train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+    watch.write()
     write_provenance(provenance_path, cfg, seconds)
 
 

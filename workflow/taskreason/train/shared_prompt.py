@@ -117,7 +117,7 @@ class SharedPromptTrainer(GRPOTrainer):
         if not has_fast_bf16():
             return model.eval()
         if not hasattr(self, "_sampler"):
-            self._sampler = copy.deepcopy(model).to(torch.bfloat16).eval()
+            self._sampler = copy_model(model).to(torch.bfloat16).eval()
         with torch.no_grad():
             for mine, theirs in zip(self._sampler.parameters(), model.parameters(), strict=True):
                 mine.copy_(theirs)
@@ -127,6 +127,16 @@ class SharedPromptTrainer(GRPOTrainer):
         """The reply up to and with its end token."""
         end = next((n for n, token in enumerate(ids) if token in self.eos_token_ids), len(ids))
         return ids[: end + 1]
+
+
+def copy_model(model: PreTrainedModel) -> PreTrainedModel:
+    """A copy that runs on its own weights.
+
+    TRL's fused head replaces ``model.forward`` by one that calls the original model's; a plain deep copy would too.
+    """
+    twin = copy.deepcopy(model)
+    twin.__dict__.pop("forward", None)
+    return twin
 
 
 def score_completions(

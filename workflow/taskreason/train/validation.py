@@ -1,0 +1,99 @@
+"""How a policy does on validation kitchens while GRPO trains it: the figure that tells learning from fitting.
+
+Three greedy measures: the share of training states on which the reply names the expert's action, the same on the
+expert's states in kitchens that training never saw, and SR in those kitchens. None of them touches the evaluation
+kitchens, and none draws a random number, so watching changes nothing about the training.
+"""
+
+import os
+import random
+from pathlib import Path
+
+import pandas as pd
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+
+from taskreason.config_types import Config
+from taskreason.evaluate import score_single_turns
+from taskreason.policies.transformers import TransformersPolicy
+from taskreason.rollout import run_episodes
+from taskreason.task import parse_reply
+from taskreason.train.shared_prompt import copy_model
+from taskreason.trajectories import Decision, load_starts
+
+STATES = 150
+"""States of either kind that one look asks about, at most."""
+
+
+class ValidationLog(TrainerCallback):
+    """Looks at the policy before the first step, every ``eval_steps`` steps and after the last; 0 never looks."""
+
+    def __init__(
+        self,
+        path: Path,
+        task: str,
+        cfg: Config,
+        decisions: list[Decision],
+        kitchens: Path,
+        tokenizer: PreTrainedTokenizerBase,
+    ):
+        self.path, self.task, self.cfg, self.tokenizer = path, task, cfg, tokenizer
+        rng = random.Random("validation")
+        self.known = rng.sample(decisions, min(STATES, len(decisions)))
+        self.starts = load_starts(task, kitchens)
+        self.rows: list[dict] = []
+
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        """The first look; on resuming, take up what was seen up to the checkpoint."""
+        partial = self._partial()
+        if state.global_step and partial.exists():
+            rows = pd.read_csv(partial).to_dict("records")
+            self.rows = [row for row in rows if row["step"] <= state.global_step]
+        elif not state.global_step and self.cfg.grpo.eval_steps:
+            self._look(0, model)
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        """A look after every so many steps and at the end."""
+        every = self.cfg.grpo.eval_steps
+        step = state.global_step
+        if every and (step % every == 0 or step == state.max_steps):
+            self._look(step, model)
+
+    def write(self) -> None:
+        """Move the finished log into place; without a look it holds the header alone."""
+        if not self.rows:
+            self._save()
+        os.replace(self._partial(), self.path)
+
+    def _look(self, step: int, model) -> None:
+        rollout = self.cfg.rollout
+        policy = TransformersPolicy(
+            copy_model(model), self.tokenizer, "policy", rollout.batch_size, rollout.max_new_tokens
+        )
+        replies = policy.complete([decision.prompt for decision in self.known])
+        right = sum(
+            parse_reply(reply).action == decision.action
+            for reply, decision in zip(replies, self.known, strict=True)
+        )
+        unseen = score_single_turns(policy, self.starts, STATES)
+        episodes = run_episodes(
+            policy, self.starts, self.cfg.timeouts[self.task], rollout.batch_size
+        )
+        row = {
+            "step": step,
+            "training_states": right / len(self.known),
+            "unseen_states": unseen["expert"] / unseen["states"],
+            "sr": sum(episode.success for episode in episodes) / len(episodes),
+        }
+        self.rows.append(row)
+        self._save()
+        shown = ", ".join(f"{key} {value:.2f}" for key, value in row.items() if key != "step")
+        print(f"GRPO {self.task}: step {step}, {shown}", flush=True)
+
+    def _save(self) -> None:
+        columns = ["step", "training_states", "unseen_states", "sr"]
+        partial = self._partial()
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(self.rows, columns=columns).to_csv(partial, index=False)
+
+    def _partial(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.partial")
