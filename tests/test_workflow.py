@@ -164,7 +164,7 @@ def test_the_base_model_can_be_rebuilt(tmp_path):
 
 @needs_latex
 @pytest.mark.parametrize(
-    "module,figures", [("kitchen_drawing", 1), ("training_logs", 3), ("figures", 8)]
+    "module,figures", [("kitchen_drawing", 1), ("training_logs", 3), ("figures", 9)]
 )
 def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, module, figures):
     file = finished / "workflow" / "taskreason" / "report" / f"{module}.py"
@@ -183,7 +183,7 @@ def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, modul
         ("sft={epochs: 3}", {"train_sft": 4}),
         ("grpo={beta: 0.5}", {"train_grpo": 4}),
         ("kitchens={evaluation: 7}", {"make_evaluation_kitchens": 4}),
-        ("report={confidence: 0.9}", {"make_tables": 1, "make_figure": 8}),
+        ("report={confidence: 0.9}", {"make_tables": 1, "make_figure": 9}),
         ("resources={mem_mb: 9999}", {}),
     ],
 )
@@ -255,7 +255,7 @@ def test_without_latex_everything_but_the_pdf_is_planned(tmp_path):
     (tmp_path / "bash").symlink_to(shutil.which("bash"))
     done = run_snakemake(tmp_path, "-n", PATH=str(tmp_path))
     jobs = count_jobs(done)
-    assert "compile_paper" not in jobs and jobs["make_figure"] == 8
+    assert "compile_paper" not in jobs and jobs["make_figure"] == 9
     packages = (ROOT / "envs" / "latex-packages.txt").read_text().split()
     assert f"install --no-install-recommends {' '.join(packages)}" in done.stdout
 

@@ -24,34 +24,9 @@ rule make_training_kitchens:
         "../scripts/make_kitchens.py"
 
 
-rule make_evaluation_kitchens:
-    input:
-        rules.make_training_kitchens.output[0],
-    output:
-        f"{OUT}/kitchens/{{task}}/eval.jsonl",
-    log:
-        f"{LOGS}/make_evaluation_kitchens/{{task}}.log",
-    benchmark:
-        f"{BENCHMARKS}/make_evaluation_kitchens/{{task}}.tsv"
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    params:
-        split="eval",
-        kitchens={key: config["kitchens"][key] for key in ["mode", "evaluation", "eval_seed"]},
-    message:
-        "Generating evaluation kitchens of {wildcards.task}"
-    script:
-        "../scripts/make_kitchens.py"
-
-
 rule make_validation_kitchens:
     input:
         rules.make_training_kitchens.output[0],
-        rules.make_evaluation_kitchens.output[0],
     output:
         f"{OUT}/kitchens/{{task}}/validation.jsonl",
     log:
@@ -69,6 +44,31 @@ rule make_validation_kitchens:
         kitchens={key: config["kitchens"][key] for key in ["mode", "validation", "validation_seed"]},
     message:
         "Generating validation kitchens of {wildcards.task}"
+    script:
+        "../scripts/make_kitchens.py"
+
+
+rule make_evaluation_kitchens:
+    input:
+        rules.make_training_kitchens.output[0],
+        rules.make_validation_kitchens.output[0],
+    output:
+        f"{OUT}/kitchens/{{task}}/eval.jsonl",
+    log:
+        f"{LOGS}/make_evaluation_kitchens/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/make_evaluation_kitchens/{{task}}.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        split="eval",
+        kitchens={key: config["kitchens"][key] for key in ["mode", "evaluation", "eval_seed"]},
+    message:
+        "Generating evaluation kitchens of {wildcards.task}"
     script:
         "../scripts/make_kitchens.py"
 
