@@ -20,9 +20,6 @@ POLICIES = {
     "base": "Base",
     "sft": "SFT",
     "sft_grpo": "SFT + GRPO",
-    "random": "Random",
-    "greedy": "Rule of thumb",
-    "sft_longer": "Longer SFT",
 }
 
 

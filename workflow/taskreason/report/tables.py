@@ -114,7 +114,7 @@ def _cell_row(cell: Cell) -> dict:
 
 
 def _main_csv(results: Results, tasks: Sequence[str]) -> pd.DataFrame:
-    keys = [results.key(policy, task) for task in tasks for policy in results.policies]
+    keys = [results.key(policy, task) for task in tasks for policy in results.main_policies]
     rows = [_cell_row(cell) for key in keys for cell in results.seeds[key]]
     return pd.DataFrame(rows, columns=MAIN_COLUMNS)
 
