@@ -63,7 +63,8 @@ def test_every_imported_package_is_a_direct_dependency():
     extras = PROJECT["project"]["optional-dependencies"]
     direct = {*PROJECT["project"]["dependencies"], *(name for e in extras.values() for name in e)}
     providers = packages_distributions()
-    own = {"taskreason", "job", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    own = {"taskreason", "job"}
+    own |= {path.stem for name in ("tests", "benchmarks") for path in (ROOT / name).glob("*.py")}
     for folder in ("workflow", "tests", "benchmarks"):
         for file in (ROOT / folder).rglob("*.py"):
             for name in list_imports(file) - own - set(sys.stdlib_module_names):

@@ -87,9 +87,9 @@ def crossed_interval(
     values = values.to_numpy(dtype=float)
     draw = np.random.default_rng(0)
     kitchens, seeds = values.shape
-    rows = draw.multinomial(kitchens, [1 / kitchens] * kitchens, BOOTSTRAP_RESAMPLES) / kitchens
-    columns = draw.multinomial(seeds, [1 / seeds] * seeds, BOOTSTRAP_RESAMPLES) / seeds
-    means = np.einsum("rk,ks,rs->r", rows, values, columns)
+    rows = draw.multinomial(kitchens, [1 / kitchens] * kitchens, BOOTSTRAP_RESAMPLES)
+    columns = draw.multinomial(seeds, [1 / seeds] * seeds, BOOTSTRAP_RESAMPLES)
+    means = ((rows @ values) * columns).sum(axis=1) / (kitchens * seeds)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
