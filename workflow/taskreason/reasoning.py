@@ -28,30 +28,37 @@ def number_slots(tower: Tower) -> list[Slot]:
     return [*tower.chain, *tower.loose, *([tower.top] if tower.top else [])]
 
 
+def fits_slot(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:
+    """Whether an item is of the slot's kind and has its flags."""
+    return kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
+
+
 def match_tower(
     kitchen: Kitchen, state: State, tower: Tower, station: int
 ) -> list[tuple[int, int]]:
     """(slot number, item) for the items at ``station`` that are in their final place, from the bottom."""
 
-    def fits(item: int, slot: Slot) -> bool:
-        return (
-            kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
-        )
-
     found, stack = [], state.stacks[station]
     for number, (item, slot) in enumerate(zip(stack, tower.chain, strict=False), start=1):
-        if not fits(item, slot):
+        if not fits_slot(kitchen, state, item, slot):
             return found
         found.append((number, item))
     if len(found) < len(tower.chain):
         return found
     open_slots = {len(tower.chain) + n: slot for n, slot in enumerate(tower.loose, start=1)}
     for item in stack[len(found) :]:
-        number = next((n for n, slot in open_slots.items() if fits(item, slot)), None)
+        number = next(
+            (n for n, slot in open_slots.items() if fits_slot(kitchen, state, item, slot)), None
+        )
         if number is not None:
             del open_slots[number]
             found.append((number, item))
-        elif tower.top and not open_slots and item == stack[-1] and fits(item, tower.top):
+        elif (
+            tower.top
+            and not open_slots
+            and item == stack[-1]
+            and fits_slot(kitchen, state, item, tower.top)
+        ):
             found.append((len(number_slots(tower)), item))
     return found
 

@@ -11,8 +11,8 @@ from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import list_empty, list_items
 from taskreason.policies import Turn
-from taskreason.reasoning import PICKS, PUTS, format_reply, match_tower, number_slots
-from taskreason.transfers import Slot, Tower, compile_towers
+from taskreason.reasoning import PICKS, PUTS, fits_slot, format_reply, match_tower, number_slots
+from taskreason.transfers import Tower, compile_towers
 
 
 class GreedyPolicy:
@@ -40,13 +40,19 @@ def choose(kitchen: Kitchen, state: State, tower: Tower) -> str:
     wanted = next((s for n, s in enumerate(slots, 1) if n not in taken), None)
     valid = kitchen.valid_actions(state)
     if state.hand >= 0:
-        if station is not None and wanted and _fits(kitchen, state, state.hand, wanted):
+        holds_item = state.hand < len(kitchen.items)  # containers are counted after the items
+        if (
+            station is not None
+            and wanted
+            and holds_item
+            and fits_slot(kitchen, state, state.hand, wanted)
+        ):
             return _act_at(kitchen, state, station, valid, PUTS)
         empty = [kitchen.station_index[name] for name in list_empty(kitchen, state)]
         return _act_at(kitchen, state, empty[0], valid, PUTS) if empty else "Do nothing"
     built = {item for _, item in done}
     for item in list_items(kitchen):
-        if wanted and item not in built and _fits(kitchen, state, item, wanted):
+        if wanted and item not in built and fits_slot(kitchen, state, item, wanted):
             place = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
             if place is not None:
                 return _act_at(kitchen, state, place, valid, PICKS)
@@ -62,14 +68,6 @@ def _best_station(kitchen: Kitchen, state: State, tower: Tower):
             if len(done) == len(state.stacks[station]):
                 found.append((station, done))
     return max(found, key=lambda entry: (entry[0] is not None, len(entry[1])))
-
-
-def _fits(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:
-    return (
-        item < len(kitchen.items)
-        and kitchen.item_kinds[item] == slot.kind
-        and state.flags[item] & slot.flags == slot.flags
-    )
 
 
 def _act_at(

@@ -172,6 +172,11 @@ def draw_examples(
             yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
 
 
+def count_chores(number: int, share: float) -> int:
+    """Chores to be added to ``number`` rows of a task so that they make up ``share`` of the whole."""
+    return round(number * share / (1 - share))
+
+
 def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]:
     """``number`` decisions of the planner on chores, to be mixed into the training on a task."""
     rng = random.Random(f"rehearsal {seed}")

@@ -19,7 +19,7 @@ from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
-from taskreason.train.chores import draw_rehearsal
+from taskreason.train.chores import count_chores, draw_rehearsal
 from taskreason.train.common import CurveLog, common_arguments, train_and_save
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.train.validation import ValidationLog
@@ -62,8 +62,7 @@ def train_grpo(
     model, tokenizer = load_model(sft_dir)
     grpo = cfg.grpo
     prompts = grpo.steps * grpo.prompts_per_step
-    number = round(len(decisions) * grpo.rehearsal / (1 - grpo.rehearsal))
-    pool = decisions + draw_rehearsal(cfg.seed, number)
+    pool = decisions + draw_rehearsal(cfg.seed, count_chores(len(decisions), grpo.rehearsal))
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
     longest = max(map(len, tokenizer([decision.completion for decision in pool])["input_ids"]))
     completions = grpo.prompts_per_step * grpo.group_size

@@ -15,7 +15,7 @@ from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
-from taskreason.train.chores import draw_rehearsal
+from taskreason.train.chores import count_chores, draw_rehearsal
 from taskreason.train.common import CurveLog, common_arguments, encode, train_and_save
 from taskreason.trajectories import Decision, load_decisions
 
@@ -121,7 +121,7 @@ def repeat_decisions(
 
 def mix_chores(rows: list[dict[str, str]], share: float, seed: int) -> list[dict[str, str]]:
     """The rows, in their order, with chores strewn in at random until these make up ``share`` of the whole."""
-    number = round(len(rows) * share / (1 - share))
+    number = count_chores(len(rows), share)
     if not number:
         return rows
     chores = repeat_decisions(draw_rehearsal(seed, number), 1, True, seed)
