@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from kitchens import make_kitchen
 from taskreason.augment import NAME, draw_renaming, rename
+from taskreason.kitchen.engine import Kitchen
 from taskreason.reasoning import Expert
 from taskreason.task import TASKS, build_prompt, parse_reply, score_reply
 
@@ -62,15 +64,42 @@ def test_the_expert_follows_a_shortest_plan_in_words_that_the_prompt_holds(task)
             assert f"\nRobot {where[1]} holding {where[2]}\n" in prompt
 
 
-def test_the_next_slot_in_the_thought_is_the_first_that_the_tower_lacks():
+def test_the_thought_reads_the_tower_off_the_prompt():
+    """Slot numbers are checked against the text: the stack of a table, from the bottom, and the goal's list."""
     kitchen = make_kitchen("double_cheese_burger", 1)
     plan = Expert(kitchen).plan(kitchen.initial)
-    for step in range(len(plan)):
-        thought = Expert(kitchen).explain(plan[step:])
-        built = re.search(r"Tower ((?:\d \w+ )+)", thought)
-        done = len(built[1].split()) // 2 if built else 0
-        aim = re.search(r"Next (\d)", thought)
-        assert aim is None or int(aim[1]) == done + 1
+    heights = set()
+    for step, (state, _) in enumerate(plan):
+        prompt, thought = build_prompt(kitchen, state), Expert(kitchen).explain(plan[step:])
+        goal = dict(re.findall(r"(\d) ((?:cooked )?\w+)", prompt.rpartition("Goal: ")[2]))
+        place = re.search(r"Tower (\w+) ((?:\d ?)+)\.", thought)
+        stack = re.search(rf"^- {place[1]} (.*)$", prompt, re.MULTILINE)[1].split() if place else []
+        assert place or "No tower. Empty table" in thought
+        built = place[2].split() if place else []
+        assert built == [str(n) for n in range(1, len(built) + 1)]
+        for number, item in zip(built, stack, strict=True):
+            assert goal[number].removeprefix("cooked ") == item.rstrip("0123456789")
+            assert number == "1" or re.search(rf"{number} {item}\b", thought)
+        following = str(len(built) + 1)
+        assert f"Next {following} {goal[following]}" in thought
+        heights.add(len(built))
+    assert heights == set(range(6))
+
+
+def test_the_thought_tells_a_raw_patty_from_a_cooked_one():
+    layout = make_kitchen("burger", 1).layout
+    patty = next(item for item in layout.items if item.name == "patty")
+    taken = {(item.x, item.y) for item in layout.items}
+    free = next(s for s in layout.stations if s.name == "table" and (s.x, s.y) not in taken)
+    raw = replace(patty, x=free.x, y=free.y, stack_level=0, predicates=("iscookable",))
+    kitchen = Kitchen(replace(layout, items=(raw, *layout.items)))
+    expert = Expert(kitchen)
+    plan = expert.plan(kitchen.initial)
+    thoughts = [expert.explain(plan[n:]) for n in range(len(plan))]
+    listed = next(t for t in thoughts if "Next 2 cooked patty: " in t)
+    raw_name, cooked_name = (name for name in kitchen.items if name.startswith("patty"))
+    assert re.search(rf"{raw_name} \w+ cookable, {cooked_name} \w+ cooked", listed)
+    assert f"Carry {cooked_name}" in listed and f"Carry {raw_name}" not in listed
 
 
 @given(st.integers(0, 10_000))

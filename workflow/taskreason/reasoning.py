@@ -2,9 +2,10 @@
 
 An expert needs one action a state, and a learner needs the choice to be visible in the text, so ties between
 optimal actions are broken by what the observation shows: an action at hand before a move, lower goal slots first,
-then the order of the lists. The thought recites where the items for the lowest slot are, names the tower so far, the
-next slot and the item for it with its place, where the robot is and what it holds, and ends with the sub-goal; every
-word of it can be read off the prompt.
+then the order of the lists. The thought recites where the items for the lowest slot are, with the slot number before
+every item that is in its final place; names the table of the tower and its filled slots, or an empty table where there
+is no tower; then the next slot and where items of that kind are, what is carried from where to where, where the robot
+is and what it holds; and ends with the sub-goal. Every word of it can be read off the prompt and the words before it.
 """
 
 from taskreason.kitchen.domain import Action, Op
@@ -63,6 +64,50 @@ def match_tower(
     return found
 
 
+def list_sites(kitchen: Kitchen, tower: Tower) -> list[int]:
+    """Stations on which the tower may stand."""
+    return [s for s, kind in enumerate(kitchen.station_kinds) if kind == tower.station]
+
+
+def recite_bottoms(kitchen: Kitchen, state: State, tower: Tower) -> str:
+    """Where the items for the lowest slot are: ``See bread: 1 bread1 table2 under 2 cheese1, bread2 sink1``."""
+    return f"See {_recite_kind(kitchen, state, tower, number_slots(tower)[0].kind)}"
+
+
+def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> str:
+    """The slots that are filled at a station, ``Tower table2 1 2``, or else the first empty place for a tower."""
+    numbers = [number for number, _ in match_tower(kitchen, state, tower, station)]
+    if numbers:
+        return " ".join(["Tower", kitchen.stations[station], *map(str, numbers)])
+    sites = [kitchen.stations[s] for s in list_sites(kitchen, tower)]
+    empty = next((name for name in list_empty(kitchen, state) if name in sites), "none")
+    return f"No tower. Empty {empty}"
+
+
+def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int) -> str:
+    """A slot and, above the lowest, where items of its kind are: ``Next 2 cheese: cheese1 table3, cheese2 sink1``."""
+    slot = number_slots(tower)[number - 1]
+    words = f"Next {number} {describe_slot(slot)}"
+    if number == 1:
+        return words
+    places = _recite_kind(kitchen, state, tower, slot.kind).partition(": ")[2]
+    return f"{words}: {places}"
+
+
+def _recite_kind(kitchen: Kitchen, state: State, tower: Tower, kind: str) -> str:
+    marks = {
+        item: number
+        for station in list_sites(kitchen, tower)
+        for number, item in match_tower(kitchen, state, tower, station)
+    }
+    places = [
+        describe_place(kitchen, state, item, marks)
+        for item in list_items(kitchen)
+        if kitchen.item_kinds[item] == kind
+    ]
+    return f"{kind}: {', '.join(places) or 'none'}"
+
+
 class Expert:
     """The planner as a policy for one kitchen: one canonical optimal action a state, with its thought."""
 
@@ -114,90 +159,70 @@ class Expert:
     def explain(self, plan: list[tuple[State, Action]]) -> str:
         """The thought that leads to the first action of a plan (as :meth:`plan` returns it)."""
         state, action = plan[0]
-        end = self.kitchen.step(*plan[-1])
-        parts = [
-            self._describe_bottoms(state),
-            self._describe_tower(state, end),
-            self._describe_aim(plan, end),
-        ]
         kitchen = self.kitchen
+        parts = self._describe_goal(plan) if self.tower else []
+        parts.append(self._describe_carry(plan))
         parts.append(
             f"Robot {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}"
         )
         parts.append(self._describe_decision(action))
-        return ". ".join(part for part in parts if part) + "."
+        return ". ".join(parts) + "."
+
+    def _describe_goal(self, plan: list[tuple[State, Action]]) -> list[str]:
+        """What is there of the tower that the plan builds, and its next slot."""
+        state, end = plan[0][0], self.kitchen.step(*plan[-1])
+        station = self._station_of_tower(end)
+        parts = [
+            recite_bottoms(self.kitchen, state, self.tower),
+            recite_tower(self.kitchen, state, self.tower, station),
+        ]
+        if number := self._next_slot(plan, end, station):
+            parts.append(recite_slot(self.kitchen, state, self.tower, number))
+        return parts
 
     def _station_of_tower(self, end: State) -> int:
         """Where the finished tower stands in the final state."""
-        kitchen, tower = self.kitchen, self.tower
-        size = len(number_slots(tower))
+        size = len(number_slots(self.tower))
         return next(
             s
-            for s, kind in enumerate(kitchen.station_kinds)
-            if kind == tower.station and len(match_tower(kitchen, end, tower, s)) == size
+            for s in list_sites(self.kitchen, self.tower)
+            if len(match_tower(self.kitchen, end, self.tower, s)) == size
         )
 
-    def _describe_bottoms(self, state: State) -> str:
-        """Where the items are on which the tower may stand."""
-        if self.tower is None:
-            return ""
-        kind = number_slots(self.tower)[0].kind
-        places = [
-            describe_place(self.kitchen, state, item)
-            for item in self.position
-            if self.kitchen.item_kinds[item] == kind
-        ]
-        return f"See {kind}: {', '.join(places)}"
+    def _next_slot(self, plan: list[tuple[State, Action]], end: State, station: int) -> int:
+        """Number of the first slot that the plan fills for good, or 0 when it carries nothing there."""
+        numbers = {item: n for n, item in match_tower(self.kitchen, end, self.tower, station)}
+        last_put = {a.a: n for n, (_, a) in enumerate(plan) if a.op in PUTS}
+        for n, (state, action) in enumerate(plan):
+            final = action.op in PUTS and state.loc == station and last_put[action.a] == n
+            if final and action.a in numbers:
+                return numbers[action.a]
+        return 0
 
-    def _describe_tower(self, state: State, end: State) -> str:
-        if self.tower is None:
-            return ""
-        station = self._station_of_tower(end)
-        done = match_tower(self.kitchen, state, self.tower, station)
-        if not done:
-            return "No tower"
-        listed = " ".join(f"{number} {self.kitchen.items[item]}" for number, item in done)
-        return f"Tower {listed} {self.kitchen.stations[station]}"
-
-    def _describe_aim(self, plan: list[tuple[State, Action]], end: State) -> str:
-        """The next carry: which slot it fills or what it clears, the item, its place and its destination."""
-        kitchen = self.kitchen
-        state = plan[0][0]
+    def _describe_carry(self, plan: list[tuple[State, Action]]) -> str:
+        """What is carried, from where and to where, or what else is done."""
+        kitchen, state = self.kitchen, plan[0][0]
         item = state.hand if 0 <= state.hand < len(kitchen.items) else -1
         work = next(a for _, a in plan if a.op is not Op.move)
         if work.op not in PICKS and work.op not in PUTS:
-            return (
-                f"Now {work.text.split()[0].lower()} {kitchen.items[work.a]}"
-                if work.op is not Op.wait
-                else "Wait"
-            )
+            verb = work.text.split()[0]
+            return verb if work.op is Op.wait else f"Now {verb.lower()} {kitchen.items[work.a]}"
         if item < 0:
             item = work.a
         place = next(
             (kitchen.stations[s] for s, stack in enumerate(state.stacks) if item in stack),
             kitchen.robot,
         )
-        name = kitchen.items[item]
-        put = next((n for n, (_, a) in enumerate(plan) if a.op in PUTS and a.a == item), None)
+        words = f"Carry {kitchen.items[item]} {place}"
+        put = next(((s, a) for s, a in plan if a.op in PUTS and a.a == item), None)
         if put is None:
-            return f"Clear {name} {place}"
-        before, action = plan[put]
-        onto = kitchen.items[action.b] if action.op is Op.stack else kitchen.stations[action.b]
-        number = self._final_slot(plan, put, item, end, before.loc)
-        if number:
-            slot = describe_slot(number_slots(self.tower)[number - 1])
-            return f"Next {number} {slot}: {name} {place} to {onto}"
-        return f"Clear {name} {place} to {onto}"
-
-    def _final_slot(self, plan, put: int, item: int, end: State, station: int) -> int:
-        """The slot that the item keeps from this carry on, or 0 when it will be moved again or is not wanted."""
-        if self.tower is None or any(a.op in PICKS and a.a == item for _, a in plan[put + 1 :]):
-            return 0
-        final = self._station_of_tower(end)
-        if station != final:
-            return 0
-        return next(
-            (n for n, i in match_tower(self.kitchen, end, self.tower, final) if i == item), 0
+            return words
+        before, action = put
+        to = kitchen.stations[before.loc]
+        return (
+            f"{words} to {kitchen.items[action.b]} {to}"
+            if action.op is Op.stack
+            else f"{words} to {to}"
         )
 
     def _describe_decision(self, action: Action) -> str:

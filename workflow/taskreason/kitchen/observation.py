@@ -1,11 +1,15 @@
 """What the agent reads: a kitchen's state as text, without loss, ending with the valid actions and the goal.
 
 Every station is listed with its stack from bottom to top, every item, kind by kind, with its station, its flags and
-what lies on it, then the robot, the empty stations (tables first), running timers, the valid actions and the goal.
+what lies on it with its flags, then the robot, the empty stations (tables first), running timers, the valid actions and
+the goal.
 What is said of a thing comes right after its name, and every name after a space: a small model finds "table5" by
 looking for what followed "patty1". :func:`recover` reads a state back from the text; the tests hold the two against
 each other.
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from taskreason.kitchen.domain import Action, Flag
 from taskreason.kitchen.engine import Kitchen, State
@@ -54,24 +58,40 @@ def list_items(kitchen: Kitchen) -> list[int]:
     return sorted(range(len(kitchen.items)), key=lambda i: kitchen.item_kinds[i])
 
 
-def describe_place(kitchen: Kitchen, state: State, item: int, flags: bool = False) -> str:
-    """Where an item is and what lies on it, from the bottom up: ``bread1 table2 under cheese1``."""
-    words = [word for flag, word in FLAG_WORDS.items() if flags and state.flags[item] & flag]
+def describe_place(
+    kitchen: Kitchen, state: State, item: int, marks: Mapping[int, int] = MappingProxyType({})
+) -> str:
+    """Where an item is, its flags, and what lies on it, from the bottom up: ``bread1 table2 under patty1 cooked``.
+
+    marks: item -> number to be written before it, such as its slot in the goal's tower.
+    """
+
+    def name(i: int) -> str:
+        return f"{marks[i]} {kitchen.items[i]}" if i in marks else kitchen.items[i]
+
     station = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
+    above = []
     if station is not None:
         stack = state.stacks[station]
-        above = [kitchen.items[i] for i in stack[stack.index(item) + 1 :]]
-        place, words = kitchen.stations[station], words + ([UNDER, *above] if above else [])
+        above = stack[stack.index(item) + 1 :]
+        place = kitchen.stations[station]
     elif item == state.hand:
         place = kitchen.robot
     else:
         place = kitchen.meal_names(state)[dict(state.added)[item]]
-    return " ".join([kitchen.items[item], place, *words])
+    words = [name(item), place, *_flag_words(state, item), *([UNDER] if above else [])]
+    for i in above:
+        words += [name(i), *_flag_words(state, i)]
+    return " ".join(words)
+
+
+def _flag_words(state: State, item: int) -> list[str]:
+    return [word for flag, word in FLAG_WORDS.items() if state.flags[item] & flag]
 
 
 def _item_lines(kitchen: Kitchen, state: State):
     for item in list_items(kitchen):
-        yield f"- {describe_place(kitchen, state, item, flags=True)}"
+        yield f"- {describe_place(kitchen, state, item)}"
 
 
 def _container_lines(kitchen: Kitchen, state: State):

@@ -1,26 +1,43 @@
 """Generic kitchen chores: the corpus of the laptop's base model.
 
-Two sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
-on table3) train looking things up, many answers a prompt. Decisions of the planner on small goals (an item on a
-table, an item on another) train acting, in the prompt and reply format of the tasks. No goal has more than two
-slots, so none of the four recipes, nor any three-high stack, is ever asked for.
+Three sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
+on table3) train looking things up, many answers a prompt. Reading exercises give a numbered list of kinds and ask how
+far the stacks at hand follow it and what comes next; nothing is done about it, and no list begins with or is a recipe
+of the tasks. Decisions of the planner on small goals (an item on a table, an item on another) train acting, in the
+prompt and reply format of the tasks. No goal has more than two slots, so neither a recipe nor any three-high stack is
+ever built.
 """
 
 import random
 from collections.abc import Iterator
+from functools import cache
 
 from taskreason.augment import LARGEST, draw_renaming, rename
 from taskreason.errors import UserError
-from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Action
+from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Action, Flag
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec, StationSpec
-from taskreason.kitchen.observation import EMPTY, NOTHING, list_empty
+from taskreason.kitchen.observation import EMPTY, NOTHING, describe_tower, list_empty
 from taskreason.planner import Planner
-from taskreason.reasoning import Expert
-from taskreason.task import build_prompt
+from taskreason.reasoning import (
+    Expert,
+    list_sites,
+    match_tower,
+    number_slots,
+    recite_bottoms,
+    recite_slot,
+    recite_tower,
+)
+from taskreason.task import TASKS, build_prompt
 from taskreason.trajectories import Decision
+from taskreason.transfers import Slot, Tower, compile_towers
 
-QUESTIONS = 20
+QUESTIONS = 14
+LONGEST_LIST = 7
+PILED = 0.85
+"""Share of items that land on one of two piles in a reading exercise."""
+READINGS = 0.25
+"""Share of reading exercises among the chores that a training on a task rehearses."""
 DRILL_PIECES = 6
 NODE_LIMIT = 3000
 _FLAGS = {
@@ -31,8 +48,11 @@ _FLAGS = {
 }
 
 
-def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
-    """A random kitchen with a small goal; stations, items, stacks, held item and goal all vary."""
+def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) -> Layout:
+    """A random kitchen with a small goal; stations, items, stacks, held item and goal all vary.
+
+    piled: share of the items that are put on one of two stations, which grow high stacks.
+    """
     size = 5
     cells = [(x, y) for x in range(size) for y in range(size)]
     rng.shuffle(cells)
@@ -60,7 +80,10 @@ def draw_kitchen(rng: random.Random, small: bool = False) -> Layout:
             items.append(ItemSpec(name, robot.x, robot.y, 0, predicates))
             continue
         free = [s for s in stations if (s.x, s.y) not in heights]
-        station = rng.choice(free if free and rng.random() < 0.8 else stations)
+        if piled and rng.random() < piled:
+            station = rng.choice(stations[:2])  # tables come first
+        else:
+            station = rng.choice(free if free and rng.random() < 0.8 else stations)
         level = heights.get((station.x, station.y), 0)
         heights[station.x, station.y] = level + 1
         items.append(ItemSpec(name, station.x, station.y, level, predicates))
@@ -154,10 +177,71 @@ def draw_drill(rng: random.Random) -> dict[str, str]:
     }
 
 
+def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
+    """A random list of kinds, half of the time one that a stack on a table follows for a while."""
+    kinds, flags = [], []
+    stacks = [
+        stack
+        for kind, stack in zip(kitchen.station_kinds, state.stacks, strict=True)
+        if kind == "table" and stack
+    ]
+    if stacks and rng.random() < 0.8:
+        stack = max(rng.sample(stacks, min(2, len(stacks))), key=len)[: LONGEST_LIST - 1]
+        for item in stack[: max(rng.randint(1, len(stack)), rng.randint(1, len(stack)))]:
+            kinds.append(kitchen.item_kinds[item])
+            flags.append(int(state.flags[item] & Flag.iscooked))
+    length = max(rng.randint(3, LONGEST_LIST), len(kinds))
+    pool = (*ITEM_KINDS, *kitchen.item_kinds * 3)
+    while len(kinds) < length:
+        kinds.append(rng.choice(pool))
+        flags.append(0)
+    slots = tuple(
+        Slot(kind, Flag.iscooked if flag or (kind == "patty" and rng.random() < 0.5) else 0)
+        for kind, flag in zip(kinds, flags, strict=True)
+    )
+    first = rng.randint(1, length) if rng.random() < 0.3 else length
+    loose, last = slots[first:], None
+    if len(loose) > 1 and rng.random() < 0.7:
+        loose, last = loose[:-1], loose[-1]
+    return Tower("table", slots[:first], loose, last)
+
+
+def draw_reading(rng: random.Random) -> dict[str, str]:
+    """How far the stacks of a random kitchen follow a list, and what comes next: the thought without the act."""
+    recipes = [[slot.kind for slot in number_slots(tower)] for tower in _list_recipes()]
+    while True:
+        kitchen, state = _draw_start(rng, piled=PILED)
+        tower = draw_list(kitchen, state, rng)
+        kinds = [slot.kind for slot in number_slots(tower)]
+        if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
+            break
+    best = max(list_sites(kitchen, tower), key=lambda s: len(match_tower(kitchen, state, tower, s)))
+    filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
+    parts = [
+        recite_bottoms(kitchen, state, tower),
+        recite_tower(kitchen, state, tower, best),
+    ]
+    number = next((n for n in range(1, len(kinds) + 1) if n not in filled), 0)
+    if number:
+        parts.append(recite_slot(kitchen, state, tower, number))
+    listed = describe_tower(tower).partition(" build ")[2]
+    prompt = build_question(kitchen, state).removesuffix("\n") + f" {listed}\n"
+    return {"prompt": prompt, "completion": f"Thought: {'. '.join(parts)}."}
+
+
+@cache
+def _list_recipes() -> tuple[Tower, ...]:
+    return tuple(
+        tower
+        for task in TASKS.values()
+        for tower in compile_towers(Kitchen(task.template).goal) or []
+    )
+
+
 def draw_examples(
     seed: int, kitchens: int, decisions: int = 3, small: int = 0, drills: int = 0
 ) -> Iterator[dict[str, str]]:
-    """Prompt and completion pairs: per kitchen one set of questions and a few decisions of the planner.
+    """Prompt and completion pairs: per kitchen one set of questions or a reading, and a few decisions of the planner.
 
     A curriculum comes first: ``drills`` bare listings, then ``small`` kitchens with few objects. Objects are renamed
     at random in every example, so that all names are learnt alike.
@@ -167,7 +251,10 @@ def draw_examples(
         yield draw_drill(rng)
     for number in range(kitchens):
         kitchen, state = _draw_start(rng, number < small)
-        yield _renamed(build_question(kitchen, state), ask(kitchen, state, rng), rng)
+        if number < small or number % 2:
+            yield _renamed(build_question(kitchen, state), ask(kitchen, state, rng), rng)
+        else:
+            yield _renamed(*draw_reading(rng).values(), rng)
         for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
             yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
 
@@ -199,9 +286,11 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
     return drawn[:number]
 
 
-def _draw_start(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]:
+def _draw_start(
+    rng: random.Random, small: bool = False, piled: float = 0.0
+) -> tuple[Kitchen, State]:
     """A random kitchen, some random steps into an episode."""
-    kitchen = Kitchen(draw_kitchen(rng, small))
+    kitchen = Kitchen(draw_kitchen(rng, small, piled))
     state = kitchen.initial
     for _ in range(rng.choice((0, 0, 1, 3, 6))):
         state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
