@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kitchens import make_kitchen
@@ -87,7 +87,7 @@ def test_the_thought_reads_the_tower_off_the_prompt():
 
 
 def test_the_thought_tells_a_raw_patty_from_a_cooked_one():
-    layout = make_kitchen("burger", 1).layout
+    layout = make_kitchen("burger", 4).layout
     patty = next(item for item in layout.items if item.name == "patty")
     taken = {(item.x, item.y) for item in layout.items}
     free = next(s for s in layout.stations if s.name == "table" and (s.x, s.y) not in taken)
@@ -102,6 +102,7 @@ def test_the_thought_tells_a_raw_patty_from_a_cooked_one():
     assert f"Carry {cooked_name}" in listed and f"Carry {raw_name}" not in listed
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_renaming_is_one_to_one_and_keeps_the_decision(seed):
     kitchen = make_kitchen("cheese_burger", seed % 20)

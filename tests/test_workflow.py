@@ -107,6 +107,22 @@ def test_several_seeds_train_again_and_collect_once(tmp_path):
         assert f"results/laptop/models/burger{run}/grpo/model.safetensors" in outputs
 
 
+def test_base_models_of_other_sizes_are_evaluated_and_never_trained(tmp_path):
+    folder = ROOT / "workflow" / "resources" / "base_model"
+    options = ["report={baselines: []}", f"base={{compare: [{folder}]}}"]
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", *options))
+    assert (jobs["evaluate_compared"], jobs["evaluate_base"], jobs["train_sft"]) == (1, 1, 4)
+    missing = run_snakemake(tmp_path, "-n", "--config", "base={compare: [nowhere]}")
+    assert "base.compare: " in missing.stderr and "nowhere" in missing.stderr
+
+
+def test_a_sweep_trains_its_points_beside_the_task_and_nothing_else(tmp_path):
+    options = ["sweep={task: burger, grpo_beta: [0.1], sft_epochs: [2]}"]
+    jobs = count_jobs(run_snakemake(tmp_path, "sweep", "-n", "--config", *options))
+    assert (jobs["train_point"], jobs["train_sft"], jobs["train_grpo"]) == (2, 1, 1)
+    assert "make_evaluation_kitchens" not in jobs and "evaluate_grpo" not in jobs
+
+
 def test_the_default_target_makes_every_promised_output(tmp_path):
     outputs = list_outputs(tmp_path)
     assert set(PROMISED) <= set(outputs)

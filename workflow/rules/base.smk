@@ -11,6 +11,14 @@ if not config["base"]["rebuild"]:
             )
 
 
+for folder in COMPARED.values():
+    for file in model_files(from_project(folder)):
+        if not os.path.exists(file):
+            sys.exit(
+                f"base.compare: {file} is missing; name folders in Hugging Face format that have it."
+            )
+
+
 rule build_base:
     output:
         model=model_files(REBUILT),
@@ -28,7 +36,7 @@ rule build_base:
         runtime=RUNTIME,
     params:
         base={
-            key: value for key, value in config["base"].items() if key not in ("model", "rebuild")
+            key: value for key, value in config["base"].items() if key not in ("model", "compare", "rebuild")
         },
         checkpoints=f"{OUT}/checkpoints/base",
     message:

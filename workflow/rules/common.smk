@@ -1,6 +1,7 @@
 # Config, paths and lists that the rules share. Heavy work lives under results/SCALE, so that switching the scale never
 # touches another scale's; tables, figures and the paper show the scale that was run last.
 import os
+import re
 import shutil
 import sys
 
@@ -31,6 +32,7 @@ config.update(resolved)
 
 TASKS = config["tasks"]
 RUNS = list_runs(config["seeds"])
+COMPARED = {f"base:{Path(path).name}": path for path in config["base"]["compare"]}
 OUT = f"results/{config['scale']}"
 LOGS = f"{OUT}/logs"
 BENCHMARKS = f"{OUT}/benchmarks"

@@ -65,6 +65,39 @@ rule evaluate_base:
         "../scripts/evaluate.py"
 
 
+# Base models of other sizes, untrained.
+rule evaluate_compared:
+    input:
+        model=lambda wildcards: model_files(from_project(COMPARED[wildcards.policy])),
+        kitchens=EVAL_KITCHENS,
+    output:
+        episodes=episode_files("{policy}", "-", TASKS),
+        single_turn=single_turn_files("{policy}", "-", TASKS),
+    log:
+        f"{LOGS}/evaluate/{{policy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{policy}}.tsv"
+    wildcard_constraints:
+        policy="base:.*",
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=RUNTIME,
+    params:
+        policy="{policy}",
+        train_task="-",
+        eval_tasks=TASKS,
+        seed=config["seeds"][0],
+        evaluation=EVALUATION,
+    message:
+        "Rollouts of {wildcards.policy} on {params.eval_tasks}"
+    script:
+        "../scripts/evaluate.py"
+
+
 # What the base model knows before any recipe is taught.
 rule probe_base:
     input:

@@ -28,6 +28,10 @@ BASELINES = {
             policy=[name for name in config["report"]["baselines"] if name != "sft_longer"],
         ),
         *expand(
+            [*rules.evaluate_compared.output.episodes, *rules.evaluate_compared.output.single_turn],
+            policy=COMPARED,
+        ),
+        *expand(
             [
                 *rules.evaluate_sft_longer.output.episodes,
                 *rules.evaluate_sft_longer.output.single_turn,

@@ -5,7 +5,7 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.report.labels import POLICIES
+    from taskreason.report.labels import list_policies
     from taskreason.report.published import load_published
     from taskreason.report.results import load_results
     from taskreason.report.tables import write_tables
@@ -19,7 +19,7 @@ with logged(snakemake):
             config["tasks"],
             config["timeouts"],
             confidence=config["report"]["confidence"],
-            policies=[*POLICIES, *config["report"]["baselines"]],
+            policies=list_policies(config),
             seeds=config["seeds"],
         ),
         load_published(config["timeouts"]),

@@ -26,6 +26,7 @@ class Expert:
 @dataclass(frozen=True)
 class Base:
     model: str
+    compare: tuple[str, ...]
     rebuild: bool
     hidden_size: int
     layers: int
@@ -71,6 +72,22 @@ class Grpo:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    task: str
+    sft_learning_rate: tuple[float, ...]
+    sft_epochs: tuple[int, ...]
+    sft_rehearsal: tuple[float, ...]
+    grpo_learning_rate: tuple[float, ...]
+    grpo_beta: tuple[float, ...]
+    grpo_temperature: tuple[float, ...]
+    grpo_group_size: tuple[int, ...]
+    grpo_prompts_per_step: tuple[int, ...]
+    grpo_steps: tuple[int, ...]
+    grpo_rehearsal: tuple[float, ...]
+    grpo_reward: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Rollout:
     batch_size: int
     max_new_tokens: int
@@ -104,6 +121,7 @@ class Config:
     base: Base
     sft: Sft
     grpo: Grpo
+    sweep: Sweep
     rollout: Rollout
     report: Report
     resources: Resources

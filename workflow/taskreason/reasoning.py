@@ -75,13 +75,19 @@ def recite_bottoms(kitchen: Kitchen, state: State, tower: Tower) -> str:
 
 
 def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> str:
-    """The slots that are filled at a station, ``Tower table2 1 2``, or else the first empty place for a tower."""
+    """The slots that are filled at a station, ``Tower table2 1 2``, or else the first empty place for a tower.
+
+    Where there is none, what would have to be cleared: ``No tower. Empty none: table1 onion1, table2 bread1 cheese2``.
+    """
     numbers = [number for number, _ in match_tower(kitchen, state, tower, station)]
     if numbers:
         return " ".join(["Tower", kitchen.stations[station], *map(str, numbers)])
-    sites = [kitchen.stations[s] for s in list_sites(kitchen, tower)]
-    empty = next((name for name in list_empty(kitchen, state) if name in sites), "none")
-    return f"No tower. Empty {empty}"
+    sites = {kitchen.stations[s]: state.stacks[s] for s in list_sites(kitchen, tower)}
+    empty = next((name for name in list_empty(kitchen, state) if name in sites), "")
+    if empty:
+        return f"No tower. Empty {empty}"
+    stacks = (" ".join([name, *(kitchen.items[i] for i in stack)]) for name, stack in sites.items())
+    return f"No tower. Empty none: {', '.join(stacks)}"
 
 
 def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int) -> str:

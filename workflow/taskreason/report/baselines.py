@@ -18,8 +18,7 @@ ORDER = ("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert")
 
 def make_baselines(results: Results) -> Table:
     """One row a policy, one a gain; one column a task."""
-    listed = [policy for policy in ORDER if policy in results.policies]
-    listed += [policy for policy in results.policies if policy not in ORDER]
+    listed = sorted(results.policies, key=lambda policy: ORDER.index(policy.partition(":")[0]))
     percent = print_confidence(results)
     records = []
     rows = [make_row(f"SR {shrink(f'[{percent}]')}", *map(task_title, results.tasks)), r"\midrule"]

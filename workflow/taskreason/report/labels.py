@@ -1,5 +1,8 @@
 """What a report calls its policies and tasks, and which of them it expects."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 POLICIES = ("expert", "base", "sft", "sft_grpo")
 BASELINES = ("random", "greedy", "sft_longer")  # what the paper's policies are measured against
 GRID_POLICY = "sft_grpo"  # the policy that is trained on one task and evaluated on all
@@ -20,6 +23,17 @@ def is_untrained(policy: str) -> bool:
     return policy in ("expert", "base", "random", "greedy") or policy.startswith("base:")
 
 
+def list_policies(config: Mapping) -> list[str]:
+    """All policies of a run with this configuration: the paper's, base models of other sizes, baselines."""
+    compared = [f"base:{Path(folder).name}" for folder in config["base"]["compare"]]
+    return [*POLICIES, *compared, *config["report"]["baselines"]]
+
+
+def is_baseline(policy: str) -> bool:
+    """True for what the paper's policies are measured against."""
+    return policy in BASELINES or policy.startswith("base:")
+
+
 def task_title(task: str) -> str:
     """'cheese_burger' -> 'Cheese burger'."""
     return task.replace("_", " ").capitalize()
@@ -31,5 +45,5 @@ def break_title(task: str) -> str:
 
 
 def label_policy(policy: str) -> str:
-    """Printed name of a policy; one without a label of its own, as `base:NAME`, keeps its name."""
-    return POLICY_LABELS.get(policy, policy)
+    """Printed name of a policy: `base:small` -> 'Base, small'."""
+    return POLICY_LABELS.get(policy, policy.replace("base:", "Base, "))

@@ -17,7 +17,7 @@ import pandas as pd
 from taskreason.errors import UserError
 from taskreason.files import list_runs
 from taskreason.metrics import CellMetrics, read_episodes, summarise
-from taskreason.report.labels import BASELINES, GRID_POLICY, POLICIES, is_untrained
+from taskreason.report.labels import GRID_POLICY, POLICIES, is_baseline, is_untrained
 
 Key = tuple[
     str, str, str
@@ -54,7 +54,7 @@ class Results:
     @property
     def main_policies(self) -> tuple[str, ...]:
         """The policies that the paper reports."""
-        return tuple(policy for policy in self.policies if policy not in BASELINES)
+        return tuple(policy for policy in self.policies if not is_baseline(policy))
 
     def key(self, policy: str, eval_task: str, train_task: str | None = None) -> Key:
         """Key of a main cell (trained where it is evaluated) unless train_task is given."""

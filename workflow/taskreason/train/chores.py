@@ -36,16 +36,22 @@ QUESTIONS = 14
 LONGEST_LIST = 7
 PILED = 0.85
 """Share of items that land on one of two piles in a reading exercise."""
+CROWDED = 0.25
+"""Share of kitchens in which things lie on every table, so that one must be cleared first."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
 DRILL_PIECES = 6
 NODE_LIMIT = 3000
-_FLAGS = {
-    "chicken": ("iscookable",),
-    "lettuce": ("iscuttable",),
-    "onion": ("iscuttable",),
-    "tomato": ("iscuttable",),
+CHORE = "chore"
+"""Stands in a chore's decision where a task's has the kitchen's hash."""
+_PREPARED = {
+    "chicken": ("iscookable", "iscooked"),
+    "patty": ("iscookable", "iscooked"),
+    "lettuce": ("iscuttable", "iscut"),
+    "onion": ("iscuttable", "iscut"),
+    "tomato": ("iscuttable", "iscut"),
 }
+"""Kinds that are prepared: their flag before and after."""
 
 
 def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) -> Layout:
@@ -56,9 +62,13 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     size = 5
     cells = [(x, y) for x in range(size) for y in range(size)]
     rng.shuffle(cells)
-    tables, others = (
-        (rng.randint(2, 3), rng.randint(1, 2)) if small else (rng.randint(2, 7), rng.randint(0, 6))
-    )
+    crowded = not small and not piled and rng.random() < CROWDED
+    if small:
+        tables, others = rng.randint(2, 3), rng.randint(1, 2)
+    elif crowded:
+        tables, others = rng.randint(1, 4), rng.randint(1, 6)
+    else:
+        tables, others = rng.randint(2, 7), rng.randint(0, 6)
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
     stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
     taken = {(s.x, s.y) for s in stations}
@@ -67,21 +77,26 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     names = list(wanted)
     pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
     names += [rng.choice(pool) for _ in range(rng.randint(0, 2) if small else rng.randint(1, 8))]
+    names += [rng.choice(wanted)] if rng.random() < 0.5 else []
+    names += [rng.choice(pool) for _ in range(tables)] if crowded else []
     rng.shuffle(names)
+    prepared = {n for n in range(len(names)) if rng.random() < 0.5}
+    for kind in set(names) & set(_PREPARED):  # one at least, so that a goal can ask for it
+        prepared.add(rng.choice([n for n, name in enumerate(names) if name == kind]))
     items, heights = [], {}
     held = rng.random() < 0.12
     for n, name in enumerate(names):
-        predicates = _FLAGS.get(name, ())
-        if name == "patty":
-            predicates = (
-                ("iscooked",) if rng.random() < 0.8 or "patty" in wanted else ("iscookable",)
-            )
+        predicates = (_PREPARED[name][n in prepared],) if name in _PREPARED else ()
         if held and n == 0:
             items.append(ItemSpec(name, robot.x, robot.y, 0, predicates))
             continue
         free = [s for s in stations if (s.x, s.y) not in heights]
         if piled and rng.random() < piled:
             station = rng.choice(stations[:2])  # tables come first
+        elif crowded and name == wanted[0] and rng.random() < 0.8:
+            station = rng.choice(stations[tables:])
+        elif crowded and free:
+            station = free[0]
         else:
             station = rng.choice(free if free and rng.random() < 0.8 else stations)
         level = heights.get((station.x, station.y), 0)
@@ -118,8 +133,8 @@ def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]
             if style < 0.85:
                 terms.append(GoalPredicate("clear", (second,), (3,)))
     for kind, key in zip(kinds, (1, 3), strict=False):
-        if kind == "patty" and rng.random() < 0.5:
-            terms.append(GoalPredicate("iscooked", ("patty",), (key,)))
+        if kind in _PREPARED and rng.random() < 0.6:
+            terms.append(GoalPredicate(_PREPARED[kind][1], (kind,), (key,)))
     return tuple(terms), kinds
 
 
@@ -189,16 +204,14 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
         stack = max(rng.sample(stacks, min(2, len(stacks))), key=len)[: LONGEST_LIST - 1]
         for item in stack[: max(rng.randint(1, len(stack)), rng.randint(1, len(stack)))]:
             kinds.append(kitchen.item_kinds[item])
-            flags.append(int(state.flags[item] & Flag.iscooked))
+            flags.append(int(state.flags[item] & (Flag.iscooked | Flag.iscut)))
     length = max(rng.randint(3, LONGEST_LIST), len(kinds))
     pool = (*ITEM_KINDS, *kitchen.item_kinds * 3)
     while len(kinds) < length:
         kinds.append(rng.choice(pool))
-        flags.append(0)
-    slots = tuple(
-        Slot(kind, Flag.iscooked if flag or (kind == "patty" and rng.random() < 0.5) else 0)
-        for kind, flag in zip(kinds, flags, strict=True)
-    )
+        wanted = _PREPARED.get(kinds[-1])
+        flags.append(int(Flag[wanted[1]]) if wanted and rng.random() < 0.6 else 0)
+    slots = tuple(Slot(kind, flag) for kind, flag in zip(kinds, flags, strict=True))
     first = rng.randint(1, length) if rng.random() < 0.3 else length
     loose, last = slots[first:], None
     if len(loose) > 1 and rng.random() < 0.7:
@@ -274,7 +287,7 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
             at, action = plan[n]
             drawn.append(
                 Decision(
-                    layout_hash="chore",
+                    layout_hash=CHORE,
                     t=n,
                     prompt=build_prompt(kitchen, at),
                     completion=expert.reply_at(plan, n),
@@ -284,6 +297,17 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
                 )
             )
     return drawn[:number]
+
+
+def draw_lessons(seed: int, number: int) -> list[dict[str, str]]:
+    """``number`` prompt and completion pairs to be mixed into SFT: chores, and some reading exercises."""
+    rng = random.Random(f"lessons {seed}")
+    readings = round(number * READINGS)
+    lessons = [_renamed(*draw_reading(rng).values(), rng) for _ in range(readings)]
+    for chore in draw_rehearsal(seed, number - readings):
+        lessons.append(_renamed(chore.prompt, chore.completion, rng))
+    rng.shuffle(lessons)
+    return lessons
 
 
 def _draw_start(

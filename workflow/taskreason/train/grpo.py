@@ -4,7 +4,7 @@ TRL's GRPOTrainer, with each prompt read once per group (:mod:`taskreason.train.
 state, a group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
 expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
 Departures: with ``augment`` objects carry other numbers at every visit, with ``rehearsal`` some states are those of
-generic chores, and with ``reward: optimal`` any optimal action earns what the expert's does.
+generic chores, where any optimal action counts, and with ``reward: optimal`` it counts in the task's states, too.
 """
 
 import random
@@ -19,7 +19,7 @@ from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
-from taskreason.train.chores import count_chores, draw_rehearsal
+from taskreason.train.chores import CHORE, count_chores, draw_rehearsal
 from taskreason.train.common import CurveLog, common_arguments, train_and_save
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.train.validation import ValidationLog
@@ -111,7 +111,9 @@ def draw_prompts(
             pending = rng.sample(decisions, len(decisions))
         decision = pending.pop()
         renaming = draw_renaming(decision.prompt, rng) if augment else {}
-        accepted = decision.optimal_actions if reward == "optimal" else (decision.action,)
+        # The expert's choice among equally good actions is worth learning in the task alone.
+        any_optimal = reward == "optimal" or decision.layout_hash == CHORE
+        accepted = decision.optimal_actions if any_optimal else (decision.action,)
         yield {
             "prompt": rename(decision.prompt, renaming),
             "accepted": [rename(action, renaming) for action in accepted],

@@ -15,7 +15,7 @@ from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
-from taskreason.train.chores import count_chores, draw_rehearsal
+from taskreason.train.chores import count_chores, draw_lessons
 from taskreason.train.common import CurveLog, common_arguments, encode, train_and_save
 from taskreason.trajectories import Decision, load_decisions
 
@@ -124,7 +124,7 @@ def mix_chores(rows: list[dict[str, str]], share: float, seed: int) -> list[dict
     number = count_chores(len(rows), share)
     if not number:
         return rows
-    chores = repeat_decisions(draw_rehearsal(seed, number), 1, True, seed)
+    chores = draw_lessons(seed, number)
     rng = random.Random(f"mix {seed}")
     from_task = [True] * len(rows) + [False] * number
     rng.shuffle(from_task)
