@@ -29,7 +29,7 @@ def make_results() -> str | None:
     if not source.exists():
         return None
     rows = list(csv.DictReader(source.open()))
-    header = ["Task", "Policy", "Episodes", "SR (interval)", "ASAT", "ASST", "Shortest plans"]
+    header = ["Task", "Policy", "Episodes", "SR (interval)", "ASAT", "ASST", "Shortest plans", "Steps over optimal"]
     body = [
         [
             row["task"].replace("_", " "),
@@ -39,10 +39,92 @@ def make_results() -> str | None:
             format_number(row["asat"], 1),
             format_number(row["asst"], 1),
             format_number(row["minimal_rate"], 2),
+            f"{float(row['excess_steps']):+.1%}" if row["excess_steps"] else "–",
         ]
         for row in rows
     ]
     return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/main.csv`."
+
+
+def make_grid() -> str | None:
+    """SR of every trained policy (row) on every task (column)."""
+    source = ROOT / "results" / "tables" / "generalization.csv"
+    if not source.exists():
+        return None
+    cells = average_seeds(csv.DictReader(source.open()), ("train_task", "eval_task"), "sr")
+    tasks = list(dict.fromkeys(trained for trained, _ in cells))
+    header = ["Trained on", *(task.replace("_", " ") for task in tasks)]
+    body = [
+        [row.replace("_", " "), *(f"{cells[row, column]:.2f}" for column in tasks)] for row in tasks
+    ]
+    return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/generalization.csv`."
+
+
+def average_seeds(rows, keys: tuple[str, ...], value: str) -> dict[tuple[str, ...], float]:
+    """The mean of a column over the rows that agree in the keys."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in keys), []).append(float(row[value]))
+    return {key: sum(values) / len(values) for key, values in found.items()}
+
+
+def make_baselines() -> str | None:
+    """SR of what the policies are measured against, and GRPO's gains paired by kitchen."""
+    source = ROOT / "results" / "tables" / "baselines.csv"
+    if not source.exists():
+        return None
+    rows = list(csv.DictReader(source.open()))
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    body = []
+    for name in dict.fromkeys(row["row"] for row in rows):
+        cells = {row["task"]: row for row in rows if row["row"] == name}
+        if cells[tasks[0]]["gain"]:
+            better, _, worse = name.partition(" - ")
+            label = f"gain of {label_row(better)} over {label_row(worse)}"
+            shown = [print_gain(cells[task]) for task in tasks]
+        else:
+            label = label_row(name)
+            shown = [f"{float(cells[task]['sr']):.2f}" for task in tasks]
+        body.append([label, *shown])
+    header = ["SR", *(task.replace("_", " ") for task in tasks)]
+    return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/baselines.csv`."
+
+
+def label_row(name: str) -> str:
+    labels = POLICIES | {
+        "random": "random action",
+        "greedy": "rule of thumb",
+        "sft_longer": "longer SFT",
+    }
+    return labels.get(name, name.replace("base:", "Base, "))
+
+
+def print_gain(row: dict[str, str]) -> str:
+    gain, low, high = (float(row[key]) for key in ("gain", "gain_low", "gain_high"))
+    return f"{gain:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def make_sweep() -> str | None:
+    """What a sweep on the validation kitchens tried."""
+    source = ROOT / "results" / "tables" / "sweep.csv"
+    if not source.exists():
+        return None
+    columns = {
+        "sr_before": "SR before",
+        "sr_after": "SR after",
+        "training_states": "training states",
+        "unseen_states": "unseen states",
+        "reward": "reward",
+        "kl": "KL",
+    }
+    body = [
+        [row["point"], *(f"{float(row[key]):.2f}" for key in columns)]
+        for row in csv.DictReader(source.open())
+    ]
+    table = format_table(["Changed", *columns.values()], body)
+    return (
+        f"{table}\n\nMade by `snakemake sweep` with the values under `sweep` in the scale's file."
+    )
 
 
 def make_speeds() -> str | None:
@@ -147,6 +229,9 @@ def main() -> None:
         return
     makers = {
         "results": make_results,
+        "baselines": make_baselines,
+        "grid": make_grid,
+        "sweep": make_sweep,
         "speeds": make_speeds,
         "scales": make_scales,
         "graph": make_graph,

@@ -1,5 +1,6 @@
 """The shipped base model and its corpus: it loads, it is what the config says, and it has seen no recipe."""
 
+import random
 import re
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from taskreason.kitchen.observation import describe_goal
 from taskreason.policies.transformers import load_model
 from taskreason.task import TASKS, build_prompt
 from taskreason.train.base import build_base, install_base
-from taskreason.train.chores import draw_examples
+from taskreason.train.chores import draw_examples, draw_reading
 from taskreason.train.tokenizer import build_tokenizer
 
 SHIPPED = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
@@ -67,6 +68,33 @@ def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
             assert goal not in goals and 1 <= len(re.findall(r" (\d) ", goal)) <= 2
             seen += 1
     assert seen > 1000 and read > 400
+
+
+def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
+    rng, heights = random.Random(3), set()
+    for _ in range(300):
+        exercise = draw_reading(rng)
+        prompt, answer = exercise["prompt"], exercise["completion"]
+        listed = prompt.rpartition("Goal: ask ")[2]
+        if "any order" in listed or "last" in listed:
+            continue
+        slots = re.findall(r"\d ((?:cut |cooked )?\w+)", listed)
+        flags = dict(re.findall(r"^- (\w+) \w+ (cut|cooked)\b", prompt, re.MULTILINE))
+        furthest = 0
+        for stack in re.findall(r"^- table\d+ (.*)$", prompt, re.MULTILINE):
+            follows = 0
+            for slot, item in zip(slots, stack.split(), strict=False):
+                *flag, kind = slot.split()
+                if item.rstrip("0123456789") != kind or (flag and flags.get(item) != flag[0]):
+                    break
+                follows += 1
+            furthest = max(furthest, follows)
+        tower = re.search(r"Tower table\d+((?: \d)+)\.", answer)
+        assert (tower[1].split() if tower else []) == [str(n + 1) for n in range(furthest)]
+        if furthest < len(slots):
+            assert f"Next {furthest + 1} {slots[furthest]}" in answer
+        heights.add(furthest)
+    assert heights >= set(range(6))
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,8 @@ def test_summary_equals_brute_force(steps):
     assert metrics.asat == pytest.approx(sum(charged) / len(steps))
     assert metrics.asst == (pytest.approx(sum(won) / len(won)) if won else None)
     assert metrics.minimal_rate == pytest.approx(won.count(8) / len(steps))
+    longer = [step / 8 - 1 for step in won]  # every kitchen's optimum is 8 steps
+    assert metrics.excess_steps == (pytest.approx(sum(longer) / len(won)) if won else None)
     lost = len(steps) - len(won)
     assert metrics.invalid_rate == pytest.approx(3 * lost / sum(charged))
     assert metrics.malformed_rate == pytest.approx(lost / sum(charged))

@@ -61,8 +61,8 @@ def read_success(root: Path, policy: str, train_task: str, task: str) -> list[bo
 def test_main_table_says_what_the_episodes_say(results, published, root):
     table = make_table("main", results, published)
     assert ",".join(table.csv.columns) == (
-        "task,policy,model,seed,episodes,sr,sr_low,sr_high,asat,asst,minimal_rate,invalid_rate,"
-        "malformed_rate,single_turn_optimal_rate"
+        "task,policy,model,seed,episodes,sr,sr_low,sr_high,asat,asst,minimal_rate,excess_steps,"
+        "invalid_rate,malformed_rate,single_turn_optimal_rate"
     )
     assert len(table.csv) == len(TASKS) * 4
     row = table.csv[(table.csv.task == "burger") & (table.csv.policy == "sft_grpo")].iloc[0]

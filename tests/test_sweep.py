@@ -16,7 +16,7 @@ SWEPT = {
 
 
 def test_a_sweep_changes_one_knob_at_a_time_and_keeps_the_batch():
-    config = resolve_config({"scale": "laptop", "sweep": SWEPT})
+    config = resolve_config({"scale": "smoke", "sweep": SWEPT})
     before = load_config(config)
     names = [point.name for point in list_points(config)]
     assert names == [

@@ -45,6 +45,8 @@ class CellMetrics:
         interval
     asst: average steps of successful episodes; None when there is none
     minimal_rate: share of episodes that succeed in exactly the optimal number of steps
+    excess_steps: by what share successful episodes are longer than the shortest plans of the same
+        kitchens, 0.05 for five per cent; None when there is no success
     invalid_rate: share of replies whose action is not possible, malformed ones among them
     malformed_rate: share of replies that name no action at all
     """
@@ -58,6 +60,7 @@ class CellMetrics:
     asat_high: float
     asst: float | None
     minimal_rate: float
+    excess_steps: float | None
     invalid_rate: float
     malformed_rate: float
 
@@ -162,6 +165,7 @@ def summarise(
     _check_episodes(episodes, timeout, source)
     success = episodes["success"].to_numpy(dtype=bool)
     steps = episodes["steps"].to_numpy(dtype=float)
+    optimal = episodes["optimal_steps"].to_numpy(dtype=float)
     charged = np.where(success, steps, timeout)
     if episodes["seed"].nunique() > 1:
         table = episodes.assign(charged=charged)
@@ -179,7 +183,10 @@ def summarise(
         asat_low=asat_low,
         asat_high=asat_high,
         asst=float(steps[success].mean()) if success.any() else None,
-        minimal_rate=float((success & (steps == episodes["optimal_steps"].to_numpy())).mean()),
+        minimal_rate=float((success & (steps == optimal)).mean()),
+        excess_steps=(
+            float(steps[success].sum() / optimal[success].sum() - 1) if success.any() else None
+        ),
         invalid_rate=float(episodes["invalid"].sum() / max(steps.sum(), 1)),
         malformed_rate=float(episodes["malformed"].sum() / max(steps.sum(), 1)),
     )

@@ -45,6 +45,7 @@ MAIN_COLUMNS = [
     "asat",
     "asst",
     "minimal_rate",
+    "excess_steps",
     "invalid_rate",
     "malformed_rate",
     "single_turn_optimal_rate",
