@@ -19,7 +19,7 @@ from taskreason.task import score_reply
 from taskreason.train import shared_prompt
 from taskreason.train.base import build_base
 from taskreason.train.chores import draw_rehearsal
-from taskreason.train.common import CurveLog
+from taskreason.train.common import CurveLog, TrainingFiles
 from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
 from taskreason.train.sft import mix_chores, repeat_decisions, train_sft
 from taskreason.trajectories import collect, load_decisions, make_kitchens
@@ -49,26 +49,27 @@ def made(tmp_path_factory):
     return folder
 
 
-def run(stage, made, out, start):
+def name_files(stage, made, out):
+    return TrainingFiles(
+        trajectories=made / "decisions.jsonl",
+        start=made / "base",
+        model=out / stage,
+        checkpoints=out / "c",
+        curve=out / "log.csv",
+        provenance=out / "provenance.json",
+    )
+
+
+def run(stage, made, out, cfg=CFG):
     train = {"sft": train_sft, "grpo": train_grpo}[stage]
     watched = [made / "validation.jsonl", out / "validation.csv"] if stage == "grpo" else []
-    train(
-        TASK,
-        CFG,
-        made / "decisions.jsonl",
-        start,
-        out / stage,
-        out / "c",
-        out / "log.csv",
-        out / "provenance.json",
-        *watched,
-    )
+    train(TASK, cfg, name_files(stage, made, out), *watched)
     return pd.read_csv(out / "log.csv")
 
 
 @pytest.mark.parametrize("stage", ["sft", "grpo"])
 def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypatch, stage, capsys):
-    whole = run(stage, made, tmp_path / "whole", made / "base")
+    whole = run(stage, made, tmp_path / "whole")
     last = int(whole["step"].iloc[-1])
     original = CurveLog.on_log
 
@@ -80,10 +81,10 @@ def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(CurveLog, "on_log", kill_near_the_end)
         with pytest.raises(Killed):
-            run(stage, made, tmp_path / "killed", made / "base")
+            run(stage, made, tmp_path / "killed")
     assert not (tmp_path / "killed" / stage).exists(), "no half-made model"
     capsys.readouterr()
-    resumed = run(stage, made, tmp_path / "killed", made / "base")
+    resumed = run(stage, made, tmp_path / "killed")
     assert "resuming from" in capsys.readouterr().out
     assert resumed["step"].tolist() == whole["step"].tolist()
     assert {file.name for file in (tmp_path / "killed" / stage).iterdir()} == FILES
@@ -95,7 +96,7 @@ def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypat
 
 
 def test_grpo_logs_what_the_report_draws(made, tmp_path):
-    curve = run("grpo", made, tmp_path, made / "base")
+    curve = run("grpo", made, tmp_path)
     assert len(curve) == CFG.grpo.steps
     assert curve["reward"].between(0, 1).all() and (curve["kl"] >= 0).all()
     parts = curve["reward_format"] + curve["reward_action"]
@@ -105,7 +106,7 @@ def test_grpo_logs_what_the_report_draws(made, tmp_path):
 
 
 def test_grpo_is_watched_from_before_its_first_step_to_after_its_last(made, tmp_path):
-    run("grpo", made, tmp_path, made / "base")
+    run("grpo", made, tmp_path)
     seen = pd.read_csv(tmp_path / "validation.csv")
     assert seen["step"].tolist() == [0, 1, 2] and CFG.grpo.eval_steps == 1
     assert ((seen.drop(columns="step") >= 0) & (seen.drop(columns="step") <= 1)).all(axis=None)
@@ -113,11 +114,8 @@ def test_grpo_is_watched_from_before_its_first_step_to_after_its_last(made, tmp_
 
 def test_watching_leaves_the_training_as_it_is(made, tmp_path):
     """Greedy looks draw no random number, so rewards and weights are those of a training without them."""
-    run("grpo", made, tmp_path / "watched", made / "base")
-    blind = replace(CFG, grpo=replace(CFG.grpo, eval_steps=0))
-    arguments = [tmp_path / name for name in ("grpo", "c", "log.csv", "provenance.json")]
-    validation = [made / "validation.jsonl", tmp_path / "validation.csv"]
-    train_grpo(TASK, blind, made / "decisions.jsonl", made / "base", *arguments, *validation)
+    run("grpo", made, tmp_path / "watched")
+    run("grpo", made, tmp_path, replace(CFG, grpo=replace(CFG.grpo, eval_steps=0)))
     assert pd.read_csv(tmp_path / "validation.csv").empty
     one, other = (
         pd.read_csv(path) for path in (tmp_path / "watched/log.csv", tmp_path / "log.csv")
@@ -142,13 +140,12 @@ def test_a_copy_of_a_patched_model_runs_on_its_own_weights(made):
 def test_training_refuses_a_foreign_trajectory_file_before_it_loads_a_model(made, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"prompt": "hello"}\n')
     with pytest.raises(UserError, match="bad.jsonl:1"):
-        train_sft(
-            TASK,
-            CFG,
-            tmp_path / "bad.jsonl",
-            tmp_path / "none",
-            *[tmp_path / name for name in "abcd"],
+        bad = replace(
+            name_files("sft", made, tmp_path),
+            trajectories=tmp_path / "bad.jsonl",
+            start=tmp_path / "none",
         )
+        train_sft(TASK, CFG, bad)
 
 
 def test_rewards_follow_the_paper():

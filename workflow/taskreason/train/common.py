@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,23 @@ from transformers.trainer_utils import get_last_checkpoint
 from taskreason.policies.transformers import has_fast_bf16
 
 LOG_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What one training reads and writes.
+
+    trajectories: the expert's decisions (read). start: folder of the model to start from (read). model: folder of the
+    result. checkpoints: folder from which a killed training resumes, gone at the end. curve: CSV log.
+    provenance: JSON record.
+    """
+
+    trajectories: Path
+    start: Path
+    model: Path
+    checkpoints: Path
+    curve: Path
+    provenance: Path
 
 
 def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int) -> dict:

@@ -20,7 +20,7 @@ from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
 from taskreason.train.chores import CHORE, count_chores, draw_rehearsal
-from taskreason.train.common import CurveLog, common_arguments, train_and_save
+from taskreason.train.common import CurveLog, TrainingFiles, common_arguments, train_and_save
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.train.validation import ValidationLog
 from taskreason.trajectories import Decision, load_decisions
@@ -43,23 +43,14 @@ COLUMNS = {
 
 
 def train_grpo(
-    task: str,
-    cfg: Config,
-    trajectories_path: Path,
-    sft_dir: Path,
-    output_dir: Path,
-    checkpoint_dir: Path,
-    log_csv: Path,
-    provenance_path: Path,
-    kitchens_path: Path,
-    validation_csv: Path,
+    task: str, cfg: Config, files: TrainingFiles, kitchens: Path, validation: Path
 ) -> None:
-    """Improve the SFT policy of one task by GRPO on its expert states; resumes from ``checkpoint_dir``.
+    """Improve the SFT policy of one task by GRPO on its expert states; resumes from the checkpoints.
 
-    ``validation_csv`` logs how the policy does in the kitchens of ``kitchens_path`` meanwhile.
+    kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that.
     """
-    decisions = load_decisions(trajectories_path)
-    model, tokenizer = load_model(sft_dir)
+    decisions = load_decisions(files.trajectories)
+    model, tokenizer = load_model(files.start)
     grpo = cfg.grpo
     prompts = grpo.steps * grpo.prompts_per_step
     pool = decisions + draw_rehearsal(cfg.seed, count_chores(len(decisions), grpo.rehearsal))
@@ -85,19 +76,19 @@ def train_grpo(
             warmup_steps=min(5, grpo.steps // 2),
             shuffle_dataset=False,
             logging_steps=1,
-            **common_arguments(checkpoint_dir, grpo.save_steps, cfg.seed),
+            **common_arguments(files.checkpoints, grpo.save_steps, cfg.seed),
         ),
         train_dataset=Dataset.from_list(
             list(draw_prompts(pool, prompts, grpo.augment, grpo.reward, cfg.seed))
         ),
         processing_class=tokenizer,
     )
-    curve = CurveLog(log_csv, COLUMNS, prompts / len(pool), f"GRPO {task}")
-    watch = ValidationLog(validation_csv, task, cfg, decisions, kitchens_path, tokenizer)
+    curve = CurveLog(files.curve, COLUMNS, prompts / len(pool), f"GRPO {task}")
+    watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)
     trainer.add_callback(watch)
-    seconds = train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+    seconds = train_and_save(trainer, tokenizer, files.model, files.checkpoints, curve)
     watch.write()
-    write_provenance(provenance_path, cfg, seconds)
+    write_provenance(files.provenance, cfg, seconds)
 
 
 def draw_prompts(

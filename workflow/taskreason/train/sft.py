@@ -7,7 +7,6 @@ them (:mod:`taskreason.train.chores`), so that the base model's skills are not l
 
 import math
 import random
-from pathlib import Path
 
 from trl import SFTConfig, SFTTrainer
 
@@ -16,7 +15,13 @@ from taskreason.config_types import Config
 from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.train.chores import count_chores, draw_lessons
-from taskreason.train.common import CurveLog, common_arguments, encode, train_and_save
+from taskreason.train.common import (
+    CurveLog,
+    TrainingFiles,
+    common_arguments,
+    encode,
+    train_and_save,
+)
 from taskreason.trajectories import Decision, load_decisions
 
 COLUMNS = {
@@ -29,58 +34,31 @@ LONGER = 1_000_000
 """What the seed of longer SFT adds to the training's seed."""
 
 
-def train_sft(
-    task: str,
-    cfg: Config,
-    trajectories_path: Path,
-    base_dir: Path,
-    output_dir: Path,
-    checkpoint_dir: Path,
-    log_csv: Path,
-    provenance_path: Path,
-) -> None:
-    """Fine-tune the base model on one task's trajectories; resumes from ``checkpoint_dir``."""
-    decisions = load_decisions(trajectories_path)
+def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
+    """Fine-tune the base model on one task's trajectories; resumes from the checkpoints."""
+    decisions = load_decisions(files.trajectories)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg.sft.augment, cfg.seed)
     rows = mix_chores(rows, cfg.sft.rehearsal, cfg.seed)
-    curve = CurveLog(log_csv, COLUMNS, cfg.sft.epochs, f"SFT {task}")
-    seconds = _fit(rows, cfg, base_dir, output_dir, checkpoint_dir, curve)
-    write_provenance(provenance_path, cfg, seconds)
+    _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
 
 
-def train_sft_longer(
-    task: str,
-    cfg: Config,
-    trajectories_path: Path,
-    sft_dir: Path,
-    output_dir: Path,
-    checkpoint_dir: Path,
-    log_csv: Path,
-    provenance_path: Path,
-) -> None:
+def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
     """Train the SFT policy on for as many replies as GRPO would: what more training alone is worth."""
-    decisions = load_decisions(trajectories_path)
+    decisions = load_decisions(files.trajectories)
     replies = cfg.grpo.steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size
     epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
     # Another seed than SFT's: other names, another order, other chores.
     seed = cfg.seed + LONGER
     rows = repeat_decisions(decisions, math.ceil(epochs), cfg.sft.augment, seed)
     rows = mix_chores(rows, cfg.sft.rehearsal, seed)[:replies]
-    curve = CurveLog(log_csv, COLUMNS, epochs, f"longer SFT {task}")
-    seconds = _fit(rows, cfg, sft_dir, output_dir, checkpoint_dir, curve)
-    write_provenance(provenance_path, cfg, seconds)
+    _fit(rows, cfg, files, epochs, f"longer SFT {task}")
 
 
 def _fit(
-    rows: list[dict[str, str]],
-    cfg: Config,
-    start_dir: Path,
-    output_dir: Path,
-    checkpoint_dir: Path,
-    curve: CurveLog,
-) -> float:
-    """Train a model on rows in their order, once; returns the wall time in seconds."""
-    model, tokenizer = load_model(start_dir)
+    rows: list[dict[str, str]], cfg: Config, files: TrainingFiles, epochs: float, label: str
+) -> None:
+    """Train a model on rows in their order, once; they are ``epochs`` passes over the decisions."""
+    model, tokenizer = load_model(files.start)
     steps = -(-len(rows) // cfg.sft.batch_size)
     trainer = SFTTrainer(
         model=model,
@@ -93,12 +71,14 @@ def _fit(
             logging_steps=max(1, steps // 200),
             max_length=None,
             train_sampling_strategy="sequential",
-            **common_arguments(checkpoint_dir, cfg.sft.save_steps, cfg.seed),
+            **common_arguments(files.checkpoints, cfg.sft.save_steps, cfg.seed),
         ),
         train_dataset=encode(rows, tokenizer),
         processing_class=tokenizer,
     )
-    return train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+    curve = CurveLog(files.curve, COLUMNS, epochs, label)
+    seconds = train_and_save(trainer, tokenizer, files.model, files.checkpoints, curve)
+    write_provenance(files.provenance, cfg, seconds)
 
 
 def repeat_decisions(
