@@ -29,7 +29,16 @@ def make_results() -> str | None:
     if not source.exists():
         return None
     rows = list(csv.DictReader(source.open()))
-    header = ["Task", "Policy", "Episodes", "SR (interval)", "ASAT", "ASST", "Shortest plans", "Steps over optimal"]
+    header = [
+        "Task",
+        "Policy",
+        "Episodes",
+        "SR (interval)",
+        "ASAT",
+        "ASST",
+        "Shortest plans",
+        "Steps over optimal",
+    ]
     body = [
         [
             row["task"].replace("_", " "),
