@@ -40,7 +40,7 @@ def test_the_shipped_model_reads_the_kitchen():
     """It finds a thing that stands in front of it far more often than chance would."""
     model, tokenizer = load_model(SHIPPED)
     right = asked = 0
-    for example in draw_examples(seed=987, kitchens=12, decisions=0):
+    for example in draw_examples(seed=987, kitchens=24, decisions=0):
         ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]
         with torch.inference_mode():
             guesses = model(ids).logits[0].argmax(-1).tolist()

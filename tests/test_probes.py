@@ -1,11 +1,20 @@
 """Probes: every question can be answered from its prompt, and counts tell right from wrong."""
 
+import random
+
 import pytest
 
 from kitchens import make_kitchen
 from taskreason.files import write_lines
-from taskreason.probes import probe_chores, probe_questions
-from taskreason.train.chores import draw_rehearsal
+from taskreason.probes import (
+    CHORES,
+    PROBE_SEED,
+    READINGS,
+    probe_chores,
+    probe_questions,
+    probe_readings,
+)
+from taskreason.train.chores import draw_reading, draw_rehearsal
 
 TASKS = ("burger", "cheese_sandwich")
 
@@ -43,10 +52,10 @@ class Mute:
 
 
 class Parrot:
-    """Knows the expert's replies by heart."""
+    """Knows replies by heart. known: prompt -> reply."""
 
-    def __init__(self, decisions):
-        self.known = {decision.prompt: decision.completion for decision in decisions}
+    def __init__(self, known):
+        self.known = known
 
     def complete(self, prompts):
         return [self.known[prompt] for prompt in prompts]
@@ -75,8 +84,16 @@ def test_every_question_can_be_answered_from_the_text_of_its_prompt(kitchens):
 
 
 def test_chores_count_what_the_expert_says_as_right_and_silence_as_wrong():
-    from taskreason.probes import CHORES, PROBE_SEED
-
-    perfect = probe_chores(Parrot(draw_rehearsal(PROBE_SEED, CHORES)))
+    known = {chore.prompt: chore.completion for chore in draw_rehearsal(PROBE_SEED, CHORES)}
+    perfect = probe_chores(Parrot(known))
     assert all(count == {"right": CHORES, "asked": CHORES} for count in perfect.values())
     assert all(not count["right"] for count in probe_chores(Mute()).values())
+
+
+def test_readings_count_when_every_word_is_right():
+    rng = random.Random(f"readings {PROBE_SEED}")
+    pairs = [draw_reading(rng) for _ in range(READINGS)]
+    known = {pair["prompt"]: pair["completion"] for pair in pairs}
+    misread = {prompt: answer.replace("See ", "Look ") for prompt, answer in known.items()}
+    for replies, right in ((known, READINGS), (misread, 0)):
+        assert probe_readings(Parrot(replies)) == {"reading": {"right": right, "asked": READINGS}}

@@ -1,7 +1,8 @@
 """What the base model can do before any recipe is taught: looking things up, and single chores.
 
 Questions are asked on the unseen evaluation kitchens of the tasks, some random steps into an episode, in the wording
-of the base model's corpus; an answer counts when all of it is right. Chores are decisions in unseen kitchens whose
+of the base model's corpus; an answer counts when all of it is right. Readings compare the stacks of a kitchen with a
+list of kinds. Chores are decisions in unseen kitchens whose
 goals name kinds ("a cooked patty on a bread"), so that the model must find the items itself. All replies are greedy.
 """
 
@@ -13,21 +14,22 @@ from taskreason.config_types import Config
 from taskreason.files import write_json
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.task import parse_reply
-from taskreason.train.chores import build_question, draw_rehearsal, list_answers
+from taskreason.train.chores import build_question, draw_reading, draw_rehearsal, list_answers
 from taskreason.trajectories import load_starts
 
 PROBE_SEED = 7_000_000
 """Chores of the probes have a seed of their own, which no training uses."""
 WANDERING = (0, 2, 5, 9)
 """Random steps before questions are asked, in turn."""
-QUESTIONS, CHORES = 400, 400
-"""Questions of each sort, and decisions on chores."""
+QUESTIONS, READINGS, CHORES = 400, 200, 400
+"""Questions of each sort, reading exercises, and decisions on chores."""
 
 
 def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> None:
     """Write how often the model is right: {name of the probe: {"right": count, "asked": count}}."""
     policy = TransformersPolicy.load(model_dir, cfg.rollout.batch_size, cfg.rollout.max_new_tokens)
-    write_json(output, probe_questions(policy, cfg.tasks, kitchens) | probe_chores(policy))
+    questions = probe_questions(policy, cfg.tasks, kitchens)
+    write_json(output, questions | probe_readings(policy) | probe_chores(policy))
 
 
 def probe_questions(
@@ -56,6 +58,18 @@ def probe_questions(
         )
         counts[sort.lower()] = {"right": right, "asked": len(chosen)}
     return counts
+
+
+def probe_readings(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
+    """Reading exercises of which every word is right; what the model goes on to say does not count."""
+    rng = random.Random(f"readings {PROBE_SEED}")
+    pairs = [draw_reading(rng) for _ in range(READINGS)]
+    replies = policy.complete([pair["prompt"] for pair in pairs])
+    right = sum(
+        reply.strip().startswith(pair["completion"])
+        for reply, pair in zip(replies, pairs, strict=True)
+    )
+    return {"reading": {"right": right, "asked": len(pairs)}}
 
 
 def probe_chores(policy: TransformersPolicy) -> dict[str, dict[str, int]]:

@@ -16,6 +16,7 @@ PROBES = {
     "under": "What is an item on?",
     "on": "What is on a station?",
     "which": "Which are of a kind, or empty?",
+    "reading": "How far do stacks follow a list?",
     "chore_valid": "Chore: possible action",
     "chore_optimal": "Chore: optimal action",
     "chore_expert": "Chore: the expert's action",
