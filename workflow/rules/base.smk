@@ -36,7 +36,9 @@ rule build_base:
         runtime=RUNTIME,
     params:
         base={
-            key: value for key, value in config["base"].items() if key not in ("model", "compare", "rebuild")
+            key: value
+            for key, value in config["base"].items()
+            if key not in ("model", "compare", "rebuild")
         },
         checkpoints=f"{OUT}/checkpoints/base",
     message:
