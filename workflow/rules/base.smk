@@ -29,7 +29,7 @@ rule build_base:
         f"{BENCHMARKS}/build_base.tsv"
     conda:
         TRAIN_ENV
-    threads: 1
+    threads: 2
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
