@@ -3,21 +3,18 @@
 Three sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
 on table3) train looking things up, many answers a prompt. Reading exercises give a numbered list of kinds and ask how
 far the stacks at hand follow it and what comes next; nothing is done about it, and no list begins with or is a recipe
-of the tasks. A goal that has been reached is read in the same way. Decisions of the planner on small goals (an item on
-a table, an item on another) train acting, in the prompt and reply format of the tasks. No goal has more than two
-slots, so neither a recipe nor any three-high stack is ever built.
+of the tasks. Decisions of the planner on small goals (an item on a table, an item on another) train acting, in the
+prompt and reply format of the tasks. No goal has more than two slots, so neither a recipe nor any three-high stack is
+ever built.
 """
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
-from itertools import chain
-from multiprocessing import get_context
+from functools import cache
 
 from taskreason.augment import LARGEST, draw_renaming, rename
 from taskreason.errors import UserError
-from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Action, Flag, Op
+from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Action, Flag
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec, StationSpec
 from taskreason.kitchen.observation import EMPTY, NOTHING, describe_tower, list_empty
@@ -41,14 +38,9 @@ PILED = 0.85
 """Share of items that land on one of two piles in a reading exercise."""
 CROWDED = 0.25
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""
-FINISHED = 0.3
-"""Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
 DRILL_PIECES = 6
-BLOCK = 250
-"""Kitchens that are drawn from one random generator, and by one process."""
-RARE_WEIGHT = 3.0
 NODE_LIMIT = 3000
 CHORE = "chore"
 """Stands in a chore's decision where a task's has the kitchen's hash."""
@@ -106,7 +98,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
         elif crowded and free:
             station = free[0]
         else:
-            station = rng.choice(free if free and rng.random() < 0.7 else stations)
+            station = rng.choice(free if free and rng.random() < 0.8 else stations)
         level = heights.get((station.x, station.y), 0)
         heights[station.x, station.y] = level + 1
         items.append(ItemSpec(name, station.x, station.y, level, predicates))
@@ -236,23 +228,18 @@ def draw_reading(rng: random.Random) -> dict[str, str]:
         kinds = [slot.kind for slot in number_slots(tower)]
         if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
             break
-    prompt, _, _ = build_question(kitchen, state).rpartition("ask")
-    listed = describe_tower(tower).replace(" build ", " ask ")
-    return {"prompt": f"{prompt}{listed}\n", "completion": _read_tower(kitchen, state, tower)}
-
-
-def _read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
-    """The thought about a tower as far as it can be read off the state."""
     best = max(list_sites(kitchen, tower), key=lambda s: len(match_tower(kitchen, state, tower, s)))
     filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
     parts = [
         recite_bottoms(kitchen, state, tower),
         recite_tower(kitchen, state, tower, best),
     ]
-    slots = range(1, len(number_slots(tower)) + 1)
-    if missing := [number for number in slots if number not in filled]:
-        parts.append(recite_slot(kitchen, state, tower, missing[0]))
-    return f"Thought: {'. '.join(parts)}."
+    number = next((n for n in range(1, len(kinds) + 1) if n not in filled), 0)
+    if number:
+        parts.append(recite_slot(kitchen, state, tower, number))
+    listed = describe_tower(tower).partition(" build ")[2]
+    prompt = build_question(kitchen, state).removesuffix("\n") + f" {listed}\n"
+    return {"prompt": prompt, "completion": f"Thought: {'. '.join(parts)}."}
 
 
 @cache
@@ -265,50 +252,24 @@ def _list_recipes() -> tuple[Tower, ...]:
 
 
 def draw_examples(
-    seed: int,
-    kitchens: int,
-    decisions: int = 3,
-    small: int = 0,
-    drills: int = 0,
-    processes: int = 1,
+    seed: int, kitchens: int, decisions: int = 3, small: int = 0, drills: int = 0
 ) -> Iterator[dict[str, str]]:
     """Prompt and completion pairs: per kitchen one set of questions or a reading, and a few decisions of the planner.
 
     A curriculum comes first: ``drills`` bare listings, then ``small`` kitchens with few objects. Objects are renamed
-    at random in every example, so that all names are learnt alike. The pairs are the same for any number of processes.
+    at random in every example, so that all names are learnt alike.
     """
     rng = random.Random(f"chores {seed}")
-    yield from (draw_drill(rng) for _ in range(drills))
-    blocks = [range(n, min(n + BLOCK, kitchens)) for n in range(0, kitchens, BLOCK)]
-    draw = partial(_draw_block, seed, decisions, small)
-    if processes == 1:
-        yield from chain.from_iterable(map(draw, blocks))
-        return
-    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-        yield from chain.from_iterable(pool.map(draw, blocks))
-
-
-def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[dict[str, str]]:
-    """The examples of the kitchens with the given numbers."""
-    rng = random.Random(f"chores {seed} {numbers[0]}")
-    examples = []
-    for number in numbers:
+    for _ in range(drills):
+        yield draw_drill(rng)
+    for number in range(kitchens):
         kitchen, state = _draw_start(rng, number < small)
         if number < small or number % 2:
-            pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
+            yield _renamed(build_question(kitchen, state), ask(kitchen, state, rng), rng)
         else:
-            pairs = [tuple(draw_reading(rng).values())]
-        steps = list(_draw_steps(kitchen, state, rng, decisions))
-        pairs += [
-            (build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n))
-            for expert, plan, n in steps
-        ]
-        if steps and rng.random() < FINISHED:
-            expert, plan, _ = steps[0]
-            end = kitchen.step(*plan[-1])
-            pairs.append((build_prompt(kitchen, end), _read_tower(kitchen, end, expert.tower)))
-        examples += [_renamed(prompt, completion, rng) for prompt, completion in pairs]
-    return examples
+            yield _renamed(*draw_reading(rng).values(), rng)
+        for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
+            yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
 
 
 def count_chores(number: int, share: float) -> int:
@@ -363,10 +324,7 @@ def _draw_start(
 def _draw_steps(
     kitchen: Kitchen, state: State, rng: random.Random, number: int
 ) -> Iterator[tuple[Expert, list[tuple[State, Action]], int]]:
-    """Up to ``number`` steps of the expert's plan from a state; none where planning would take long.
-
-    Steps at which what is done does not follow from whether something is held and the station is bare come more often.
-    """
+    """Up to ``number`` steps of the expert's plan from a state; none where planning would take long."""
     if kitchen.is_goal(state):
         return
     expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT))
@@ -374,18 +332,8 @@ def _draw_steps(
         plan = expert.plan(state)
     except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
         return
-    weights = [RARE_WEIGHT if _is_rare(*step) else 1 for step in plan]
-    order = sorted(range(len(plan)), key=lambda n: rng.random() ** (1 / weights[n]), reverse=True)
-    for n in sorted(order[:number]):
+    for n in sorted(rng.sample(range(len(plan)), min(number, len(plan)))):
         yield expert, plan, n
-
-
-def _is_rare(state: State, action: Action) -> bool:
-    """Whether an easy guess fails: with an item in hand, to stack it where things lie and else to move on."""
-    stack = state.stacks[state.loc]
-    if state.hand < 0:
-        return action.op is Op.unstack
-    return action.op is (Op.move if stack else Op.place_item)
 
 
 def _renamed(prompt: str, completion: str, rng: random.Random) -> dict[str, str]:
