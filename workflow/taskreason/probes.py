@@ -2,8 +2,8 @@
 
 Questions are asked on the unseen evaluation kitchens of the tasks, some random steps into an episode, in the wording
 of the base model's corpus; an answer counts when all of it is right. Readings compare the stacks of a kitchen with a
-list of kinds. Chores are decisions in unseen kitchens whose
-goals name kinds ("a cooked patty on a bread"), so that the model must find the items itself. All replies are greedy.
+list of kinds. Chores are decisions in unseen kitchens whose goals name kinds ("a cooked patty on a bread"), so that the
+model must find the items itself. All replies are greedy.
 """
 
 import random
