@@ -117,7 +117,7 @@ def test_base_models_of_other_sizes_are_evaluated_and_never_trained(tmp_path):
 
 
 def test_a_sweep_trains_its_points_beside_the_task_and_nothing_else(tmp_path):
-    options = ["sweep={task: burger, grpo_beta: [0.1], sft_epochs: [2]}"]
+    options = ["scale=smoke", "sweep={task: burger, grpo_beta: [0.1], sft_epochs: [2]}"]
     jobs = count_jobs(run_snakemake(tmp_path, "sweep", "-n", "--config", *options))
     assert (jobs["train_point"], jobs["train_sft"], jobs["train_grpo"]) == (2, 1, 1)
     assert "make_evaluation_kitchens" not in jobs and "evaluate_grpo" not in jobs
@@ -230,7 +230,8 @@ def test_every_rule_that_runs_something_declares_its_needs(name, body):
         return
     for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "message"):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{name} lacks {directive}:"
-    assert "threads: 1" in body and "mem_mb=" in body and "runtime=" in body
+    threads = 2 if name == "build_base" else 1
+    assert f"threads: {threads}" in body and "mem_mb=" in body and "runtime=" in body
 
 
 def test_light_stages_never_import_torch():
