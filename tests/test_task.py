@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kitchens import make_kitchen
 from taskreason.augment import NAME, draw_renaming, rename
+from taskreason.kitchen.domain import Op
 from taskreason.kitchen.engine import Kitchen
 from taskreason.reasoning import Expert
 from taskreason.task import TASKS, build_prompt, parse_reply, score_reply
@@ -60,8 +61,10 @@ def test_the_expert_follows_a_shortest_plan_in_words_that_the_prompt_holds(task)
             assert sum(score_reply(reply, (action.text,))) == 1.0
             named = {match.group(0) for match in NAME.finditer(reply)}
             assert named <= {match.group(0) for match in NAME.finditer(prompt)}
-            where = re.search(r"Robot (\S+) holding (\S+)\. ", reply)
-            assert f"\nRobot {where[1]} holding {where[2]}\n" in prompt
+            held = re.search(r"Robot holding (\S+)\. ", reply)[1]
+            there, here, says = re.search(r"(\S+) robot (\S+) (here|away)\.", reply).groups()
+            assert f"\nRobot {here} holding {held}\n" in prompt
+            assert (says == "here") == (there == here) == (action.op is not Op.move)
 
 
 def test_the_thought_reads_the_tower_off_the_prompt():

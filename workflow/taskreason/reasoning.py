@@ -4,8 +4,9 @@ An expert needs one action a state, and a learner needs the choice to be visible
 optimal actions are broken by what the observation shows: an action at hand before a move, lower goal slots first,
 then the order of the lists. The thought recites where the items for the lowest slot are, with the slot number before
 every item that is in its final place; names the table of the tower and its filled slots, or an empty table where there
-is no tower; then the next slot and where items of that kind are, what is carried from where to where, where the robot
-is and what it holds; and ends with the sub-goal. Every word of it can be read off the prompt and the words before it.
+is no tower; then the next slot and where items of that kind are, what the robot holds, what is carried from where to
+where; and ends with what is done next at which station, the robot's station, and whether the two are one. Every word of
+it can be read off the prompt and the words before it.
 """
 
 from taskreason.kitchen.domain import Action, Op
@@ -164,14 +165,11 @@ class Expert:
 
     def explain(self, plan: list[tuple[State, Action]]) -> str:
         """The thought that leads to the first action of a plan (as :meth:`plan` returns it)."""
-        state, action = plan[0]
-        kitchen = self.kitchen
+        state, kitchen = plan[0][0], self.kitchen
         parts = self._describe_goal(plan) if self.tower else []
-        parts.append(self._describe_carry(plan))
-        parts.append(
-            f"Robot {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}"
-        )
-        parts.append(self._describe_decision(action))
+        parts.append(f"Robot holding {kitchen.held_name(state) or NOTHING}")
+        parts += self._describe_carry(plan)
+        parts.append(self._describe_decision(plan))
         return ". ".join(parts) + "."
 
     def _describe_goal(self, plan: list[tuple[State, Action]]) -> list[str]:
@@ -205,16 +203,16 @@ class Expert:
                 return numbers[action.a]
         return 0
 
-    def _describe_carry(self, plan: list[tuple[State, Action]]) -> str:
-        """What is carried, from where and to where, or what else is done."""
-        kitchen, state = self.kitchen, plan[0][0]
-        item = state.hand if 0 <= state.hand < len(kitchen.items) else -1
-        work = next(a for _, a in plan if a.op is not Op.move)
+    def _describe_carry(self, plan: list[tuple[State, Action]]) -> list[str]:
+        """What is carried, from where and to where; what else is worked on, and where; nothing before a wait."""
+        kitchen, state, work = self.kitchen, plan[0][0], self._next_work(plan)
+        if work.op is Op.wait:
+            return []
         if work.op not in PICKS and work.op not in PUTS:
-            verb = work.text.split()[0]
-            return verb if work.op is Op.wait else f"Now {verb.lower()} {kitchen.items[work.a]}"
-        if item < 0:
-            item = work.a
+            return [
+                " ".join([work.text.split()[0], kitchen.items[work.a], kitchen.stations[work.b]])
+            ]
+        item = state.hand if 0 <= state.hand < len(kitchen.items) else work.a
         place = next(
             (kitchen.stations[s] for s, stack in enumerate(state.stacks) if item in stack),
             kitchen.robot,
@@ -222,22 +220,23 @@ class Expert:
         words = f"Carry {kitchen.items[item]} {place}"
         put = next(((s, a) for s, a in plan if a.op in PUTS and a.a == item), None)
         if put is None:
-            return words
+            return [words]
         before, action = put
-        to = kitchen.stations[before.loc]
-        return (
-            f"{words} to {kitchen.items[action.b]} {to}"
-            if action.op is Op.stack
-            else f"{words} to {to}"
-        )
+        target = [kitchen.items[action.b]] if action.op is Op.stack else []
+        return [" ".join([words, "to", *target, kitchen.stations[before.loc]])]
 
-    def _describe_decision(self, action: Action) -> str:
-        kitchen = self.kitchen
-        if action.op is Op.move:
-            return f"Go to {kitchen.stations[action.b]}"
-        if action.op is Op.wait:
-            return "Wait"
-        return action.text.split()[0]
+    def _next_work(self, plan: list[tuple[State, Action]]) -> Action:
+        """The plan's first action that is more than a move."""
+        return next(action for _, action in plan if action.op is not Op.move)
+
+    def _describe_decision(self, plan: list[tuple[State, Action]]) -> str:
+        """The next work, where it is done, and the robot's station: ``Stack table1 robot stove2 away``."""
+        kitchen, (state, action), work = self.kitchen, plan[0], self._next_work(plan)
+        away = action.op is Op.move
+        verb = work.text.split()[0] if work.op is not Op.wait else "Wait"
+        place = kitchen.stations[action.b if away else state.loc]
+        words = [verb, place, "robot", kitchen.stations[state.loc], "away" if away else "here"]
+        return " ".join(words)
 
     def reply_at(self, plan: list[tuple[State, Action]], step: int) -> str:
         """The whole ReAct reply for one step of a plan (as :meth:`plan` returns it)."""

@@ -65,7 +65,13 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
     )
     point_heads_back(model)
     examples = list(
-        draw_examples(base.seed, base.chores, small=base.small_chores, drills=base.drills)
+        draw_examples(
+            base.seed,
+            base.chores,
+            small=base.small_chores,
+            drills=base.drills,
+            processes=torch.get_num_threads(),
+        )
     )
     rows = order_by_length(examples, base.batch_size, base.seed)
     steps = base.epochs * -(-len(rows) // base.batch_size)

@@ -3,14 +3,17 @@
 Three sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
 on table3) train looking things up, many answers a prompt. Reading exercises give a numbered list of kinds and ask how
 far the stacks at hand follow it and what comes next; nothing is done about it, and no list begins with or is a recipe
-of the tasks. Decisions of the planner on small goals (an item on a table, an item on another) train acting, in the
-prompt and reply format of the tasks. No goal has more than two slots, so neither a recipe nor any three-high stack is
-ever built.
+of the tasks. A goal that has been reached is read in the same way. Decisions of the planner on small goals (an item on
+a table, an item on another) train acting, in the prompt and reply format of the tasks. No goal has more than two
+slots, so neither a recipe nor any three-high stack is ever built.
 """
 
 import random
 from collections.abc import Iterator
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from itertools import chain
+from multiprocessing import get_context
 
 from taskreason.augment import LARGEST, draw_renaming, rename
 from taskreason.errors import UserError
@@ -38,9 +41,13 @@ PILED = 0.85
 """Share of items that land on one of two piles in a reading exercise."""
 CROWDED = 0.25
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""
+FINISHED = 0.3
+"""Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
 DRILL_PIECES = 6
+BLOCK = 250
+"""Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
 CHORE = "chore"
 """Stands in a chore's decision where a task's has the kitchen's hash."""
@@ -98,7 +105,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
         elif crowded and free:
             station = free[0]
         else:
-            station = rng.choice(free if free and rng.random() < 0.8 else stations)
+            station = rng.choice(free if free and rng.random() < 0.7 else stations)
         level = heights.get((station.x, station.y), 0)
         heights[station.x, station.y] = level + 1
         items.append(ItemSpec(name, station.x, station.y, level, predicates))
@@ -228,18 +235,23 @@ def draw_reading(rng: random.Random) -> dict[str, str]:
         kinds = [slot.kind for slot in number_slots(tower)]
         if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
             break
+    prompt, _, _ = build_question(kitchen, state).rpartition("ask")
+    listed = describe_tower(tower).replace(" build ", " ask ")
+    return {"prompt": f"{prompt}{listed}\n", "completion": _read_tower(kitchen, state, tower)}
+
+
+def _read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
+    """The thought about a tower as far as it can be read off the state."""
     best = max(list_sites(kitchen, tower), key=lambda s: len(match_tower(kitchen, state, tower, s)))
     filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
     parts = [
         recite_bottoms(kitchen, state, tower),
         recite_tower(kitchen, state, tower, best),
     ]
-    number = next((n for n in range(1, len(kinds) + 1) if n not in filled), 0)
-    if number:
-        parts.append(recite_slot(kitchen, state, tower, number))
-    listed = describe_tower(tower).partition(" build ")[2]
-    prompt = build_question(kitchen, state).removesuffix("\n") + f" {listed}\n"
-    return {"prompt": prompt, "completion": f"Thought: {'. '.join(parts)}."}
+    slots = range(1, len(number_slots(tower)) + 1)
+    if missing := [number for number in slots if number not in filled]:
+        parts.append(recite_slot(kitchen, state, tower, missing[0]))
+    return f"Thought: {'. '.join(parts)}."
 
 
 @cache
@@ -252,24 +264,50 @@ def _list_recipes() -> tuple[Tower, ...]:
 
 
 def draw_examples(
-    seed: int, kitchens: int, decisions: int = 3, small: int = 0, drills: int = 0
+    seed: int,
+    kitchens: int,
+    decisions: int = 3,
+    small: int = 0,
+    drills: int = 0,
+    processes: int = 1,
 ) -> Iterator[dict[str, str]]:
     """Prompt and completion pairs: per kitchen one set of questions or a reading, and a few decisions of the planner.
 
     A curriculum comes first: ``drills`` bare listings, then ``small`` kitchens with few objects. Objects are renamed
-    at random in every example, so that all names are learnt alike.
+    at random in every example, so that all names are learnt alike. The pairs are the same for any number of processes.
     """
     rng = random.Random(f"chores {seed}")
-    for _ in range(drills):
-        yield draw_drill(rng)
-    for number in range(kitchens):
+    yield from (draw_drill(rng) for _ in range(drills))
+    blocks = [range(n, min(n + BLOCK, kitchens)) for n in range(0, kitchens, BLOCK)]
+    draw = partial(_draw_block, seed, decisions, small)
+    if processes == 1:
+        yield from chain.from_iterable(map(draw, blocks))
+        return
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        yield from chain.from_iterable(pool.map(draw, blocks))
+
+
+def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[dict[str, str]]:
+    """The examples of the kitchens with the given numbers."""
+    rng = random.Random(f"chores {seed} {numbers[0]}")
+    examples = []
+    for number in numbers:
         kitchen, state = _draw_start(rng, number < small)
         if number < small or number % 2:
-            yield _renamed(build_question(kitchen, state), ask(kitchen, state, rng), rng)
+            pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
         else:
-            yield _renamed(*draw_reading(rng).values(), rng)
-        for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
-            yield _renamed(build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n), rng)
+            pairs = [tuple(draw_reading(rng).values())]
+        steps = list(_draw_steps(kitchen, state, rng, decisions))
+        pairs += [
+            (build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n))
+            for expert, plan, n in steps
+        ]
+        if steps and rng.random() < FINISHED:
+            expert, plan, _ = steps[0]
+            end = kitchen.step(*plan[-1])
+            pairs.append((build_prompt(kitchen, end), _read_tower(kitchen, end, expert.tower)))
+        examples += [_renamed(prompt, completion, rng) for prompt, completion in pairs]
+    return examples
 
 
 def count_chores(number: int, share: float) -> int:

@@ -60,17 +60,22 @@ def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int) -> dict:
 
 
 def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Prompt and completion pairs as token ids; labels are -100 on the prompt, so only replies are learnt."""
+    """Prompt and completion pairs as token ids; labels are -100 on the prompt, so only replies are learnt.
+
+    A thought without an action (a reading exercise) has no end token: a model that learns to stop there stops there
+    when it should act, too.
+    """
     rows = list(rows)
     prompts = tokenizer([row["prompt"] for row in rows])["input_ids"]
-    completions = tokenizer([row["completion"] for row in rows])["input_ids"]
-    end = tokenizer.eos_token_id
+    replies = tokenizer([row["completion"] for row in rows])["input_ids"]
+    for row, reply in zip(rows, replies, strict=True):
+        thinks, acts = (word in row["completion"] for word in ("Thought: ", "\nAction: "))
+        if acts or not thinks:
+            reply.append(tokenizer.eos_token_id)
     return Dataset.from_dict(
         {
-            "input_ids": [p + c + [end] for p, c in zip(prompts, completions, strict=True)],
-            "labels": [
-                [-100] * len(p) + c + [end] for p, c in zip(prompts, completions, strict=True)
-            ],
+            "input_ids": [p + c for p, c in zip(prompts, replies, strict=True)],
+            "labels": [[-100] * len(p) + c for p, c in zip(prompts, replies, strict=True)],
         }
     )
 
