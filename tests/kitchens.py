@@ -6,7 +6,7 @@ from pathlib import Path
 
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
-from taskreason.kitchen.layout import parse_layout
+from taskreason.kitchen.layout_files import parse_layout
 from taskreason.task import TASKS
 
 SOUP = {

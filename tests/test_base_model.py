@@ -16,6 +16,7 @@ from taskreason.policies.transformers import load_model
 from taskreason.task import TASKS, build_prompt
 from taskreason.train.base import build_base, install_base
 from taskreason.train.chores import BLOCK, draw_examples, draw_reading
+from taskreason.train.common import encode
 from taskreason.train.tokenizer import build_tokenizer
 
 SHIPPED = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
@@ -162,3 +163,14 @@ def test_chores_are_the_same_for_the_same_seed():
     assert len({example["prompt"] for example in first}) > 5
     shared = list(draw_examples(seed=3, kitchens=3 * BLOCK, decisions=1, processes=2))
     assert shared == list(draw_examples(seed=3, kitchens=3 * BLOCK, decisions=1))
+
+
+def test_a_reading_has_no_end_and_a_decision_has_one():
+    """A model that learns to stop after a reading would stop there when it should act."""
+    tokenizer = build_tokenizer()
+    decided = {"prompt": "Goal:\n", "completion": "Thought: Wait.\nAction: Do nothing"}
+    asked = {"prompt": "Goal: ask\n", "completion": "At patty1 table1."}
+    rows = encode([decided, draw_reading(random.Random(1)), asked], tokenizer)
+    ends = [row["labels"][-1] == tokenizer.eos_token_id for row in rows]
+    assert ends == [True, False, True]
+    assert all(row["labels"][-1] == row["input_ids"][-1] for row in rows)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from taskreason.cli import main
-from taskreason.kitchen.layout import parse_layout
+from taskreason.kitchen.layout_files import parse_layout
 from taskreason.task import TASKS
 
 BURGER = TASKS["burger"].template.to_json()

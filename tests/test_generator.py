@@ -10,7 +10,8 @@ import pytest
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import MODES, draw_disjoint, generate_layout
-from taskreason.kitchen.layout import LayoutError, parse_layout
+from taskreason.kitchen.layout_files import parse_layout
+from taskreason.kitchen.layout_reader import LayoutError
 from taskreason.planner import shortest_plan
 from taskreason.task import TASKS
 

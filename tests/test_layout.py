@@ -6,7 +6,8 @@ import json
 import pytest
 
 from taskreason.errors import UserError
-from taskreason.kitchen.layout import LayoutError, load_layouts, parse_layout
+from taskreason.kitchen.layout_files import load_layouts, parse_layout
+from taskreason.kitchen.layout_reader import LayoutError
 from taskreason.task import TASKS
 
 BURGER = TASKS["burger"].template.to_json()

@@ -9,7 +9,7 @@ import pytest
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
-from taskreason.kitchen.layout import parse_layout
+from taskreason.kitchen.layout_files import parse_layout
 from taskreason.pddl import export_pddl
 from taskreason.planner import Planner, shortest_plan
 from taskreason.task import TASKS

@@ -9,7 +9,7 @@ from kitchens import read_jsonl
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
-from taskreason.kitchen.layout import parse_layout
+from taskreason.kitchen.layout_files import parse_layout
 from taskreason.planner import Planner
 from taskreason.task import TASKS, build_prompt, score_reply
 from taskreason.trajectories import collect, load_decisions, make_kitchens

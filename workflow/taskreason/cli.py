@@ -17,7 +17,8 @@ from pathlib import Path
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import MODES, draw_disjoint, generate_layout
-from taskreason.kitchen.layout import Layout, load_layouts, parse_layout
+from taskreason.kitchen.layout import Layout
+from taskreason.kitchen.layout_files import load_layouts, parse_layout
 from taskreason.kitchen.layout_reader import LayoutError, Reader, parse_json
 from taskreason.planner import Planner, shortest_plan
 from taskreason.task import TASKS
@@ -72,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     rollout.add_argument("--layouts", required=True, help="a .json or .jsonl file, or a folder")
     rollout.add_argument("--timeout", type=_positive, required=True, help="steps until failure")
     rollout.add_argument("--batch-size", type=_positive, default=100, help="episodes at a time")
-    rollout.add_argument("--max-new-tokens", type=_positive, default=96, help="a model's reply")
+    rollout.add_argument("--max-new-tokens", type=_positive, default=256, help="a model's reply")
     rollout.add_argument("--seed", type=int, default=0)
     rollout.add_argument("--out", type=Path, help="a file instead of standard output; resumable")
 

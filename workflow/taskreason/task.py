@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.kitchen.layout import Layout, parse_layout
+from taskreason.kitchen.layout import Layout
+from taskreason.kitchen.layout_files import parse_layout
 from taskreason.kitchen.observation import observe
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"

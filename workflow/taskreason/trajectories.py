@@ -16,7 +16,7 @@ from taskreason.errors import UserError
 from taskreason.files import read_lines, write_json, write_lines
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import draw_disjoint
-from taskreason.kitchen.layout import parse_layout
+from taskreason.kitchen.layout_files import parse_layout
 from taskreason.planner import Planner
 from taskreason.policies import Policy
 from taskreason.policies.planner import PlannerPolicy

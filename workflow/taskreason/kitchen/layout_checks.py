@@ -6,13 +6,11 @@ way to give them what the goal asks of them); a goal that passes may still have 
 """
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from taskreason.kitchen.layout import Layout
+from taskreason.kitchen.layout import Layout
 
 
-def find_placement_fault(layout: "Layout") -> str | None:
+def find_placement_fault(layout: Layout) -> str | None:
     """Shared cells, things in mid-air, undecided stacks, two things in the robot's hand."""
     if not layout.stations:
         return "stations is empty, list at least one"
@@ -54,7 +52,7 @@ def find_placement_fault(layout: "Layout") -> str | None:
     return None
 
 
-def find_goal_fault(layout: "Layout") -> str | None:
+def find_goal_fault(layout: Layout) -> str | None:
     """A goal whose ids contradict each other or that the kitchen's objects can never satisfy."""
     if not layout.goal:
         return "goal is empty, list at least one predicate"
@@ -71,7 +69,7 @@ def find_goal_fault(layout: "Layout") -> str | None:
     return _find_missing_objects(layout, kinds) or _find_missing_treatment(layout)
 
 
-def _count_kinds(layout: "Layout") -> Counter:
+def _count_kinds(layout: Layout) -> Counter:
     """Objects of every kind; a pot and a sink make as much water as anybody wants."""
     listed = (layout.stations, layout.items, layout.containers, layout.meals, (layout.robot,))
     present = Counter(thing.name for things in listed for thing in things)
@@ -80,7 +78,7 @@ def _count_kinds(layout: "Layout") -> Counter:
     return present
 
 
-def _find_missing_objects(layout: "Layout", kinds: dict[int, str]) -> str | None:
+def _find_missing_objects(layout: Layout, kinds: dict[int, str]) -> str | None:
     present = _count_kinds(layout)
     for kind, needed in Counter(kinds.values()).items():
         if present[kind] < needed:
@@ -92,7 +90,7 @@ def _find_missing_objects(layout: "Layout", kinds: dict[int, str]) -> str | None
     return None
 
 
-def _find_missing_treatment(layout: "Layout") -> str | None:
+def _find_missing_treatment(layout: Layout) -> str | None:
     """A goal that asks for more cooked, cut, fried ... items of a kind than there can be."""
     present = _count_kinds(layout)
     treatments = sorted({g.predicate for g in layout.goal} & set(_MEANS))
