@@ -77,7 +77,7 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
             for train_task in trains:
                 _write_cell(root, (policy, train_task, task), rows, rate, draw)
     _write_model(root / "models" / "base")
-    sorts = ("at", "under", "on", "which", "reading")
+    sorts = ("at", "under", "on", "which", "reading", "reading_again")
     chores = ("chore_valid", "chore_optimal", "chore_expert", "chore_thought")
     write_json(
         root / "probes" / "base.json", {n: {"right": 9, "asked": 10} for n in (*sorts, *chores)}

@@ -1,6 +1,6 @@
 """Probes: every question can be answered from its prompt, and counts tell right from wrong."""
 
-import random
+import re
 
 import pytest
 
@@ -10,11 +10,12 @@ from taskreason.probes import (
     CHORES,
     PROBE_SEED,
     READINGS,
+    draw_readings,
     probe_chores,
     probe_questions,
     probe_readings,
 )
-from taskreason.train.chores import draw_reading, draw_rehearsal
+from taskreason.train.chores import draw_rehearsal
 
 TASKS = ("burger", "cheese_sandwich")
 
@@ -91,9 +92,16 @@ def test_chores_count_what_the_expert_says_as_right_and_silence_as_wrong():
 
 
 def test_readings_count_when_every_word_is_right():
-    rng = random.Random(f"readings {PROBE_SEED}")
-    pairs = [draw_reading(rng) for _ in range(READINGS)]
-    known = {pair["prompt"]: pair["completion"] for pair in pairs}
+    exercises = draw_readings()
+    known = {e["prompt"]: e["completion"] for sort in exercises.values() for e in sort}
     misread = {prompt: answer.replace("See ", "Look ") for prompt, answer in known.items()}
     for replies, right in ((known, READINGS), (misread, 0)):
-        assert probe_readings(Parrot(replies)) == {"reading": {"right": right, "asked": READINGS}}
+        counts = probe_readings(Parrot(replies))
+        assert counts == dict.fromkeys(exercises, {"right": right, "asked": READINGS})
+
+
+def test_the_harder_readings_ask_for_the_lowest_kind_again():
+    for exercise in draw_readings()["reading_again"]:
+        found = re.search(r"See (\w+): .* Next [3-9] (?:\w+ )?(\w+): ", exercise["completion"])
+        listed = re.findall(r" \d (?:cut |cooked )?(\w+)", exercise["prompt"].rpartition("ask")[2])
+        assert found[1] == found[2] == listed[0] and found[1] in listed[2:]

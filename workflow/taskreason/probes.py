@@ -2,8 +2,9 @@
 
 Questions are asked on the unseen evaluation kitchens of the tasks, some random steps into an episode, in the wording
 of the base model's corpus; an answer counts when all of it is right. Readings compare the stacks of a kitchen with a
-list of kinds. Chores are decisions in unseen kitchens whose goals name kinds ("a cooked patty on a bread"), so that the
-model must find the items itself. All replies are greedy.
+list of kinds; a harder sort asks for more of the list's lowest kind once the stack holds it, as a sandwich does with
+its second bread. Chores are decisions in unseen kitchens whose goals name kinds ("a cooked patty on a bread"), so that
+the model must find the items itself. All replies are greedy.
 """
 
 import random
@@ -22,7 +23,7 @@ PROBE_SEED = 7_000_000
 WANDERING = (0, 2, 5, 9)
 """Random steps before questions are asked, in turn."""
 QUESTIONS, READINGS, CHORES = 400, 200, 400
-"""Questions of each sort, reading exercises, and decisions on chores."""
+"""Questions of each sort, reading exercises of each sort, and decisions on chores."""
 
 
 def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> None:
@@ -62,14 +63,31 @@ def probe_questions(
 
 def probe_readings(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
     """Reading exercises of which every word is right; what the model goes on to say does not count."""
+    counts = {}
+    for sort, pairs in draw_readings().items():
+        replies = policy.complete([pair["prompt"] for pair in pairs])
+        right = sum(
+            reply.strip().startswith(pair["completion"])
+            for reply, pair in zip(replies, pairs, strict=True)
+        )
+        counts[sort] = {"right": right, "asked": len(pairs)}
+    return counts
+
+
+def draw_readings() -> dict[str, list[dict[str, str]]]:
+    """The reading exercises: any, and those in which the lowest kind of a stack of two or more is asked for again."""
     rng = random.Random(f"readings {PROBE_SEED}")
-    pairs = [draw_reading(rng) for _ in range(READINGS)]
-    replies = policy.complete([pair["prompt"] for pair in pairs])
-    right = sum(
-        reply.strip().startswith(pair["completion"])
-        for reply, pair in zip(replies, pairs, strict=True)
-    )
-    return {"reading": {"right": right, "asked": len(pairs)}}
+    anything = [draw_reading(rng) for _ in range(READINGS)]
+    again: list[dict[str, str]] = []
+    while len(again) < READINGS:
+        exercise = draw_reading(rng)
+        lowest = exercise["completion"].partition("See ")[2].partition(":")[0]
+        number, *words = (
+            exercise["completion"].partition("Next ")[2].partition(":")[0].split() or "0"
+        )
+        if int(number) > 2 and words[-1] == lowest:
+            again.append(exercise)
+    return {"reading": anything, "reading_again": again}
 
 
 def probe_chores(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
