@@ -1,8 +1,11 @@
 """The shipped base model and its corpus: it loads, it is what the config says, and it has seen no recipe."""
 
+import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +177,20 @@ def test_a_reading_has_no_end_and_a_decision_has_one():
     ends = [row["labels"][-1] == tokenizer.eos_token_id for row in rows]
     assert ends == [True, False, True]
     assert all(row["labels"][-1] == row["input_ids"][-1] for row in rows)
+
+
+def test_chores_do_not_depend_on_the_order_of_sets():
+    """Python shuffles the hashes of strings anew in every process unless it is told not to."""
+    code = (
+        "from taskreason.train.chores import *; print(*draw_examples(5, 40), draw_lessons(5, 40))"
+    )
+    drawn = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2", "3")
+    }
+    assert len(drawn) == 1

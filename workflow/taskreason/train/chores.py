@@ -88,7 +88,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     names += [rng.choice(pool) for _ in range(tables)] if crowded else []
     rng.shuffle(names)
     prepared = {n for n in range(len(names)) if rng.random() < 0.5}
-    for kind in set(names) & set(_PREPARED):  # one at least, so that a goal can ask for it
+    for kind in sorted(set(names) & set(_PREPARED)):  # one at least, so that a goal can ask for it
         prepared.add(rng.choice([n for n, name in enumerate(names) if name == kind]))
     items, heights = [], {}
     held = rng.random() < 0.12
