@@ -17,7 +17,7 @@ PROBES = {
     "on": "What is on a station?",
     "which": "Which are of a kind, or empty?",
     "reading": "How far do stacks follow a list?",
-    "reading_again": "The same, the lowest kind asked again",
+    "reading_again": "Same, the lowest kind again",
     "chore_valid": "Chore: possible action",
     "chore_optimal": "Chore: optimal action",
     "chore_expert": "Chore: the expert's action",
