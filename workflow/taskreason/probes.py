@@ -8,6 +8,7 @@ the model must find the items itself. All replies are greedy.
 """
 
 import random
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -24,6 +25,8 @@ WANDERING = (0, 2, 5, 9)
 """Random steps before questions are asked, in turn."""
 QUESTIONS, READINGS, CHORES = 400, 200, 400
 """Questions of each sort, reading exercises of each sort, and decisions on chores."""
+LOWEST_AGAIN = re.compile(r"See (\w+): .* Next [3-9] (?:\w+ )?\1:")
+"""A reading whose next slot, upon two filled ones or more, is of the lowest slot's kind."""
 
 
 def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> None:
@@ -81,11 +84,7 @@ def draw_readings() -> dict[str, list[dict[str, str]]]:
     again: list[dict[str, str]] = []
     while len(again) < READINGS:
         exercise = draw_reading(rng)
-        lowest = exercise["completion"].partition("See ")[2].partition(":")[0]
-        number, *words = (
-            exercise["completion"].partition("Next ")[2].partition(":")[0].split() or "0"
-        )
-        if int(number) > 2 and words[-1] == lowest:
+        if LOWEST_AGAIN.search(exercise["completion"]):
             again.append(exercise)
     return {"reading": anything, "reading_again": again}
 
