@@ -12,6 +12,7 @@ from kitchens import make_kitchen
 from taskreason.augment import NAME, draw_renaming, rename
 from taskreason.kitchen.domain import Op
 from taskreason.kitchen.engine import Kitchen
+from taskreason.kitchen.layout import ContainerSpec, GoalPredicate
 from taskreason.reasoning import Expert
 from taskreason.task import TASKS, build_prompt, parse_reply, score_reply
 
@@ -122,3 +123,16 @@ def test_renaming_is_one_to_one_and_keeps_the_decision(seed):
     action = rename(plan[0][1].text, renaming)
     assert f"\n{action}\n" in rename(prompt, renaming)
     assert parse_reply(rename(reply, renaming)).action == action
+
+
+def test_a_plan_that_moves_a_pot_has_its_thoughts_too():
+    layout = make_kitchen("burger", 0).layout
+    robot = layout.robot
+    pot = ContainerSpec("pot", *robot.faces)
+    items = tuple(item for item in layout.items if (item.x, item.y) != robot.faces)
+    goal = (GoalPredicate("has_container", ("robot", "pot"), (1, 2)),)
+    kitchen = Kitchen(replace(layout, items=items, containers=(pot,), goal=goal))
+    plan = Expert(kitchen).plan(kitchen.initial)
+    thoughts = [Expert(kitchen).explain(plan[n:]) for n in range(len(plan))]
+    place = kitchen.stations[kitchen.initial.loc]
+    assert thoughts[-1] == f"Robot holding nothing. Pick {place} robot {place} here."

@@ -23,6 +23,7 @@ from taskreason.transfers import Slot, Tower
 
 PICKS = (Op.pick_up_item, Op.unstack)
 PUTS = (Op.place_item, Op.stack)
+TREATMENTS = (Op.cook, Op.cut, Op.fry)
 
 
 def number_slots(tower: Tower) -> list[Slot]:
@@ -204,14 +205,13 @@ class Expert:
         return 0
 
     def _describe_carry(self, plan: list[tuple[State, Action]]) -> list[str]:
-        """What is carried, from where and to where; what else is worked on, and where; nothing before a wait."""
+        """What is carried, from where and to where; what is treated, and where; nothing before any other work."""
         kitchen, state, work = self.kitchen, plan[0][0], self._next_work(plan)
-        if work.op is Op.wait:
-            return []
+        if work.op in TREATMENTS:
+            verb, station = work.text.split()[0], kitchen.stations[work.b]
+            return [f"{verb} {kitchen.items[work.a]} {station}"]
         if work.op not in PICKS and work.op not in PUTS:
-            return [
-                " ".join([work.text.split()[0], kitchen.items[work.a], kitchen.stations[work.b]])
-            ]
+            return []
         item = state.hand if 0 <= state.hand < len(kitchen.items) else work.a
         place = next(
             (kitchen.stations[s] for s, stack in enumerate(state.stacks) if item in stack),
