@@ -18,8 +18,9 @@ from taskreason.kitchen.observation import describe_goal
 from taskreason.policies.transformers import load_model
 from taskreason.task import TASKS, build_prompt
 from taskreason.train.base import build_base, install_base
-from taskreason.train.chores import BLOCK, draw_examples, draw_reading
+from taskreason.train.chores import BLOCK, draw_examples
 from taskreason.train.common import encode
+from taskreason.train.readings import draw_reading
 from taskreason.train.tokenizer import build_tokenizer
 
 SHIPPED = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"

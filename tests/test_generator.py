@@ -95,6 +95,14 @@ def test_grouped_kitchens_move_stations_with_their_stacks(drawn, name):
         assert not any(is_held(layout, item) for item in layout.items)
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_half_of_the_mixed_kitchens_are_grouped(drawn, name):
+    """Stacks tell them apart, in the tasks whose own kitchen has one."""
+    stacked = [any(i.stack_level for i in layout.items) for layout in drawn[name, "mixed"]]
+    has_stack = any(item.stack_level for item in TEMPLATES[name].items)
+    assert mean(stacked) == pytest.approx(0.5 if has_stack else 0, abs=0.12)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_numbers_and_kinds_follow_the_benchmark(drawn, mode):
     stations, items = zip(

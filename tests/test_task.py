@@ -62,7 +62,7 @@ def test_the_expert_follows_a_shortest_plan_in_words_that_the_prompt_holds(task)
             assert sum(score_reply(reply, (action.text,))) == 1.0
             named = {match.group(0) for match in NAME.finditer(reply)}
             assert named <= {match.group(0) for match in NAME.finditer(prompt)}
-            held = re.search(r"Robot holding (\S+)\. ", reply)[1]
+            held = re.search(r"Robot holding (\S+?)(?: away)?\. ", reply)[1]
             there, here, says = re.search(r"(\S+) robot (\S+) (here|away)\.", reply).groups()
             assert f"\nRobot {here} holding {held}\n" in prompt
             assert (says == "here") == (there == here) == (action.op is not Op.move)

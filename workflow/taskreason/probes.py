@@ -16,7 +16,8 @@ from taskreason.config_types import Config
 from taskreason.files import write_json
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.task import parse_reply
-from taskreason.train.chores import build_question, draw_reading, draw_rehearsal, list_answers
+from taskreason.train.chores import draw_rehearsal
+from taskreason.train.readings import build_question, draw_reading, list_answers
 from taskreason.trajectories import load_starts
 
 PROBE_SEED = 7_000_000

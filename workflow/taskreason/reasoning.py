@@ -3,11 +3,14 @@
 An expert needs one action a state, and a learner needs the choice to be visible in the text, so ties between
 optimal actions are broken by what the observation shows: an action at hand before a move, lower goal slots first,
 then the order of the lists. The thought recites where the items for the lowest slot are, with the slot number before
-every item that is in its final place; names the table of the tower and its filled slots, or an empty table where there
-is no tower; then the next slot and where items of that kind are, what the robot holds, what is carried from where to
-where; and ends with what is done next at which station, the robot's station, and whether the two are one. Every word of
-it can be read off the prompt and the words before it.
+every item that is in its final place; names the table of the tower, its filled slots and what stands in the way there,
+or an empty table where there is no tower; then the next slot and where items of that kind are; what the robot holds,
+and whether that is of another kind; what is carried from where to where; and ends with what is done next at which
+station, the robot's station, and whether the two are one. Every word of it can be read off the prompt and the words
+before it.
 """
+
+from collections.abc import Collection
 
 from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
@@ -19,56 +22,12 @@ from taskreason.kitchen.observation import (
     list_items,
 )
 from taskreason.planner import Planner
-from taskreason.transfers import Slot, Tower
+from taskreason.towers import list_in_the_way, list_sites, match_tower, number_slots
+from taskreason.transfers import Tower
 
 PICKS = (Op.pick_up_item, Op.unstack)
 PUTS = (Op.place_item, Op.stack)
 TREATMENTS = (Op.cook, Op.cut, Op.fry)
-
-
-def number_slots(tower: Tower) -> list[Slot]:
-    """The tower's slots in the order in which the goal's text numbers them, from 1."""
-    return [*tower.chain, *tower.loose, *([tower.top] if tower.top else [])]
-
-
-def fits_slot(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:
-    """Whether an item is of the slot's kind and has its flags."""
-    return kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
-
-
-def match_tower(
-    kitchen: Kitchen, state: State, tower: Tower, station: int
-) -> list[tuple[int, int]]:
-    """(slot number, item) for the items at ``station`` that are in their final place, from the bottom."""
-
-    found, stack = [], state.stacks[station]
-    for number, (item, slot) in enumerate(zip(stack, tower.chain, strict=False), start=1):
-        if not fits_slot(kitchen, state, item, slot):
-            return found
-        found.append((number, item))
-    if len(found) < len(tower.chain):
-        return found
-    open_slots = {len(tower.chain) + n: slot for n, slot in enumerate(tower.loose, start=1)}
-    for item in stack[len(found) :]:
-        number = next(
-            (n for n, slot in open_slots.items() if fits_slot(kitchen, state, item, slot)), None
-        )
-        if number is not None:
-            del open_slots[number]
-            found.append((number, item))
-        elif (
-            tower.top
-            and not open_slots
-            and item == stack[-1]
-            and fits_slot(kitchen, state, item, tower.top)
-        ):
-            found.append((len(number_slots(tower)), item))
-    return found
-
-
-def list_sites(kitchen: Kitchen, tower: Tower) -> list[int]:
-    """Stations on which the tower may stand."""
-    return [s for s, kind in enumerate(kitchen.station_kinds) if kind == tower.station]
 
 
 def recite_bottoms(kitchen: Kitchen, state: State, tower: Tower) -> str:
@@ -77,13 +36,17 @@ def recite_bottoms(kitchen: Kitchen, state: State, tower: Tower) -> str:
 
 
 def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> str:
-    """The slots that are filled at a station, ``Tower table2 1 2``, or else the first empty place for a tower.
+    """The slots that are filled at a station and what stands in the way there: ``Tower table2 1 2 under onion1``.
 
-    Where there is none, what would have to be cleared: ``No tower. Empty none: table1 onion1, table2 bread1 cheese2``.
+    Where no slot is filled, the first empty place, ``No tower. Empty table3``; where there is none, what would have to
+    be cleared: ``No tower. Empty none: table1 onion1, table2 bread1 cheese2``.
     """
     numbers = [number for number, _ in match_tower(kitchen, state, tower, station)]
     if numbers:
-        return " ".join(["Tower", kitchen.stations[station], *map(str, numbers)])
+        words = ["Tower", kitchen.stations[station], *map(str, numbers)]
+        if leaving := list_in_the_way(kitchen, state, tower, station):
+            words += ["under", *(kitchen.items[item] for item in reversed(leaving))]
+        return " ".join(words)
     sites = {kitchen.stations[s]: state.stacks[s] for s in list_sites(kitchen, tower)}
     empty = next((name for name in list_empty(kitchen, state) if name in sites), "")
     if empty:
@@ -92,17 +55,32 @@ def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> 
     return f"No tower. Empty none: {', '.join(stacks)}"
 
 
-def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int) -> str:
-    """A slot and, above the lowest, where items of its kind are: ``Next 2 cheese: cheese1 table3, cheese2 sink1``."""
+def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, station: int) -> str:
+    """A slot and, above the lowest, where items of its kind are: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
+
+    Items that are in their final place at ``station`` are left out.
+    """
     slot = number_slots(tower)[number - 1]
     words = f"Next {number} {describe_slot(slot)}"
     if number == 1:
         return words
-    places = _recite_kind(kitchen, state, tower, slot.kind).partition(": ")[2]
+    built = {item for _, item in match_tower(kitchen, state, tower, station)}
+    places = _recite_kind(kitchen, state, tower, slot.kind, built).partition(": ")[2]
     return f"{words}: {places}"
 
 
-def _recite_kind(kitchen: Kitchen, state: State, tower: Tower, kind: str) -> str:
+def recite_hand(kitchen: Kitchen, state: State, tower: Tower | None, number: int) -> str:
+    """What the robot holds, ``Robot holding onion1 away`` where it is not of the next slot's kind."""
+    words = f"Robot holding {kitchen.held_name(state) or NOTHING}"
+    wanted = tower and number and number_slots(tower)[number - 1].kind
+    if wanted and 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand] != wanted:
+        words += " away"
+    return words
+
+
+def _recite_kind(
+    kitchen: Kitchen, state: State, tower: Tower, kind: str, built: Collection[int] = ()
+) -> str:
     marks = {
         item: number
         for station in list_sites(kitchen, tower)
@@ -111,7 +89,7 @@ def _recite_kind(kitchen: Kitchen, state: State, tower: Tower, kind: str) -> str
     places = [
         describe_place(kitchen, state, item, marks)
         for item in list_items(kitchen)
-        if kitchen.item_kinds[item] == kind
+        if kitchen.item_kinds[item] == kind and item not in built
     ]
     return f"{kind}: {', '.join(places) or 'none'}"
 
@@ -167,22 +145,23 @@ class Expert:
     def explain(self, plan: list[tuple[State, Action]]) -> str:
         """The thought that leads to the first action of a plan (as :meth:`plan` returns it)."""
         state, kitchen = plan[0][0], self.kitchen
-        parts = self._describe_goal(plan) if self.tower else []
-        parts.append(f"Robot holding {kitchen.held_name(state) or NOTHING}")
+        number = self._next_slot(plan) if self.tower else 0
+        parts = self._describe_goal(plan, number) if self.tower else []
+        parts.append(recite_hand(kitchen, state, self.tower, number))
         parts += self._describe_carry(plan)
         parts.append(self._describe_decision(plan))
         return ". ".join(parts) + "."
 
-    def _describe_goal(self, plan: list[tuple[State, Action]]) -> list[str]:
+    def _describe_goal(self, plan: list[tuple[State, Action]], number: int) -> list[str]:
         """What is there of the tower that the plan builds, and its next slot."""
-        state, end = plan[0][0], self.kitchen.step(*plan[-1])
-        station = self._station_of_tower(end)
+        state = plan[0][0]
+        station = self._station_of_tower(self.kitchen.step(*plan[-1]))
         parts = [
             recite_bottoms(self.kitchen, state, self.tower),
             recite_tower(self.kitchen, state, self.tower, station),
         ]
-        if number := self._next_slot(plan, end, station):
-            parts.append(recite_slot(self.kitchen, state, self.tower, number))
+        if number:
+            parts.append(recite_slot(self.kitchen, state, self.tower, number, station))
         return parts
 
     def _station_of_tower(self, end: State) -> int:
@@ -194,8 +173,10 @@ class Expert:
             if len(match_tower(self.kitchen, end, self.tower, s)) == size
         )
 
-    def _next_slot(self, plan: list[tuple[State, Action]], end: State, station: int) -> int:
+    def _next_slot(self, plan: list[tuple[State, Action]]) -> int:
         """Number of the first slot that the plan fills for good, or 0 when it carries nothing there."""
+        end = self.kitchen.step(*plan[-1])
+        station = self._station_of_tower(end)
         numbers = {item: n for n, item in match_tower(self.kitchen, end, self.tower, station)}
         last_put = {a.a: n for n, (_, a) in enumerate(plan) if a.op in PUTS}
         for n, (state, action) in enumerate(plan):

@@ -16,8 +16,8 @@ from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
 from taskreason.kitchen.layout import DIRECTIONS, ItemSpec, Layout, RobotSpec, StationSpec
 from taskreason.kitchen.layout_reader import LayoutError
 
-Mode = Literal["scattered", "grouped"]
-MODES: tuple[Mode, ...] = ("scattered", "grouped")
+Mode = Literal["scattered", "grouped", "mixed"]
+MODES: tuple[Mode, ...] = ("scattered", "grouped", "mixed")
 
 EXTRA_STATION_WEIGHTS = tuple(n + 9.33 for n in range(9))
 """Weight of 0, 1, ... extra stations: nearly flat, with the benchmark's mean."""
@@ -40,12 +40,14 @@ def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
     "scattered" breaks up the template's stacks: every item lies alone on some station, or is in the
     robot's hand, and the robot faces any station. "grouped" moves the template's stations with what
     is on them; extra items lie on extra stations, and the robot faces one of the template's own.
+    "mixed" is one or the other, as the seed has it.
     Raises LayoutError for a template that leaves the robot no room.
     """
     if template.containers or template.meals:
         raise LayoutError(f"{template.source}: containers can't be varied, use a template without.")
     rng = random.Random(f"{template.hash}/{mode}/{seed}")
-    draw = {"scattered": _draw_scattered, "grouped": _draw_grouped}[mode]
+    own = rng.choice(("scattered", "grouped")) if mode == "mixed" else mode
+    draw = {"scattered": _draw_scattered, "grouped": _draw_grouped}[own]
     for _ in range(ATTEMPTS):
         layout = draw(template, rng)
         if layout is not None:

@@ -11,7 +11,8 @@ from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import list_empty, list_items
 from taskreason.policies import Turn
-from taskreason.reasoning import PICKS, PUTS, fits_slot, format_reply, match_tower, number_slots
+from taskreason.reasoning import PICKS, PUTS, format_reply
+from taskreason.towers import fits_slot, match_tower, number_slots
 from taskreason.transfers import Tower, compile_towers
 
 
