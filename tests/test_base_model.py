@@ -94,8 +94,11 @@ def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
                     break
                 follows += 1
             furthest = max(furthest, follows)
-        tower = re.search(r"Tower table\d+((?: \d)+)\.", answer)
-        assert (tower[1].split() if tower else []) == [str(n + 1) for n in range(furthest)]
+        tower = re.search(r"Tower (table\d+)((?: \d)+)(?: under (.*?))?\.", answer)
+        assert (tower[2].split() if tower else []) == [str(n + 1) for n in range(furthest)]
+        if tower and furthest < len(slots):
+            stack = re.search(rf"^- {tower[1]} (.*)$", prompt, re.MULTILINE)[1].split()
+            assert (tower[3] or "").split() == stack[furthest:]
         if furthest < len(slots):
             assert f"Next {furthest + 1} {slots[furthest]}" in answer
         heights.add(furthest)

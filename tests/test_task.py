@@ -97,13 +97,19 @@ def test_the_thought_tells_a_raw_patty_from_a_cooked_one():
     free = next(s for s in layout.stations if s.name == "table" and (s.x, s.y) not in taken)
     raw = replace(patty, x=free.x, y=free.y, stack_level=0, predicates=("iscookable",))
     kitchen = Kitchen(replace(layout, items=(raw, *layout.items)))
-    expert = Expert(kitchen)
-    plan = expert.plan(kitchen.initial)
-    thoughts = [expert.explain(plan[n:]) for n in range(len(plan))]
-    listed = next(t for t in thoughts if "Next 2 cooked patty: " in t)
+    listed = next(t for t in explain_plan(kitchen) if "Next 2 cooked patty: " in t)
     raw_name, cooked_name = (name for name in kitchen.items if name.startswith("patty"))
-    assert re.search(rf"{raw_name} \w+ cookable, {cooked_name} \w+ cooked", listed)
+    assert re.search(rf"patty: {cooked_name} \w+ cooked\.", listed)
     assert f"Carry {cooked_name}" in listed and f"Carry {raw_name}" not in listed
+    alone = Kitchen(replace(layout, items=(raw, *(i for i in layout.items if i.name != "patty"))))
+    thoughts = "\n".join(explain_plan(alone))
+    assert re.search(r"Next 2 cooked patty: patty1 \w+ cookable\.", thoughts)
+
+
+def explain_plan(kitchen):
+    """The thoughts of a shortest plan, one for each of its steps."""
+    plan = Expert(kitchen).plan(kitchen.initial)
+    return [Expert(kitchen).explain(plan[n:]) for n in range(len(plan))]
 
 
 @settings(deadline=None)
@@ -132,7 +138,6 @@ def test_a_plan_that_moves_a_pot_has_its_thoughts_too():
     items = tuple(item for item in layout.items if (item.x, item.y) != robot.faces)
     goal = (GoalPredicate("has_container", ("robot", "pot"), (1, 2)),)
     kitchen = Kitchen(replace(layout, items=items, containers=(pot,), goal=goal))
-    plan = Expert(kitchen).plan(kitchen.initial)
-    thoughts = [Expert(kitchen).explain(plan[n:]) for n in range(len(plan))]
+    thoughts = explain_plan(kitchen)
     place = kitchen.stations[kitchen.initial.loc]
     assert thoughts[-1] == f"Robot holding nothing. Pick {place} robot {place} here."

@@ -4,13 +4,11 @@ An expert needs one action a state, and a learner needs the choice to be visible
 optimal actions are broken by what the observation shows: an action at hand before a move, lower goal slots first,
 then the order of the lists. The thought recites where the items for the lowest slot are, with the slot number before
 every item that is in its final place; names the table of the tower, its filled slots and what stands in the way there,
-or an empty table where there is no tower; then the next slot and where items of that kind are; what the robot holds,
-and whether that is of another kind; what is carried from where to where; and ends with what is done next at which
-station, the robot's station, and whether the two are one. Every word of it can be read off the prompt and the words
-before it.
+or an empty table where there is no tower; then the next slot and where the items are that would fill it; what the
+robot holds, and whether that is of another kind; what is carried from where to where; and ends with what is done next
+at which station, the robot's station, and whether the two are one. Every word of it can be read off the prompt and the
+words before it.
 """
-
-from collections.abc import Collection
 
 from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
@@ -22,7 +20,7 @@ from taskreason.kitchen.observation import (
     list_items,
 )
 from taskreason.planner import Planner
-from taskreason.towers import list_in_the_way, list_sites, match_tower, number_slots
+from taskreason.towers import fits_slot, list_in_the_way, list_sites, match_tower, number_slots
 from taskreason.transfers import Tower
 
 PICKS = (Op.pick_up_item, Op.unstack)
@@ -32,7 +30,9 @@ TREATMENTS = (Op.cook, Op.cut, Op.fry)
 
 def recite_bottoms(kitchen: Kitchen, state: State, tower: Tower) -> str:
     """Where the items for the lowest slot are: ``See bread: 1 bread1 table2 under 2 cheese1, bread2 sink1``."""
-    return f"See {_recite_kind(kitchen, state, tower, number_slots(tower)[0].kind)}"
+    kind = number_slots(tower)[0].kind
+    items = [item for item in list_items(kitchen) if kitchen.item_kinds[item] == kind]
+    return f"See {kind}: {_recite_places(kitchen, state, tower, items)}"
 
 
 def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> str:
@@ -56,17 +56,21 @@ def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> 
 
 
 def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, station: int) -> str:
-    """A slot and, above the lowest, where items of its kind are: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
+    """A slot and, above the lowest, which items would fill it: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
 
-    Items that are in their final place at ``station`` are left out.
+    Items at the tower's ``station`` are left out, and so are those to be prepared first where others are ready.
     """
     slot = number_slots(tower)[number - 1]
     words = f"Next {number} {describe_slot(slot)}"
     if number == 1:
         return words
-    built = {item for _, item in match_tower(kitchen, state, tower, station)}
-    places = _recite_kind(kitchen, state, tower, slot.kind, built).partition(": ")[2]
-    return f"{words}: {places}"
+    others = [
+        item
+        for item in list_items(kitchen)
+        if kitchen.item_kinds[item] == slot.kind and item not in state.stacks[station]
+    ]
+    ready = [item for item in others if fits_slot(kitchen, state, item, slot)]
+    return f"{words}: {_recite_places(kitchen, state, tower, ready or others)}"
 
 
 def recite_hand(kitchen: Kitchen, state: State, tower: Tower | None, number: int) -> str:
@@ -78,20 +82,13 @@ def recite_hand(kitchen: Kitchen, state: State, tower: Tower | None, number: int
     return words
 
 
-def _recite_kind(
-    kitchen: Kitchen, state: State, tower: Tower, kind: str, built: Collection[int] = ()
-) -> str:
+def _recite_places(kitchen: Kitchen, state: State, tower: Tower, items: list[int]) -> str:
     marks = {
         item: number
         for station in list_sites(kitchen, tower)
         for number, item in match_tower(kitchen, state, tower, station)
     }
-    places = [
-        describe_place(kitchen, state, item, marks)
-        for item in list_items(kitchen)
-        if kitchen.item_kinds[item] == kind and item not in built
-    ]
-    return f"{kind}: {', '.join(places) or 'none'}"
+    return ", ".join(describe_place(kitchen, state, item, marks) for item in items) or "none"
 
 
 class Expert:

@@ -12,7 +12,7 @@ from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec
 
 CROWDED = 0.35
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""
-COVERED = 0.4
+COVERED = 0.5
 """Share of the other kitchens in which something lies on the goal's lowest item, which is on a table already."""
 HELD = 0.25
 """Share of kitchens in which the robot holds something at the start."""
@@ -50,7 +50,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     names = list(wanted)
     pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
     names += [rng.choice(pool) for _ in range(rng.randint(0, 2) if small else rng.randint(1, 8))]
-    names += rng.choices(wanted, k=rng.choice((0, 0, 1, 2)))
+    names += rng.choices(wanted[-1:] if covered else wanted, k=rng.choice((0, 1, 1, 2)))
     names += [rng.choice(pool) for _ in range(tables)] if crowded else []
     rng.shuffle(names)
     if covered:

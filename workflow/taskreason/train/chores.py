@@ -26,6 +26,8 @@ from taskreason.train.chore_kitchens import draw_start
 from taskreason.train.readings import ask, build_question, draw_drill, draw_reading, read_tower
 from taskreason.trajectories import Decision
 
+ASKED, READ = 4, 2
+"""Every so many kitchens come with questions, the others with so many reading exercises."""
 FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
@@ -40,12 +42,12 @@ CHORE = "chore"
 def draw_examples(
     seed: int,
     kitchens: int,
-    decisions: int = 3,
+    decisions: int = 2,
     small: int = 0,
     drills: int = 0,
     processes: int = 1,
 ) -> Iterator[dict[str, str]]:
-    """Prompt and completion pairs: per kitchen one set of questions or a reading, and a few decisions of the planner.
+    """Prompt and completion pairs: per kitchen a set of questions or some readings, and a few decisions of the planner.
 
     A curriculum comes first: ``drills`` bare listings, then ``small`` kitchens with few objects. Objects are renamed
     at random in every example, so that all names are learnt alike. The pairs are the same for any number of processes.
@@ -67,10 +69,10 @@ def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[d
     examples = []
     for number in numbers:
         kitchen, state = draw_start(rng, number < small)
-        if number < small or number % 2:
+        if number < small or number % ASKED == 0:
             pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
         else:
-            pairs = [tuple(draw_reading(rng).values())]
+            pairs = [tuple(draw_reading(rng).values()) for _ in range(READ)]
         steps = list(_draw_steps(kitchen, state, rng, decisions))
         pairs += [
             (build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n))

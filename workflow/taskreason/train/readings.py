@@ -18,8 +18,14 @@ from taskreason.transfers import Slot, Tower, compile_towers
 
 QUESTIONS = 14
 LONGEST_LIST = 7
-PILED = 0.85
-"""Share of items that land on one of two piles in a reading exercise."""
+PILED = (0.4, 0.6, 0.85)
+"""Shares of items that land on one of two piles in a reading exercise, one of them drawn for each."""
+LOOSE = 0.6
+"""Share of lists of which a part may be filled in any order."""
+LAST = 0.8
+"""Share of lists with such a part that also have a kind that must come last."""
+BURIED = 0.5
+"""Share of lists with such a part whose last kind may have an item in the stack already, where it can't stay."""
 AGAIN = 0.3
 """Share of the kinds of a list that it names again, so that some of a kind are built in and some are not."""
 DRILL_PIECES = 6
@@ -87,6 +93,7 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
         for kind, stack in zip(kitchen.station_kinds, state.stacks, strict=True)
         if kind == "table" and stack
     ]
+    stack = ()
     if stacks and rng.random() < 0.8:
         stack = max(rng.sample(stacks, min(2, len(stacks))), key=len)[: LONGEST_LIST - 1]
         for item in stack[: max(rng.randint(1, len(stack)), rng.randint(1, len(stack)))]:
@@ -98,19 +105,23 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
         kinds.append(rng.choice(kinds if kinds and rng.random() < AGAIN else pool))
         wanted = PREPARED.get(kinds[-1])
         flags.append(int(Flag[wanted[1]]) if wanted and rng.random() < 0.6 else 0)
-    slots = tuple(Slot(kind, flag) for kind, flag in zip(kinds, flags, strict=True))
-    first = rng.randint(1, length) if rng.random() < 0.3 else length
-    loose, last = slots[first:], None
-    if len(loose) > 1 and rng.random() < 0.7:
-        loose, last = loose[:-1], loose[-1]
-    return Tower("table", slots[:first], loose, last)
+    slots = [Slot(kind, flag) for kind, flag in zip(kinds, flags, strict=True)]
+    if rng.random() >= LOOSE:
+        return Tower("table", tuple(slots))
+    first = rng.randint(1, min(length - 1, 3))
+    if len(stack) > first and rng.random() < BURIED:
+        buried = stack[rng.randrange(first, len(stack))]
+        slots[-1] = Slot(kitchen.item_kinds[buried], 0)
+    if length - first > 1 and rng.random() < LAST:
+        return Tower("table", tuple(slots[:first]), tuple(slots[first:-1]), slots[-1])
+    return Tower("table", tuple(slots[:first]), tuple(slots[first:]))
 
 
 def draw_reading(rng: random.Random) -> dict[str, str]:
     """How far the stacks of a random kitchen follow a list, and what comes next: the thought without the act."""
     recipes = [[slot.kind for slot in number_slots(tower)] for tower in _list_recipes()]
     while True:
-        kitchen, state = draw_start(rng, piled=PILED)
+        kitchen, state = draw_start(rng, piled=rng.choice(PILED))
         tower = draw_list(kitchen, state, rng)
         kinds = [slot.kind for slot in number_slots(tower)]
         if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
