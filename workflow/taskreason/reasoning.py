@@ -142,24 +142,24 @@ class Expert:
     def explain(self, plan: list[tuple[State, Action]]) -> str:
         """The thought that leads to the first action of a plan (as :meth:`plan` returns it)."""
         state, kitchen = plan[0][0], self.kitchen
-        number = self._next_slot(plan) if self.tower else 0
-        parts = self._describe_goal(plan, number) if self.tower else []
+        parts, number = self._describe_goal(plan) if self.tower else ([], 0)
         parts.append(recite_hand(kitchen, state, self.tower, number))
         parts += self._describe_carry(plan)
         parts.append(self._describe_decision(plan))
         return ". ".join(parts) + "."
 
-    def _describe_goal(self, plan: list[tuple[State, Action]], number: int) -> list[str]:
-        """What is there of the tower that the plan builds, and its next slot."""
-        state = plan[0][0]
-        station = self._station_of_tower(self.kitchen.step(*plan[-1]))
+    def _describe_goal(self, plan: list[tuple[State, Action]]) -> tuple[list[str], int]:
+        """What is there of the tower that the plan builds, and its next slot with that slot's number."""
+        state, end = plan[0][0], self.kitchen.step(*plan[-1])
+        station = self._station_of_tower(end)
         parts = [
             recite_bottoms(self.kitchen, state, self.tower),
             recite_tower(self.kitchen, state, self.tower, station),
         ]
+        number = self._next_slot(plan, end, station)
         if number:
             parts.append(recite_slot(self.kitchen, state, self.tower, number, station))
-        return parts
+        return parts, number
 
     def _station_of_tower(self, end: State) -> int:
         """Where the finished tower stands in the final state."""
@@ -170,10 +170,8 @@ class Expert:
             if len(match_tower(self.kitchen, end, self.tower, s)) == size
         )
 
-    def _next_slot(self, plan: list[tuple[State, Action]]) -> int:
+    def _next_slot(self, plan: list[tuple[State, Action]], end: State, station: int) -> int:
         """Number of the first slot that the plan fills for good, or 0 when it carries nothing there."""
-        end = self.kitchen.step(*plan[-1])
-        station = self._station_of_tower(end)
         numbers = {item: n for n, item in match_tower(self.kitchen, end, self.tower, station)}
         last_put = {a.a: n for n, (_, a) in enumerate(plan) if a.op in PUTS}
         for n, (state, action) in enumerate(plan):

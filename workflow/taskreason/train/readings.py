@@ -86,7 +86,7 @@ def draw_drill(rng: random.Random) -> dict[str, str]:
 
 
 def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
-    """A random list of kinds, half of the time one that a stack on a table follows for a while."""
+    """A random list of kinds, mostly one that a stack on a table follows for a while."""
     kinds, flags = [], []
     stacks = [
         stack
