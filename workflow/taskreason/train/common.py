@@ -92,6 +92,7 @@ class CurveLog(TrainerCallback):
         self.rows: list[dict] = []
         self.started = self.printed = time.time()
         self.before = 0.0
+        self.resumed = 0  # rows that an earlier run logged
 
     def on_train_begin(self, args, state, control, **kwargs):
         """Take up the rows of the run that is being resumed."""
@@ -103,6 +104,7 @@ class CurveLog(TrainerCallback):
                 if row["step"] <= state.global_step
             ]
             self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+            self.resumed = len(self.rows)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         """Keep one row, and print one line now and then."""
@@ -120,7 +122,7 @@ class CurveLog(TrainerCallback):
         pd.DataFrame(self.rows).to_csv(self._partial(), index=False)
         if now - self.printed > LOG_SECONDS or state.global_step == state.max_steps:
             self.printed = now
-            rate = (now - self.started) / max(1, len(self.rows))
+            rate = (now - self.started) / max(1, len(self.rows) - self.resumed)
             left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
             shown = ", ".join(
                 f"{k} {row[k]:.4g}"
