@@ -7,7 +7,7 @@ from taskreason.kitchen.domain import Op
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import parse_layout
 from taskreason.planner import Planner
-from taskreason.reasoning import Expert, recite_hand, recite_tower
+from taskreason.reasoning import Expert, recite_hand, recite_others, recite_tower
 from taskreason.task import TASKS
 from taskreason.towers import list_in_the_way, list_sites, match_tower, number_slots
 
@@ -78,6 +78,22 @@ def test_obstacles_and_a_foreign_item_in_hand_are_said():
     assert said == "Tower table2 1 under topbun1"
     assert recite_hand(kitchen, kitchen.initial, tower, 2) == "Robot holding patty1 away"
     assert recite_hand(kitchen, kitchen.initial, tower, 3) == "Robot holding patty1"
+
+
+@pytest.mark.parametrize(
+    ("stack", "elsewhere", "said"),
+    [
+        (["bottombun", "topbun"], ["cheese", "patty"], ["Other topbun: none"]),
+        (["bottombun", "topbun"], ["cheese", "patty", "topbun"], ["Other topbun: topbun2 table3"]),
+        (["bottombun", "patty", "cheese"], ["topbun"], []),  # each in its place
+        (["bottombun", "onion"], ["cheese", "patty", "topbun"], []),  # no slot waits for it
+        (["topbun", "bottombun"], ["cheese", "patty"], []),  # no tower there yet
+    ],
+)
+def test_an_idle_item_of_a_wanted_kind_is_compared_with_the_others(stack, elsewhere, said):
+    kitchen = stacked_kitchen([stack, elsewhere])
+    (tower,), station = Planner(kitchen).towers, kitchen.station_index["table2"]
+    assert recite_others(kitchen, kitchen.initial, tower, station) == said
 
 
 @pytest.mark.parametrize("mode", ["scattered", "grouped"])

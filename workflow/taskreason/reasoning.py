@@ -3,10 +3,11 @@
 An expert needs one action a state, and a learner needs the choice to be visible in the text, so ties between
 optimal actions are broken by what the observation shows: an action at hand before a move, lower goal slots first,
 then the order of the lists. The thought recites where the items for the lowest slot are, with the slot number before
-every item that is in its final place; names the table of the tower, its filled slots and what stands in the way there,
-or an empty table where there is no tower; then the next slot and where the items are that would fill it; what the
-robot holds, and whether that is of another kind; what is carried from where to where; and ends with what is done next
-at which station, the robot's station, and whether the two are one. Every word of it can be read off the prompt and the
+every item that is in its final place; where an item upon the tower's chain is of a kind that a slot is still open for,
+the others of that kind; the table of the tower, its filled slots and what stands in the way there, or an empty table
+where there is no tower; then the next slot and where the items are that would fill it; what the robot holds, and
+whether that is of another kind; what is carried from where to where; and ends with what is done next at which station,
+the robot's station, and whether the two are one. Every word of it can be read off the prompt and the
 words before it.
 """
 
@@ -20,7 +21,14 @@ from taskreason.kitchen.observation import (
     list_items,
 )
 from taskreason.planner import Planner
-from taskreason.towers import fits_slot, list_in_the_way, list_sites, match_tower, number_slots
+from taskreason.towers import (
+    fits_slot,
+    list_contested,
+    list_in_the_way,
+    list_sites,
+    match_tower,
+    number_slots,
+)
 from taskreason.transfers import Tower
 
 PICKS = (Op.pick_up_item, Op.unstack)
@@ -55,6 +63,18 @@ def recite_tower(kitchen: Kitchen, state: State, tower: Tower, station: int) -> 
     return f"No tower. Empty none: {', '.join(stacks)}"
 
 
+def recite_others(kitchen: Kitchen, state: State, tower: Tower, station: int) -> list[str]:
+    """``Other topbun: topbun2 sink1`` for each kind that lies idle on the tower at ``station`` while a slot is open.
+
+    Where there are too few others, the idle item has to leave the tower first.
+    """
+    parts = []
+    for kind in list_contested(kitchen, state, tower, station):
+        elsewhere = _list_elsewhere(kitchen, state, kind, station)
+        parts.append(f"Other {kind}: {_recite_places(kitchen, state, tower, elsewhere)}")
+    return parts
+
+
 def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, station: int) -> str:
     """A slot and, above the lowest, which items would fill it: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
 
@@ -64,11 +84,7 @@ def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, stati
     words = f"Next {number} {describe_slot(slot)}"
     if number == 1:
         return words
-    others = [
-        item
-        for item in list_items(kitchen)
-        if kitchen.item_kinds[item] == slot.kind and item not in state.stacks[station]
-    ]
+    others = _list_elsewhere(kitchen, state, slot.kind, station)
     ready = [item for item in others if fits_slot(kitchen, state, item, slot)]
     return f"{words}: {_recite_places(kitchen, state, tower, ready or others)}"
 
@@ -80,6 +96,14 @@ def recite_hand(kitchen: Kitchen, state: State, tower: Tower | None, number: int
     if wanted and 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand] != wanted:
         words += " away"
     return words
+
+
+def _list_elsewhere(kitchen: Kitchen, state: State, kind: str, station: int) -> list[int]:
+    return [
+        item
+        for item in list_items(kitchen)
+        if kitchen.item_kinds[item] == kind and item not in state.stacks[station]
+    ]
 
 
 def _recite_places(kitchen: Kitchen, state: State, tower: Tower, items: list[int]) -> str:
@@ -154,6 +178,7 @@ class Expert:
         station = self._station_of_tower(end)
         parts = [
             recite_bottoms(self.kitchen, state, self.tower),
+            *recite_others(self.kitchen, state, self.tower, station),
             recite_tower(self.kitchen, state, self.tower, station),
         ]
         number = self._next_slot(plan, end, station)

@@ -41,6 +41,22 @@ def list_in_the_way(kitchen: Kitchen, state: State, tower: Tower, station: int) 
     )
 
 
+def list_contested(kitchen: Kitchen, state: State, tower: Tower, station: int) -> list[str]:
+    """Kinds of which an item lies at ``station`` upon the finished chain, in no slot, though one is open for it.
+
+    Whether such an item stays or leaves depends on how many of its kind there are elsewhere.
+    """
+    found = _match_slots(kitchen, state, tower, station)
+    if len(found) < len(tower.chain):
+        return []
+    placed, filled = {item for _, item in found}, {number for number, _ in found}
+    open_kinds = {
+        slot.kind for n, slot in enumerate(number_slots(tower), start=1) if n not in filled
+    }
+    kinds = [kitchen.item_kinds[i] for i in state.stacks[station] if i not in placed]
+    return list(dict.fromkeys(kind for kind in kinds if kind in open_kinds))
+
+
 def _list_leaving(
     kitchen: Kitchen, state: State, tower: Tower, station: int, found: list[tuple[int, int]]
 ) -> list[int]:

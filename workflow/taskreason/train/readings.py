@@ -10,7 +10,13 @@ from taskreason.augment import LARGEST
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Flag
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import EMPTY, NOTHING, describe_tower, list_empty
-from taskreason.reasoning import recite_bottoms, recite_hand, recite_slot, recite_tower
+from taskreason.reasoning import (
+    recite_bottoms,
+    recite_hand,
+    recite_others,
+    recite_slot,
+    recite_tower,
+)
 from taskreason.task import TASKS, build_prompt
 from taskreason.towers import list_sites, match_tower, number_slots
 from taskreason.train.chore_kitchens import PREPARED, draw_start
@@ -24,7 +30,7 @@ LOOSE = 0.6
 """Share of lists of which a part may be filled in any order."""
 LAST = 0.8
 """Share of lists with such a part that also have a kind that must come last."""
-BURIED = 0.5
+BURIED = 0.8
 """Share of lists with such a part whose last kind may have an item in the stack already, where it can't stay."""
 AGAIN = 0.3
 """Share of the kinds of a list that it names again, so that some of a kind are built in and some are not."""
@@ -110,8 +116,10 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
         return Tower("table", tuple(slots))
     first = rng.randint(1, min(length - 1, 3))
     if len(stack) > first and rng.random() < BURIED:
-        buried = stack[rng.randrange(first, len(stack))]
-        slots[-1] = Slot(kitchen.item_kinds[buried], 0)
+        height = rng.randrange(first, len(stack))
+        if height < length - 1:  # what took its place in the list is another kind
+            slots[height] = Slot(rng.choice(pool), 0)
+        slots[-1] = Slot(kitchen.item_kinds[stack[height]], 0)
     if length - first > 1 and rng.random() < LAST:
         return Tower("table", tuple(slots[:first]), tuple(slots[first:-1]), slots[-1])
     return Tower("table", tuple(slots[:first]), tuple(slots[first:]))
@@ -137,6 +145,7 @@ def read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
     filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
     parts = [
         recite_bottoms(kitchen, state, tower),
+        *recite_others(kitchen, state, tower, best),
         recite_tower(kitchen, state, tower, best),
     ]
     slots = range(1, len(number_slots(tower)) + 1)

@@ -60,6 +60,7 @@ PHRASES = (
         " here",
         " away",
         " See",
+        " Other",
     ),
     *(
         " Place",
