@@ -75,6 +75,15 @@ def recite_others(kitchen: Kitchen, state: State, tower: Tower, station: int) ->
     return parts
 
 
+def recite_progress(kitchen: Kitchen, state: State, tower: Tower, station: int) -> list[str]:
+    """All that a thought says of the tower at ``station`` as far as it stands."""
+    return [
+        recite_bottoms(kitchen, state, tower),
+        *recite_others(kitchen, state, tower, station),
+        recite_tower(kitchen, state, tower, station),
+    ]
+
+
 def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, station: int) -> str:
     """A slot and, above the lowest, which items would fill it: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
 
@@ -176,11 +185,7 @@ class Expert:
         """What is there of the tower that the plan builds, and its next slot with that slot's number."""
         state, end = plan[0][0], self.kitchen.step(*plan[-1])
         station = self._station_of_tower(end)
-        parts = [
-            recite_bottoms(self.kitchen, state, self.tower),
-            *recite_others(self.kitchen, state, self.tower, station),
-            recite_tower(self.kitchen, state, self.tower, station),
-        ]
+        parts = recite_progress(self.kitchen, state, self.tower, station)
         number = self._next_slot(plan, end, station)
         if number:
             parts.append(recite_slot(self.kitchen, state, self.tower, number, station))

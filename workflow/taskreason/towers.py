@@ -49,10 +49,7 @@ def list_contested(kitchen: Kitchen, state: State, tower: Tower, station: int) -
     found = _match_slots(kitchen, state, tower, station)
     if len(found) < len(tower.chain):
         return []
-    placed, filled = {item for _, item in found}, {number for number, _ in found}
-    open_kinds = {
-        slot.kind for n, slot in enumerate(number_slots(tower), start=1) if n not in filled
-    }
+    placed, open_kinds = {item for _, item in found}, set(_list_open_kinds(tower, found))
     kinds = [kitchen.item_kinds[i] for i in state.stacks[station] if i not in placed]
     return list(dict.fromkeys(kind for kind in kinds if kind in open_kinds))
 
@@ -63,12 +60,7 @@ def _list_leaving(
     stack, placed = state.stacks[station], {item for _, item in found}
     if len(found) < len(tower.chain):
         return list(reversed(stack[len(found) :])) if found else []
-    filled = {number for number, _ in found}
-    wanted = Counter(
-        slot.kind
-        for number, slot in enumerate(number_slots(tower), start=1)
-        if number not in filled
-    )
+    wanted = Counter(_list_open_kinds(tower, found))
     wanted.subtract(
         kind for item, kind in enumerate(kitchen.item_kinds) if item not in stack and wanted[kind]
     )
@@ -79,6 +71,12 @@ def _list_leaving(
             wanted[kind] -= 1
             lowest = height
     return list(reversed(stack[lowest:]))
+
+
+def _list_open_kinds(tower: Tower, found: list[tuple[int, int]]) -> list[str]:
+    """The kinds of the slots that nothing was found for, in order, each as often as it is wanted."""
+    filled = {number for number, _ in found}
+    return [slot.kind for n, slot in enumerate(number_slots(tower), start=1) if n not in filled]
 
 
 def _match_slots(

@@ -10,13 +10,7 @@ from taskreason.augment import LARGEST
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Flag
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import EMPTY, NOTHING, describe_tower, list_empty
-from taskreason.reasoning import (
-    recite_bottoms,
-    recite_hand,
-    recite_others,
-    recite_slot,
-    recite_tower,
-)
+from taskreason.reasoning import recite_hand, recite_progress, recite_slot
 from taskreason.task import TASKS, build_prompt
 from taskreason.towers import list_sites, match_tower, number_slots
 from taskreason.train.chore_kitchens import PREPARED, draw_start
@@ -143,11 +137,7 @@ def read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
     """The thought about a tower as far as it can be read off the state."""
     best = max(list_sites(kitchen, tower), key=lambda s: len(match_tower(kitchen, state, tower, s)))
     filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
-    parts = [
-        recite_bottoms(kitchen, state, tower),
-        *recite_others(kitchen, state, tower, best),
-        recite_tower(kitchen, state, tower, best),
-    ]
+    parts = recite_progress(kitchen, state, tower, best)
     slots = range(1, len(number_slots(tower)) + 1)
     if missing := [number for number in slots if number not in filled]:
         parts.append(recite_slot(kitchen, state, tower, missing[0], best))
