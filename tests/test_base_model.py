@@ -60,12 +60,12 @@ def test_the_shipped_model_reads_the_kitchen():
 
 def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
     goals = {describe_goal(make_kitchen(task, 0)) for task in TASKS}
-    recipes = {re.sub(" any order| last|on a table build | cooked", "", goal) for goal in goals}
+    recipes = {re.sub(" any order| last|on a table | cooked", "", goal) for goal in goals}
     seen = read = 0
     for example in draw_examples(seed=0, kitchens=1500, decisions=1, small=300, drills=20):
         goal = re.search(r"^Goal: (.*)$", example["prompt"], re.MULTILINE)[1]
         if "ask" in goal:  # a list to be read, never to be built: the reply has no action
-            listed = re.sub(" any order| last|on a table ask | cooked", "", goal)
+            listed = re.sub(" any order| last|on a table | ask| cooked", "", goal)
             assert not any(listed.startswith(recipe) for recipe in recipes)
             assert "Action:" not in example["completion"]
             read += goal != "ask"
@@ -80,7 +80,7 @@ def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
     for _ in range(300):
         exercise = draw_reading(rng)
         prompt, answer = exercise["prompt"], exercise["completion"]
-        listed = prompt.rpartition("Goal: on a table ask ")[2]
+        listed = prompt.rpartition("Goal: on a table ")[2]
         if "any order" in listed or "last" in listed:
             continue
         slots = re.findall(r"\d ((?:cut |cooked )?\w+)", listed)

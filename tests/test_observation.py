@@ -35,18 +35,18 @@ def test_the_text_ends_with_the_valid_actions_and_the_goal():
     text = observe(kitchen, kitchen.initial)
     listed = text.partition("Valid actions:\n")[2].splitlines()
     assert listed[:-1] == [action.text for action in kitchen.valid_actions(kitchen.initial)]
-    assert listed[-1] == "Goal: on a table build 1 bottombun 2 cooked patty 3 topbun"
+    assert listed[-1] == "Goal: on a table 1 bottombun 2 cooked patty 3 topbun"
 
 
 def test_goals_read_as_the_layouts_say():
     goals = {
         task: observe(k := make_kitchen(task, 0), k.initial).splitlines()[-1] for task in TASKS
     }
-    assert goals["cheese_sandwich"].endswith("on a table build 1 bread 2 cheese 3 bread")
+    assert goals["cheese_sandwich"].endswith("on a table 1 bread 2 cheese 3 bread")
     assert goals["cheese_burger"].endswith(
-        "on a table build 1 bottombun any order 2 cheese 3 cooked patty last 4 topbun"
+        "on a table 1 bottombun any order 2 cheese 3 cooked patty last 4 topbun"
     )
     assert goals["double_cheese_burger"].endswith(
-        "build 1 bottombun 2 cooked patty 3 cheese 4 cooked patty 5 cheese 6 topbun"
+        "on a table 1 bottombun 2 cooked patty 3 cheese 4 cooked patty 5 cheese 6 topbun"
     )
     assert "in(water #1, bowl #2)" in observe(s := soup_kitchen(), s.initial).splitlines()[-1]

@@ -103,5 +103,7 @@ def test_readings_count_when_every_word_is_right():
 def test_the_harder_readings_ask_for_the_lowest_kind_again():
     for exercise in draw_readings()["reading_again"]:
         found = re.search(r"See (\w+): .* Next [3-9] (?:\w+ )?(\w+): ", exercise["completion"])
-        listed = re.findall(r" \d (?:cut |cooked )?(\w+)", exercise["prompt"].rpartition("ask")[2])
+        listed = re.findall(
+            r" \d (?:cut |cooked )?(\w+)", exercise["prompt"].rpartition("Goal:")[2]
+        )
         assert found[1] == found[2] == listed[0] and found[1] in listed[2:]

@@ -99,7 +99,9 @@ def test_the_thought_tells_a_raw_patty_from_a_cooked_one():
     kitchen = Kitchen(replace(layout, items=(raw, *layout.items)))
     listed = next(t for t in explain_plan(kitchen) if "Next 2 cooked patty: " in t)
     raw_name, cooked_name = (name for name in kitchen.items if name.startswith("patty"))
-    assert re.search(rf"patty: {cooked_name} \w+ cooked\.", listed)
+    patties = re.search(r"Next 2 cooked patty: (.*?)\.", listed)[1].split(", ")
+    states = {patty.split()[0]: patty.split()[2] for patty in patties}
+    assert states == {raw_name: "cookable", cooked_name: "cooked"}
     assert f"Carry {cooked_name}" in listed and f"Carry {raw_name}" not in listed
     alone = Kitchen(replace(layout, items=(raw, *(i for i in layout.items if i.name != "patty"))))
     thoughts = "\n".join(explain_plan(alone))

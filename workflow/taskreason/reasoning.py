@@ -22,7 +22,6 @@ from taskreason.kitchen.observation import (
 )
 from taskreason.planner import Planner
 from taskreason.towers import (
-    fits_slot,
     list_contested,
     list_in_the_way,
     list_sites,
@@ -87,15 +86,15 @@ def recite_progress(kitchen: Kitchen, state: State, tower: Tower, station: int) 
 def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, station: int) -> str:
     """A slot and, above the lowest, which items would fill it: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
 
-    Items at the tower's ``station`` are left out, and so are those to be prepared first where others are ready.
+    Items at the tower's ``station`` are left out. Those that would have to be prepared first are not: what is said of
+    each tells them apart.
     """
     slot = number_slots(tower)[number - 1]
     words = f"Next {number} {describe_slot(slot)}"
     if number == 1:
         return words
     others = _list_elsewhere(kitchen, state, slot.kind, station)
-    ready = [item for item in others if fits_slot(kitchen, state, item, slot)]
-    return f"{words}: {_recite_places(kitchen, state, tower, ready or others)}"
+    return f"{words}: {_recite_places(kitchen, state, tower, others)}"
 
 
 def recite_hand(kitchen: Kitchen, state: State, tower: Tower | None, number: int) -> str:
@@ -180,6 +179,18 @@ class Expert:
         parts += self._describe_carry(plan)
         parts.append(self._describe_decision(plan))
         return ". ".join(parts) + "."
+
+    def is_explained(self, plan: list[tuple[State, Action]]) -> bool:
+        """Whether the thought about a plan can name what it is for: a slot to be filled or something in the way.
+
+        It can't where the plan lifts, because that is shorter, what could stay.
+        """
+        if self.tower is None:
+            return True
+        end = self.kitchen.step(*plan[-1])
+        station = self._station_of_tower(end)
+        in_the_way = list_in_the_way(self.kitchen, plan[0][0], self.tower, station)
+        return bool(in_the_way or self._next_slot(plan, end, station))
 
     def _describe_goal(self, plan: list[tuple[State, Action]]) -> tuple[list[str], int]:
         """What is there of the tower that the plan builds, and its next slot with that slot's number."""

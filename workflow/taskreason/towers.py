@@ -21,6 +21,12 @@ def list_sites(kitchen: Kitchen, tower: Tower) -> list[int]:
     return [s for s, kind in enumerate(kitchen.station_kinds) if kind == tower.station]
 
 
+def find_site(kitchen: Kitchen, state: State, tower: Tower) -> int:
+    """The station at which most of the tower stands."""
+    sites = list_sites(kitchen, tower)
+    return max(sites, key=lambda s: len(match_tower(kitchen, state, tower, s)))
+
+
 def match_tower(
     kitchen: Kitchen, state: State, tower: Tower, station: int
 ) -> list[tuple[int, int]]:

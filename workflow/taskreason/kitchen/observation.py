@@ -129,7 +129,7 @@ def describe_tower(tower) -> str:
     """A tower in words, its slots numbered from the bottom."""
     number, parts = 0, []
     for lead, slots in (
-        (" build", tower.chain),
+        ("", tower.chain),
         (" any order", tower.loose),
         (" last", [tower.top] if tower.top else []),
     ):

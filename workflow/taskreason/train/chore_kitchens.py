@@ -9,9 +9,13 @@ from taskreason.errors import UserError
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec, StationSpec
+from taskreason.towers import find_site, list_contested
+from taskreason.transfers import compile_towers
 
 CROWDED = 0.35
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""
+PILED = (0.4, 0.6, 0.85)
+"""Shares of items that land on one of two piles, where high stacks are wanted."""
 COVERED = 0.5
 """Share of the other kitchens in which something lies on the goal's lowest item, which is on a table already."""
 HELD = 0.25
@@ -97,7 +101,10 @@ def _place_robot(stations, taken, size: int, rng: random.Random):
 
 
 def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]]:
-    """A goal of one or two slots on a table, and the kinds that it needs."""
+    """A goal of one or two slots on a table, and the kinds that it needs.
+
+    No slot must come last: with two slots it would be the next one at once, which is no rule for longer lists.
+    """
     first, second = rng.choice(ITEM_KINDS), rng.choice(ITEM_KINDS)
     terms = [GoalPredicate("item_on", (first, "table"), (1, 2))]
     kinds = [first]
@@ -108,8 +115,6 @@ def _draw_goal(rng: random.Random) -> tuple[tuple[GoalPredicate, ...], list[str]
             terms.append(GoalPredicate("atop", (second, first), (3, 1)))
         else:
             terms.append(GoalPredicate("item_at", (second, "table"), (3, 2)))
-            if style < 0.85:
-                terms.append(GoalPredicate("clear", (second,), (3,)))
     for kind, key in zip(kinds, (1, 3), strict=False):
         if kind in PREPARED and rng.random() < 0.6:
             terms.append(GoalPredicate(PREPARED[kind][1], (kind,), (key,)))
@@ -125,3 +130,13 @@ def draw_start(
     for _ in range(rng.choice((0, 0, 1, 3, 6))):
         state = kitchen.step(state, rng.choice(kitchen.valid_actions(state)))
     return kitchen, state
+
+
+def draw_contested(rng: random.Random) -> tuple[Kitchen, State]:
+    """A start in which an item of a kind that a slot is still open for lies idle on the goal's tower."""
+    while True:
+        kitchen, state = draw_start(rng, piled=rng.choice(PILED))
+        for tower in compile_towers(kitchen.goal) or []:
+            best = find_site(kitchen, state, tower)
+            if list_contested(kitchen, state, tower, best):
+                return kitchen, state

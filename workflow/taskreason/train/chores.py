@@ -1,11 +1,11 @@
 """Generic kitchen chores: the corpus of the laptop's base model.
 
 Three sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
-on table3) train looking things up, many answers a prompt. Reading exercises give a numbered list of kinds and ask how
-far the stacks at hand follow it and what comes next; nothing is done about it, and no list begins with or is a recipe
-of the tasks. A goal that has been reached is read in the same way. Decisions of the planner on small goals (an item on
-a table, an item on another) train acting, in the prompt and reply format of the tasks. No goal has more than two
-slots, so neither a recipe nor any three-high stack is ever built.
+on table3) train looking things up, many answers a prompt. Reading exercises give a numbered list of kinds, with the
+word "ask" behind it, and the reply says how far the stacks at hand follow it and what comes next; nothing is done about
+it, and no list begins with or is a recipe of the tasks. A goal that has been reached is read in the same way. Decisions
+of the planner on small goals (an item on a table, an item on another) train acting, in the prompt and reply format of
+the tasks. No goal has more than two slots, so neither a recipe nor any three-high stack is ever built.
 """
 
 import random
@@ -22,7 +22,7 @@ from taskreason.kitchen.engine import Kitchen, State
 from taskreason.planner import Planner
 from taskreason.reasoning import Expert
 from taskreason.task import build_prompt
-from taskreason.train.chore_kitchens import draw_start
+from taskreason.train.chore_kitchens import draw_contested, draw_start
 from taskreason.train.readings import ask, build_question, draw_drill, draw_reading, read_tower
 from taskreason.trajectories import Decision
 
@@ -32,6 +32,8 @@ FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
+CONTESTED = 0.05
+"""Share of kitchens in which an item that the goal asks for lies idle on its tower: to be moved, or left for another."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
@@ -68,7 +70,10 @@ def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[d
     rng = random.Random(f"chores {seed} {numbers[0]}")
     examples = []
     for number in numbers:
-        kitchen, state = draw_start(rng, number < small)
+        if number >= small and rng.random() < CONTESTED:
+            kitchen, state = draw_contested(rng)
+        else:
+            kitchen, state = draw_start(rng, number < small)
         if number < small or number % ASKED == 0:
             pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
         else:
@@ -96,7 +101,7 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
     rng = random.Random(f"rehearsal {seed}")
     drawn: list[Decision] = []
     while len(drawn) < number:
-        kitchen, state = draw_start(rng)
+        kitchen, state = (draw_contested if rng.random() < CONTESTED else draw_start)(rng)
         for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
             at, action = plan[n]
             drawn.append(
@@ -136,7 +141,8 @@ def _draw_steps(
     except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
         return
     for n in sorted(rng.sample(range(len(plan)), min(number, len(plan)))):
-        yield expert, plan, n
+        if expert.is_explained(plan[n:]):
+            yield expert, plan, n
 
 
 def _renamed(prompt: str, completion: str, rng: random.Random) -> dict[str, str]:

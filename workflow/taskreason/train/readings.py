@@ -12,14 +12,12 @@ from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import EMPTY, NOTHING, describe_tower, list_empty
 from taskreason.reasoning import recite_hand, recite_progress, recite_slot
 from taskreason.task import TASKS, build_prompt
-from taskreason.towers import list_sites, match_tower, number_slots
-from taskreason.train.chore_kitchens import PREPARED, draw_start
+from taskreason.towers import find_site, match_tower, number_slots
+from taskreason.train.chore_kitchens import PILED, PREPARED, draw_start
 from taskreason.transfers import Slot, Tower, compile_towers
 
 QUESTIONS = 14
 LONGEST_LIST = 7
-PILED = (0.4, 0.6, 0.85)
-"""Shares of items that land on one of two piles in a reading exercise, one of them drawn for each."""
 LOOSE = 0.6
 """Share of lists of which a part may be filled in any order."""
 LAST = 0.8
@@ -129,13 +127,15 @@ def draw_reading(rng: random.Random) -> dict[str, str]:
         if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
             break
     prompt, _, _ = build_question(kitchen, state).rpartition("ask")
-    listed = describe_tower(tower).replace(" build ", " ask ")
-    return {"prompt": f"{prompt}{listed}\n", "completion": read_tower(kitchen, state, tower)}
+    return {
+        "prompt": f"{prompt}{describe_tower(tower)} ask\n",
+        "completion": read_tower(kitchen, state, tower),
+    }
 
 
 def read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
     """The thought about a tower as far as it can be read off the state."""
-    best = max(list_sites(kitchen, tower), key=lambda s: len(match_tower(kitchen, state, tower, s)))
+    best = find_site(kitchen, state, tower)
     filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
     parts = recite_progress(kitchen, state, tower, best)
     slots = range(1, len(number_slots(tower)) + 1)

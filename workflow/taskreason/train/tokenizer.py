@@ -35,7 +35,6 @@ PHRASES = (
     ),
     *(
         " on a",
-        " build",
         " any order",
         " last",
         " holding",
