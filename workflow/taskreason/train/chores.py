@@ -33,7 +33,7 @@ FINISHED = 0.3
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
 CONTESTED = 0.05
-"""Share of kitchens in which an item that the goal asks for lies idle on its tower: to be moved, or left for another."""
+"""Share of kitchens in which an item of a wanted kind lies idle on the goal's tower, to be moved or left there."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
