@@ -79,6 +79,15 @@ def test_a_rollout_resumes_after_a_torn_line(tmp_path):
     assert {turn.kitchen.layout.hash for turn in asked}.isdisjoint(done)
 
 
+def test_a_kitchen_given_twice_is_played_once_and_counted_in_both_places(tmp_path, capsys):
+    first, second = make_starts("burger", 2)
+    episodes = rollout_to_file(PlannerPolicy(), [first, second, first], 20, 3, tmp_path / "e.jsonl")
+    assert [e.layout_hash for e in episodes] == [
+        start.kitchen.layout.hash for start in (first, second, first)
+    ]
+    assert "2/2 episodes, SR so far 1.00" in capsys.readouterr().out
+
+
 def test_a_partial_file_of_another_timeout_is_not_reused(tmp_path):
     starts, path = make_starts("burger", 2), tmp_path / "e.jsonl"
     idle = "Thought: x\nAction: Do nothing"

@@ -150,21 +150,20 @@ def rollout_to_file(
         if (e.seed, e.model) == (seed, policy.name)
         and (e.steps == timeout or e.success and e.steps < timeout)
     }
-    missing = [s for s in starts if s.kitchen.layout.hash not in found]
-    total, wins = len(starts), sum(e.success for e in found.values())
+    distinct = {s.kitchen.layout.hash: s for s in starts}  # a layout may be given twice
+    missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
     with partial.open("w") as file:
         for episode in found.values():
             file.write(_to_line(episode))
 
         def record(episode: Episode) -> None:
-            nonlocal wins
             found[episode.layout_hash] = episode
-            wins += episode.success
             file.write(_to_line(episode))
             file.flush()
-            if len(found) % 10 == 0 or len(found) == total:
+            if len(found) % 10 == 0 or len(found) == len(distinct):
+                rate = sum(e.success for e in found.values()) / len(found)
                 print(
-                    f"{path.stem}: {len(found)}/{total} episodes, SR so far {wins / len(found):.2f}",
+                    f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR so far {rate:.2f}",
                     flush=True,
                 )
 
