@@ -45,7 +45,7 @@ def test_the_shipped_model_reads_the_kitchen():
     """It finds a thing that stands in front of it far more often than chance would."""
     model, tokenizer = load_model(SHIPPED)
     right = asked = 0
-    for example in draw_examples(seed=987, kitchens=24, decisions=0):
+    for example in draw_examples(seed=987, kitchens=60, decisions=0):
         ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]
         with torch.inference_mode():
             guesses = model(ids).logits[0].argmax(-1).tolist()
@@ -55,7 +55,7 @@ def test_the_shipped_model_reads_the_kitchen():
             if token == at:
                 asked += 1
                 right += guesses[n + 1] == ids[n + 2]
-    assert asked > 20 and right / asked > 0.8
+    assert asked > 40 and right / asked > 0.8
 
 
 def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
