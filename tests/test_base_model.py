@@ -61,7 +61,7 @@ def test_the_shipped_model_reads_the_kitchen():
 def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
     goals = {describe_goal(make_kitchen(task, 0)) for task in TASKS}
     recipes = {re.sub(" any order| last|on a table | cooked", "", goal) for goal in goals}
-    seen = read = 0
+    seen = read = idle = 0
     for example in draw_examples(seed=0, kitchens=1500, decisions=1, small=300, drills=20):
         goal = re.search(r"^Goal: (.*)$", example["prompt"], re.MULTILINE)[1]
         if "ask" in goal:  # a list to be read, never to be built: the reply has no action
@@ -71,8 +71,10 @@ def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
             read += goal != "ask"
         else:
             assert goal not in goals and 1 <= len(re.findall(r" (\d) ", goal)) <= 2
+            assert " last" not in goal
+            idle += " Other " in example["completion"]
             seen += 1
-    assert seen > 1000 and read > 400
+    assert seen > 1000 and read > 400 and idle > 20
 
 
 def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
