@@ -187,20 +187,22 @@ class Expert:
         """
         if self.tower is None:
             return True
-        end = self.kitchen.step(*plan[-1])
-        station = self._station_of_tower(end)
-        in_the_way = list_in_the_way(self.kitchen, plan[0][0], self.tower, station)
-        return bool(in_the_way or self._next_slot(plan, end, station))
+        station, number = self._find_aim(plan)
+        return bool(number or list_in_the_way(self.kitchen, plan[0][0], self.tower, station))
 
     def _describe_goal(self, plan: list[tuple[State, Action]]) -> tuple[list[str], int]:
         """What is there of the tower that the plan builds, and its next slot with that slot's number."""
-        state, end = plan[0][0], self.kitchen.step(*plan[-1])
-        station = self._station_of_tower(end)
+        state, (station, number) = plan[0][0], self._find_aim(plan)
         parts = recite_progress(self.kitchen, state, self.tower, station)
-        number = self._next_slot(plan, end, station)
         if number:
             parts.append(recite_slot(self.kitchen, state, self.tower, number, station))
         return parts, number
+
+    def _find_aim(self, plan: list[tuple[State, Action]]) -> tuple[int, int]:
+        """Where the plan's tower will stand and the number of its next slot, 0 when nothing is carried there."""
+        end = self.kitchen.step(*plan[-1])
+        station = self._station_of_tower(end)
+        return station, self._next_slot(plan, end, station)
 
     def _station_of_tower(self, end: State) -> int:
         """Where the finished tower stands in the final state."""

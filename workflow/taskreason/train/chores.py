@@ -70,10 +70,7 @@ def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[d
     rng = random.Random(f"chores {seed} {numbers[0]}")
     examples = []
     for number in numbers:
-        if number >= small and rng.random() < CONTESTED:
-            kitchen, state = draw_contested(rng)
-        else:
-            kitchen, state = draw_start(rng, number < small)
+        kitchen, state = _draw_scene(rng, number < small)
         if number < small or number % ASKED == 0:
             pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
         else:
@@ -101,7 +98,7 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
     rng = random.Random(f"rehearsal {seed}")
     drawn: list[Decision] = []
     while len(drawn) < number:
-        kitchen, state = (draw_contested if rng.random() < CONTESTED else draw_start)(rng)
+        kitchen, state = _draw_scene(rng)
         for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
             at, action = plan[n]
             drawn.append(
@@ -127,6 +124,13 @@ def draw_lessons(seed: int, number: int) -> list[dict[str, str]]:
         lessons.append(_renamed(chore.prompt, chore.completion, rng))
     rng.shuffle(lessons)
     return lessons
+
+
+def _draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]:
+    """Where a chore begins; small kitchens have no room for an idle item on the tower."""
+    if not small and rng.random() < CONTESTED:
+        return draw_contested(rng)
+    return draw_start(rng, small)
 
 
 def _draw_steps(
