@@ -27,9 +27,16 @@ as_root() {
 
 apt_install() {
     command -v apt-get >/dev/null 2>&1 || return 1
+    # After an installation that was killed, apt-get refuses to work until its packages are set up.
+    as_root dpkg --configure -a >&2 || return 1
     as_root apt-get update -q >&2 || return 1
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends "$@" >&2
+}
+
+# Whether LaTeX has what the paper asks for; latexmk alone may be left of an interrupted installation.
+has_latex() {
+    command -v latexmk >/dev/null 2>&1 && kpsewhich cleveref.sty lmodern.sty plainnat.bst >/dev/null 2>&1
 }
 
 make_venv() {
@@ -76,7 +83,7 @@ for part in "$@"; do
         run) install_packages run envs/requirements.txt envs/requirements.txt ;;
         dev) install_packages dev envs/requirements-dev.txt envs/requirements.txt envs/requirements-dev.txt ;;
         latex)
-            if ! command -v latexmk >/dev/null 2>&1; then
+            if ! has_latex; then
                 say "installing LaTeX: $LATEX"
                 # shellcheck disable=SC2086
                 if ! apt_install $LATEX; then

@@ -14,9 +14,10 @@ from trl.trainer.utils import add_fused_lm_head
 
 from taskreason.config import load_config
 from taskreason.errors import UserError
+from taskreason.policies import transformers as transformers_policy
 from taskreason.policies.transformers import load_model
 from taskreason.task import score_reply
-from taskreason.train import shared_prompt
+from taskreason.train import common, shared_prompt
 from taskreason.train.base import build_base
 from taskreason.train.chores import draw_rehearsal
 from taskreason.train.common import CurveLog, TrainingFiles
@@ -95,7 +96,11 @@ def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypat
             assert (one - other).abs().max() < 1e-4
 
 
-def test_grpo_logs_what_the_report_draws(made, tmp_path):
+@pytest.mark.parametrize("fast_bf16", [True, False])
+def test_grpo_logs_what_the_report_draws(made, tmp_path, monkeypatch, fast_bf16):
+    """On processors that multiply bf16, sampling has a copy of the policy; on others it is the policy itself."""
+    for module in (common, shared_prompt, transformers_policy):
+        monkeypatch.setattr(module, "has_fast_bf16", lambda: fast_bf16)
     curve = run("grpo", made, tmp_path)
     assert len(curve) == CFG.grpo.steps
     assert curve["reward"].between(0, 1).all() and (curve["kl"] >= 0).all()

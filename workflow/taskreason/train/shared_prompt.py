@@ -88,6 +88,8 @@ class SharedPromptTrainer(GRPOTrainer):
                 prompt_ids, images, multimodal_fields, num_generations, **options
             )
         policy = self._copy_policy()
+        training = policy.training
+        policy.eval()
         tokenizer = self._tokenizer
         inputs = tokenizer.pad({"input_ids": prompt_ids}, padding_side="left", return_tensors="pt")
         cache = DynamicCache(config=policy.config)
@@ -109,15 +111,16 @@ class SharedPromptTrainer(GRPOTrainer):
             output = policy.generate(
                 **inputs, past_key_values=cache, generation_config=self.generation_config
             )
+        policy.train(training)  # without a copy it is the model that is being trained
         return [self._cut(row) for row in output[:, inputs["input_ids"].shape[1] :].tolist()], None
 
     def _copy_policy(self):
         """The policy for sampling: in bf16 where that is quick, else itself."""
         model = self.accelerator.unwrap_model(self.model)
         if not has_fast_bf16():
-            return model.eval()
+            return model
         if not hasattr(self, "_sampler"):
-            self._sampler = copy_model(model).to(torch.bfloat16).eval()
+            self._sampler = copy_model(model).to(torch.bfloat16)
         with torch.no_grad():
             for mine, theirs in zip(self._sampler.parameters(), model.parameters(), strict=True):
                 mine.copy_(theirs)
