@@ -1,8 +1,9 @@
 """Fill the generated parts of README.md: results, speeds, time per scale, and the graph of rules.
 
 Each part lies between `<!-- begin NAME -->` and `<!-- end NAME -->`. A part whose source is not
-there (a scale that has not run, no benchmark yet) stays as it is. `--check` changes nothing and
-fails where the graph of rules, which needs no run, is out of date.
+there (a scale that has not run, no benchmark yet) stays as it is: tables of one seed fill the parts
+of the default run, tables of several the part on seeds. `--check` changes nothing and fails where
+the graph of rules, which needs no run, is out of date.
 """
 
 import argparse
@@ -14,21 +15,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from taskreason.report.macros import count_parameters
+
 ROOT = Path(__file__).resolve().parents[1]
+RESOURCES = ROOT / "workflow" / "resources"
 POLICIES = {
     "expert": "Expert",
     "base": "Base",
     "sft": "SFT",
     "sft_grpo": "SFT + GRPO",
 }
+GAIN = ("gain", "gain_low", "gain_high")
 
 
 def make_results() -> str | None:
     """SR with interval, ASAT, ASST and share of shortest plans for every task and policy."""
-    source = ROOT / "results" / "tables" / "main.csv"
-    if not source.exists():
+    rows = read_table("main")
+    if rows is None or len(list_seeds()) > 1:
         return None
-    rows = list(csv.DictReader(source.open()))
     header = [
         "Task",
         "Policy",
@@ -57,10 +61,10 @@ def make_results() -> str | None:
 
 def make_grid() -> str | None:
     """SR of every trained policy (row) on every task (column)."""
-    source = ROOT / "results" / "tables" / "generalization.csv"
-    if not source.exists():
+    rows = read_table("generalization")
+    if rows is None or len(list_seeds()) > 1:
         return None
-    cells = average_seeds(csv.DictReader(source.open()), ("train_task", "eval_task"), "sr")
+    cells = {(row["train_task"], row["eval_task"]): float(row["sr"]) for row in rows}
     tasks = list(dict.fromkeys(trained for trained, _ in cells))
     header = ["Trained on", *(task.replace("_", " ") for task in tasks)]
     body = [
@@ -69,20 +73,11 @@ def make_grid() -> str | None:
     return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/generalization.csv`."
 
 
-def average_seeds(rows, keys: tuple[str, ...], value: str) -> dict[tuple[str, ...], float]:
-    """The mean of a column over the rows that agree in the keys."""
-    found: dict[tuple[str, ...], list[float]] = {}
-    for row in rows:
-        found.setdefault(tuple(row[key] for key in keys), []).append(float(row[value]))
-    return {key: sum(values) / len(values) for key, values in found.items()}
-
-
 def make_baselines() -> str | None:
     """SR of what the policies are measured against, and GRPO's gains paired by kitchen."""
-    source = ROOT / "results" / "tables" / "baselines.csv"
-    if not source.exists():
+    rows = read_table("baselines")
+    if rows is None or len(list_seeds()) > 1:
         return None
-    rows = list(csv.DictReader(source.open()))
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     body = []
     for name in dict.fromkeys(row["row"] for row in rows):
@@ -90,13 +85,27 @@ def make_baselines() -> str | None:
         if cells[tasks[0]]["gain"]:
             better, _, worse = name.partition(" - ")
             label = f"gain of {label_row(better)} over {label_row(worse)}"
-            shown = [print_gain(cells[task]) for task in tasks]
+            gains = [[cells[task][key] for key in GAIN] for task in tasks]
+            shown = [print_gain(*gain) for gain in gains]
         else:
             label = label_row(name)
             shown = [f"{float(cells[task]['sr']):.2f}" for task in tasks]
         body.append([label, *shown])
     header = ["SR", *(task.replace("_", " ") for task in tasks)]
-    return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/baselines.csv`."
+    return (
+        f"{format_table(header, body)}\n\n"
+        f"Parameters: {', '.join(list_sizes())}. Made by `snakemake results/tables/baselines.csv`."
+    )
+
+
+def list_sizes() -> list[str]:
+    """The base models that the project ships, each with its number of parameters."""
+    folders = [RESOURCES / "base_model", *sorted((RESOURCES / "base_models").iterdir())]
+    names = ["Base", *(f"Base, {folder.name}" for folder in folders[1:])]
+    return [
+        f"{name} {count_parameters(folder):,}"
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def label_row(name: str) -> str:
@@ -104,19 +113,47 @@ def label_row(name: str) -> str:
         "random": "random action",
         "greedy": "rule of thumb",
         "sft_longer": "longer SFT",
+        "down": "lowest, on it and simpler tasks",
     }
     return labels.get(name, name.replace("base:", "Base, "))
 
 
-def print_gain(row: dict[str, str]) -> str:
-    gain, low, high = (float(row[key]) for key in ("gain", "gain_low", "gain_high"))
+def print_gain(*bounds: str) -> str:
+    gain, low, high = map(float, bounds)
     return f"{gain:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def make_seeds() -> str | None:
+    """The trained policies and GRPO's gains seed by seed; None unless there are several seeds."""
+    rows = read_table("seeds")
+    if rows is None or len(list_seeds()) < 2:
+        return None
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    body = []
+    for name in dict.fromkeys(row["row"] for row in rows):
+        better, _, worse = name.partition(" - ")
+        label = f"gain over {label_row(worse)}" if worse else label_row(better)
+        for seed in [*list_seeds(), "all"]:
+            cells = {r["task"]: r for r in rows if (r["row"], r["seed"]) == (name, seed)}
+            bounds = [[cells[task][key] for key in ("value", "low", "high")] for task in tasks]
+            if worse:
+                shown = [print_gain(*bound) for bound in bounds]
+            else:
+                shown = [f"{float(value):.2f}" for value, _, _ in bounds]
+            body.append([label, seed, *shown])
+            label = ""
+    header = ["SR", "Seed", *(task.replace("_", " ") for task in tasks)]
+    made = ", ".join(list_seeds())
+    return (
+        f"{format_table(header, body)}\n\n"
+        f"Made by `snakemake results/tables/seeds.csv --config seeds='[{made}]'`."
+    )
 
 
 def make_sweep() -> str | None:
     """What a sweep on the validation kitchens tried."""
-    source = ROOT / "results" / "tables" / "sweep.csv"
-    if not source.exists():
+    rows = read_table("sweep")
+    if rows is None:
         return None
     columns = {
         "sr_before": "SR before",
@@ -128,7 +165,7 @@ def make_sweep() -> str | None:
     }
     body = [
         [row["point"], *(f"{float(row[key]):.2f}" for key in columns)]
-        for row in csv.DictReader(source.open())
+        for row in rows
     ]
     table = format_table(["Changed", *columns.values()], body)
     return (
@@ -205,6 +242,18 @@ def read_benchmark(file: Path) -> dict[str, float]:
     return {key: float(row[key]) if row[key] != "NA" else 0.0 for key in ("s", "max_rss")}
 
 
+def read_table(name: str) -> list[dict[str, str]] | None:
+    """The rows of a table of this run; None where it has not been made."""
+    source = ROOT / "results" / "tables" / f"{name}.csv"
+    return list(csv.DictReader(source.open())) if source.exists() else None
+
+
+def list_seeds() -> list[str]:
+    """The seeds of the trainings behind the tables; the pooled rows of `seeds.csv` are named 'all'."""
+    rows = read_table("seeds") or []
+    return [seed for seed in dict.fromkeys(row["seed"] for row in rows) if seed != "all"]
+
+
 def format_number(text: str, digits: int) -> str:
     return f"{float(text):.{digits}f}" if text else "–"
 
@@ -240,6 +289,7 @@ def main() -> None:
         "results": make_results,
         "baselines": make_baselines,
         "grid": make_grid,
+        "seeds": make_seeds,
         "sweep": make_sweep,
         "speeds": make_speeds,
         "scales": make_scales,

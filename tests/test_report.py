@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthetic_results import CONFIG, TASKS, TIMEOUTS, write_json, write_lines, write_results
+from synthetic_results import CONFIG, TASKS, TIMEOUTS, write_json, write_results
 from taskreason.errors import UserError
 from taskreason.metrics import wilson_interval
 from taskreason.report.figures import FIGURES, FigureSources, make_figure
@@ -110,38 +110,6 @@ def test_comparison_sets_each_policy_beside_its_published_row(results, published
     assert main[main.published_model == "Qwen2.5-14B"].sr.isna().all()
     assert r"15.0\textsuperscript{a}" in table.tex
     assert table.tex.count(r"\textsuperscript{a}") == 1
-
-
-def test_seeds_are_rows_of_the_csv_and_pooled_in_print(tmp_path, published):
-    root = write_results(tmp_path / "laptop", kitchens=4)
-    path = root / "episodes" / "sft" / "burger" / "burger.jsonl"
-    episodes = [json.loads(line) for line in path.read_text().splitlines()]
-    write_lines(path, episodes + [episode | {"seed": 1} for episode in episodes])
-    results = load_results(root, TASKS, TIMEOUTS)
-    csv = make_table("main", results, published).csv
-    assert csv[(csv.task == "burger") & (csv.policy == "sft")].seed.tolist() == [0, 1]
-    assert results.cell("sft", "burger").metrics.episodes == 8
-
-
-def test_trainings_of_several_seeds_are_read_from_their_folders(tmp_path, published):
-    root = write_results(tmp_path / "laptop", kitchens=4)
-    for folder in ("episodes", "single_turn"):
-        for policy in ("sft", "sft_grpo"):
-            for task in TASKS:
-                home = root / folder / policy
-                shutil.copytree(home / task, home / f"{task}.seed5")
-    for path in (root / "episodes").glob("*/*.seed5/*.jsonl"):
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        write_lines(path, [row | {"seed": 5, "success": False} for row in rows])
-    results = load_results(root, TASKS, TIMEOUTS, seeds=(0, 5))
-    csv = make_table("generalization", results, published).csv
-    assert csv.groupby("seed").size().to_dict() == {0: 16, 5: 16}
-    assert (csv[csv.seed == 5].sr == 0).all() and (csv[csv.seed == 0].sr > 0).any()
-    cell = results.cell("sft_grpo", "burger")
-    assert (
-        cell.metrics.sr == csv[csv.train_task.eq("burger") & csv.eval_task.eq("burger")].sr.mean()
-    )
-    assert cell.metrics.sr_low == 0, "a training that never succeeds is within the spread"
 
 
 def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, published):
@@ -314,6 +282,7 @@ def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path)
         "generalization": "small",
         "comparison": "scriptsize",
         "baselines": "small",
+        "seeds": "small",
     }
     body = ""
     for name in list_tables(TASKS):

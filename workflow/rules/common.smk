@@ -52,6 +52,7 @@ TABLES = expand(
         "comparison",
         "baselines",
         "probes",
+        "seeds",
     ],
     kind=["csv", "tex"],
 )

@@ -6,10 +6,9 @@ saw as many replies as GRPO did.
 
 import pandas as pd
 
-from taskreason.metrics import paired_gain
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.results import Results
-from taskreason.report.table_cells import Table, print_confidence, print_success
+from taskreason.report.table_cells import Table, print_confidence, print_gain, print_success
 from taskreason.report.tex import escape, make_row, make_tabular, shrink
 
 COLUMNS = ["row", "task", "episodes", "sr", "sr_low", "sr_high", "gain", "gain_low", "gain_high"]
@@ -43,8 +42,7 @@ def make_baselines(results: Results) -> Table:
             continue
         printed = []
         for task in results.tasks:
-            frames = [results.episodes[results.key(name, task)] for name in (GRID_POLICY, worse)]
-            gain, low, high = paired_gain(*frames, results.confidence)
+            gain, low, high = results.gain(GRID_POLICY, worse, task)
             records.append(
                 {
                     "row": f"{GRID_POLICY} - {worse}",
@@ -54,8 +52,7 @@ def make_baselines(results: Results) -> Table:
                     "gain_high": high,
                 }
             )
-            interval = shrink(rf"[\ensuremath{{{low:+.2f}}}, \ensuremath{{{high:+.2f}}}]")
-            printed.append(rf"\ensuremath{{{gain:+.2f}}} {interval}")
+            printed.append(print_gain(gain, low, high))
         label = f"{label_policy(GRID_POLICY)} over {label_policy(worse)}"
         rows.append(make_row(escape(label), *printed))
     return Table(

@@ -16,7 +16,6 @@ from statistics import fmean
 
 from taskreason.errors import UserError
 from taskreason.files import list_runs
-from taskreason.metrics import paired_gain
 from taskreason.report.episode_choice import choose_episode
 from taskreason.report.labels import GRID_POLICY, POLICIES, task_title
 from taskreason.report.published import Published
@@ -179,8 +178,7 @@ def _gain_macros(results: Results) -> Iterator[tuple[str, str]]:
         for task in dict.fromkeys((*TASKS, *results.tasks)):
             gain = (MISSING,) * 3
             if results.cell(better, task) and results.cell(worse, task):
-                frames = (results.episodes[results.key(policy, task)] for policy in (better, worse))
-                gain = (f"{value:+.2f}" for value in paired_gain(*frames, results.confidence))
+                gain = (f"{value:+.2f}" for value in results.gain(better, worse, task))
             for suffix, text in zip(("", "low", "high"), gain, strict=True):
                 # Math mode prints a minus sign rather than a hyphen.
                 text = text if text == MISSING else rf"\ensuremath{{{text}}}"

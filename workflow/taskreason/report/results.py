@@ -7,8 +7,8 @@ twice is refused, since it would shift every number silently.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from taskreason.errors import UserError
 from taskreason.files import list_runs
-from taskreason.metrics import CellMetrics, read_episodes, summarise
+from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summarise
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_baseline, is_untrained
 
 Key = tuple[
@@ -63,6 +63,11 @@ class Results:
     def cell(self, policy: str, eval_task: str, train_task: str | None = None) -> Cell | None:
         """The cell over all seeds; None when this run has no such policy or task."""
         return self.pooled.get(self.key(policy, eval_task, train_task))
+
+    def gain(self, better: str, worse: str, task: str) -> tuple[float, float, float]:
+        """Difference in SR of two policies on the kitchens of a task, and its interval."""
+        frames = (self.episodes[self.key(policy, task)] for policy in (better, worse))
+        return paired_gain(*frames, self.confidence)
 
 
 def list_episode_keys(tasks: Sequence[str], policies: Sequence[str] = POLICIES) -> list[Key]:
@@ -123,6 +128,18 @@ def load_results(
         by_seed,
         kitchens,
     )
+
+
+def split_trainings(results: Results) -> Iterator[Results]:
+    """The results of each seed's trainings alone; a policy that is not trained stands beside every seed as it is."""
+    most = max(len(cells) for cells in results.seeds.values())
+    for number in range(most):
+        chosen = {key: cells[min(number, len(cells) - 1)] for key, cells in results.seeds.items()}
+        episodes = {
+            key: frame[frame["seed"] == chosen[key].seed] for key, frame in results.episodes.items()
+        }
+        seeds = {key: (cell,) for key, cell in chosen.items()}
+        yield replace(results, episodes=episodes, pooled=chosen, seeds=seeds)
 
 
 def read_kitchens(path: Path) -> pd.DataFrame:

@@ -26,3 +26,9 @@ def print_success(cell: Cell) -> str:
     metrics = cell.metrics
     interval = format_interval(metrics.sr_low, metrics.sr_high)
     return f"{format_rate(metrics.sr)} {shrink(interval)}"
+
+
+def print_gain(gain: float, low: float, high: float) -> str:
+    """A difference in SR and, smaller, its interval, with signs."""
+    interval = shrink(rf"[\ensuremath{{{low:+.2f}}}, \ensuremath{{{high:+.2f}}}]")
+    return rf"\ensuremath{{{gain:+.2f}}} {interval}"

@@ -3,8 +3,8 @@ paper.
 
 Input: `Results` of this run and the `Published` numbers; output: files NAME.csv and NAME.tex. Every
 table that shows SR shows its Wilson interval. The .tex files hold a tabular only: the paper puts
-them in floats with captions. `main`, `generalization`, `comparison` and `baselines` span both columns (table*);
-the others fit one column at \small.
+them in floats with captions. `main`, `generalization`, `comparison`, `baselines` and `seeds` span both columns
+(table*); the others fit one column at \small.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +21,7 @@ from taskreason.report.labels import GRID_POLICY, break_title, label_policy, tas
 from taskreason.report.probe_table import make_probes
 from taskreason.report.published import Published
 from taskreason.report.results import Cell, Results
+from taskreason.report.seed_table import make_seeds
 from taskreason.report.table_cells import Table, print_confidence, print_success
 from taskreason.report.tex import (
     escape,
@@ -73,6 +74,7 @@ def list_tables(tasks: Sequence[str]) -> list[str]:
         "comparison",
         "baselines",
         "probes",
+        "seeds",
     ]
 
 
@@ -91,6 +93,8 @@ def make_table(name: str, results: Results, published: Published) -> Table:
         return _make_generalization(results)
     if name == "probes":
         return make_probes(results)
+    if name == "seeds":
+        return make_seeds(results)
     if name.startswith("main_"):
         return _make_task(results, name.removeprefix("main_"))
     return _make_grid(results, name.removeprefix("generalization_"))

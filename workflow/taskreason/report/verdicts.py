@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from itertools import combinations
 from statistics import fmean
 
-from taskreason.metrics import paired_gain
 from taskreason.report.labels import GRID_POLICY, task_title
 from taskreason.report.published import Published
-from taskreason.report.results import Results
+from taskreason.report.results import Results, split_trainings
 from taskreason.report.tex import format_rate
 
 TRAINED = ("base", "sft", "sft_grpo")
@@ -29,25 +28,20 @@ def count_tasks(holds: Iterable[bool], total: int) -> str:
 
 def make_verdicts(results: Results, published: Published) -> dict[str, str]:
     """All verdict macros. Tasks are taken to be listed from simple to complex."""
-    return _policy_verdicts(results, published) | _grid_verdicts(results, published)
+    return (
+        _policy_verdicts(results, published)
+        | _grid_verdicts(results, published)
+        | _seed_verdicts(results)
+    )
 
 
 def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
     tasks, total = results.tasks, len(results.tasks)
     cells = {task: [results.cell(policy, task) for policy in TRAINED] for task in tasks}
     sr = {task: [cell.metrics.sr for cell in cells[task]] for task in tasks}
-    gains = {
-        task: paired_gain(
-            *(results.episodes[results.key(policy, task)] for policy in ("sft_grpo", "sft")),
-            results.confidence,
-        )
-        for task in tasks
-    }
+    gains = {task: results.gain("sft_grpo", "sft", task) for task in tasks}
     longer = {
-        task: paired_gain(
-            *(results.episodes[results.key(policy, task)] for policy in ("sft_grpo", "sft_longer")),
-            results.confidence,
-        )
+        task: results.gain("sft_grpo", "sft_longer", task)
         for task in tasks
         if results.cell("sft_longer", task)
     }
@@ -120,4 +114,32 @@ def _grid_verdicts(results: Results, published: Published) -> dict[str, str]:
         "PubGridMeanUp": describe(above, theirs=True),
         "VerdictDownBeatsUp": f"in {stronger or 'none'} of the {len(above)} pairs of tasks",
         "VerdictDownWorks": f"in {working or 'none'} of the {len(below)} cells",
+    }
+
+
+def _seed_verdicts(results: Results) -> dict[str, str]:
+    """Whether the conclusions hold in each training, one a task and seed."""
+    views = list(split_trainings(results))
+    pairs = list(combinations(results.tasks, 2))
+    gains = [view.gain(GRID_POLICY, "sft", task) for view in views for task in results.tasks]
+
+    def count(holds: Iterable[bool]) -> str:
+        return f"{sum(holds) or 'none'} of the {len(gains)}"
+
+    def rate(view: Results, train_task: str, eval_task: str) -> float:
+        return view.cell(GRID_POLICY, eval_task, train_task).metrics.sr
+
+    own = [rate(view, task, task) for view in views for task in results.tasks]
+    below = [rate(view, hard, easy) for view in views for easy, hard in pairs]
+    stronger = sum(
+        rate(view, hard, easy) > rate(view, easy, hard) for view in views for easy, hard in pairs
+    )
+    total = len(pairs) * len(views)
+    return {
+        "SeedTrainingsAbove": count(gain > 0 for gain, _, _ in gains),
+        "SeedTrainingsBelow": count(gain < 0 for gain, _, _ in gains),
+        "SeedTrainingsSignificant": count(low > 0 for _, low, _ in gains),
+        "SeedLowestOwn": format_rate(min(own)),
+        "SeedLowestDown": format_rate(min([*own, *below])),
+        "SeedDownBeatsUp": f"in {stronger or 'none'} of the {total} pairs of tasks and seeds",
     }
