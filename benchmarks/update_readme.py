@@ -103,8 +103,7 @@ def list_sizes() -> list[str]:
     folders = [RESOURCES / "base_model", *sorted((RESOURCES / "base_models").iterdir())]
     names = ["Base", *(f"Base, {folder.name}" for folder in folders[1:])]
     return [
-        f"{name} {count_parameters(folder):,}"
-        for name, folder in zip(names, folders, strict=True)
+        f"{name} {count_parameters(folder):,}" for name, folder in zip(names, folders, strict=True)
     ]
 
 
@@ -163,10 +162,7 @@ def make_sweep() -> str | None:
         "reward": "reward",
         "kl": "KL",
     }
-    body = [
-        [row["point"], *(f"{float(row[key]):.2f}" for key in columns)]
-        for row in rows
-    ]
+    body = [[row["point"], *(f"{float(row[key]):.2f}" for key in columns)] for row in rows]
     table = format_table(["Changed", *columns.values()], body)
     return (
         f"{table}\n\nMade by `snakemake sweep` with the values under `sweep` in the scale's file."

@@ -18,7 +18,7 @@ PROMISED = [
     *(f"results/tables/main_{task}.{kind}" for task in TASKS for kind in ("csv", "tex")),
     *(
         f"results/tables/{name}.{kind}"
-        for name in ("main", "generalization", *GRIDS, "comparison", "baselines", "probes")
+        for name in ("main", "generalization", *GRIDS, "comparison", "baselines", "probes", "seeds")
         for kind in ("csv", "tex")
     ),
     *(
@@ -88,6 +88,7 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     done = run_snakemake(tmp_path, "-n", "--config", f"scale={scale}", *model)
     jobs = count_jobs(done)
     jobs.pop("compile_paper", None)
+    assert jobs.pop("evaluate_compared", 0) == (2 if scale == "laptop" else 0)
     per_task = ["make_training_kitchens", "make_evaluation_kitchens", "collect"]
     per_task += ["make_validation_kitchens", "train_sft", "train_grpo", "train_sft_longer"]
     per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
