@@ -15,10 +15,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from taskreason.provenance import list_instructions
 from taskreason.report.macros import count_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 RESOURCES = ROOT / "workflow" / "resources"
+MACHINES = ROOT / "benchmarks" / "machines.csv"
 POLICIES = {
     "expert": "Expert",
     "base": "Base",
@@ -179,28 +181,36 @@ def make_speeds() -> str | None:
 
 
 def make_scales() -> str | None:
-    """Hardware, time and memory of every scale that has run here, from its provenance."""
-    body = []
+    """Hardware, time and memory of every scale that has run, on this machine and on those of `machines.csv`."""
+    rows = {(row["scale"], row["hardware"]): row for row in read_csv(MACHINES)}
     for folder in sorted((ROOT / "results").glob("*/benchmarks")):
         scale = folder.parent
-        jobs = [read_benchmark(file) for file in sorted(folder.rglob("*.tsv"))]
+        files = [file for file in sorted(folder.rglob("*.tsv")) if "sweep" not in file.parts]
+        jobs = [read_benchmark(file) for file in files]
         records = sorted(scale.glob("training/*/*.provenance.json"))
-        if not jobs or not records:
+        if not jobs or not records or len(list_seeds()) > 1:
             continue
         hardware = json.loads(records[0].read_text())["hardware"]
-        place = f"{hardware['processor']}, {hardware['cores']} cores, {hardware['memory_gib']} GiB"
+        instructions = " ".join(hardware.get("instructions", list_instructions()))
+        place = f"{hardware['processor']} ({instructions}), {hardware['cores']} cores"
         place += "".join(f", {gpu}" for gpu in hardware["gpus"])
-        seconds = sum(job["s"] for job in jobs)
-        memory = max(job["max_rss"] for job in jobs)
-        body.append(
-            [scale.name, place, str(len(jobs)), f"{seconds / 60:.0f} min", f"{memory:.0f} MiB"]
-        )
-    if not body:
+        rows[scale.name, place] = {
+            "scale": scale.name,
+            "hardware": place,
+            "jobs": str(len(jobs)),
+            "minutes": f"{sum(job['s'] for job in jobs) / 60:.0f}",
+            "largest_mib": f"{max(job['max_rss'] for job in jobs):.0f}",
+        }
+    if not rows:
         return None
-    header = ["Scale", "Hardware", "Jobs", "Time of all jobs, one after another", "Largest job"]
+    with MACHINES.open("w", newline="") as file:
+        writer = csv.DictWriter(file, next(iter(rows.values())).keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())
+    header = ["Scale", "Hardware", "Jobs", "Minutes of all jobs, one after another", "Largest, MiB"]
     return (
-        f"{format_table(header, body)}\n\n"
-        "Made by `make reproduce` (`results/SCALE/benchmarks/`, `*.provenance.json`). "
+        f"{format_table(header, [list(row.values()) for row in rows.values()])}\n\n"
+        "Made by `make reproduce` and `make readme` (`results/SCALE/benchmarks/`, `benchmarks/machines.csv`). "
         "Jobs run side by side on the cores that there are."
     )
 
@@ -240,8 +250,12 @@ def read_benchmark(file: Path) -> dict[str, float]:
 
 def read_table(name: str) -> list[dict[str, str]] | None:
     """The rows of a table of this run; None where it has not been made."""
-    source = ROOT / "results" / "tables" / f"{name}.csv"
-    return list(csv.DictReader(source.open())) if source.exists() else None
+    return read_csv(ROOT / "results" / "tables" / f"{name}.csv") or None
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; none where there is no file."""
+    return list(csv.DictReader(path.open())) if path.exists() else []
 
 
 def list_seeds() -> list[str]:

@@ -21,6 +21,7 @@ PACKAGES = (
     *("taskreason", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers"),
     *("safetensors", "numpy", "pandas"),
 )
+VECTOR_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
 def write_provenance(path: Path, cfg: Config, wall_seconds: float) -> None:
@@ -48,24 +49,36 @@ def package_versions() -> dict[str, str]:
 
 
 def describe_hardware() -> dict[str, Any]:
-    """Processor, cores, memory (GiB) and GPUs of this machine, as far as the system tells."""
+    """Processor, its vector instructions, cores, memory (GiB) and GPUs of this machine, as far as the system tells."""
     pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "machine": platform.machine(),
         "processor": _processor(),
+        "instructions": list_instructions(),
         "cores": os.cpu_count(),
         "memory_gib": round(pages * page_size / 2**30, 1),
         "gpus": _gpus(),
     }
 
 
+def list_instructions() -> list[str]:
+    """The vector instructions that decide how fast a CPU trains, of those that this processor has."""
+    flags = (_read_cpuinfo("flags") or "").split()
+    return [name for name in VECTOR_INSTRUCTIONS if name in flags]
+
+
 def _processor() -> str:
+    return _read_cpuinfo("model name") or platform.processor()
+
+
+def _read_cpuinfo(key: str) -> str | None:
+    """The first value of a key in Linux's description of the processor; None on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
+        return None
+    values = (line.split(":", 1)[1].strip() for line in lines if line.startswith(key))
+    return next(values, None)
 
 
 def _gpus() -> list[str]:

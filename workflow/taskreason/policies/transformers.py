@@ -13,6 +13,7 @@ from transformers import (
 from taskreason.errors import UserError
 from taskreason.policies import Turn
 from taskreason.policies.attention import GROUPED
+from taskreason.provenance import list_instructions
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
@@ -20,11 +21,7 @@ ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 
 def has_fast_bf16() -> bool:
     """Whether this processor multiplies bf16 matrices in hardware."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(list_instructions())
 
 
 def load_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -39,13 +39,16 @@ from taskreason.report.verdicts import make_verdicts
 from taskreason.task import ACTION_REWARD, FORMAT_REWARD, TASKS
 
 DIGITS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"]
-# Not settings of the experiment: where things are and how a job is scheduled.
 GAINS = (
     ("grpo", "sft_grpo", "sft"),
     ("grpo_over_longer", "sft_grpo", "sft_longer"),
     ("sft", "sft", "base"),
 )
-UNPRINTED_SETTINGS = ("resources.", "base.model", "base.rebuild", "report.kitchen_task")
+# Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
+UNPRINTED_SETTINGS = (
+    *("resources.", "sweep.", "base.model", "base.compare", "base.rebuild"),
+    "report.kitchen_task",
+)
 
 
 def name_macro(*parts: str) -> str:
