@@ -146,6 +146,8 @@ def make_seeds() -> str | None:
     header = ["SR", "Seed", *(task.replace("_", " ") for task in tasks)]
     made = ", ".join(list_seeds())
     return (
+        "Each training by itself, and all of a task pooled, with intervals that take in the spread of kitchens and of\n"
+        "seeds; *lowest* is the smallest success rate that a training reaches on its task and on the simpler ones:\n\n"
         f"{format_table(header, body)}\n\n"
         f"Made by `snakemake results/tables/seeds.csv --config seeds='[{made}]'`."
     )
