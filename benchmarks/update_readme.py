@@ -165,8 +165,12 @@ def make_sweep() -> str | None:
         "unseen_states": "unseen states",
         "reward": "reward",
         "kl": "KL",
+        "zero_std_share": "without spread",
     }
-    body = [[row["point"], *(f"{float(row[key]):.2f}" for key in columns)] for row in rows]
+    body = [
+        [row["point"], *(format_number(row[key], 4 if key == "kl" else 2) for key in columns)]
+        for row in rows
+    ]
     table = format_table(["Changed", *columns.values()], body)
     return (
         f"{table}\n\nMade by `snakemake sweep` with the values under `sweep` in the scale's file."

@@ -55,3 +55,13 @@ def test_the_table_tells_sr_before_from_sr_after(tmp_path):
     assert row["point"] == UNCHANGED and (row["sr_before"], row["sr_after"]) == (0.1, 0.8)
     assert (row["training_states"], row["unseen_states"], row["reward"]) == (0.9, 0.7, 1.0)
     assert row["seconds"] == 100 and tex.count("0.80") == 1
+
+
+def test_a_point_without_kl_has_none_in_the_table(tmp_path):
+    """Without beta there is no reference policy, so TRL logs no KL."""
+    looks = {"step": [0, 10], "training_states": [0.5, 0.9], "unseen_states": [0.4, 0.7]}
+    pd.DataFrame(looks | {"sr": [0.1, 0.8]}).to_csv(tmp_path / "looks.csv", index=False)
+    steps = {"step": [1, 2], "reward": [0.5, 0.5], "kl": [None, None], "zero_std_share": [1.0, 1.0]}
+    pd.DataFrame(steps | {"seconds": [1, 2]}).to_csv(tmp_path / "log.csv", index=False)
+    _, tex = tabulate({"grpo_beta=0": (tmp_path / "looks.csv", tmp_path / "log.csv")})
+    assert "nan" not in tex and tex.count("--") == 1

@@ -6,12 +6,13 @@ A point is a training with one changed knob; its name says which, ``grpo_beta=0.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from statistics import fmean
 
 import pandas as pd
 
-from taskreason.report.tex import escape, make_row, make_tabular
+from taskreason.report.tex import MISSING, escape, format_rate, make_row, make_tabular
 from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
 
 UNCHANGED = "as configured"
@@ -90,6 +91,10 @@ def tabulate(trainings: Mapping[str, tuple[Path, Path]]) -> tuple[pd.DataFrame, 
     )
     rows = [head, r"\midrule"]
     for record in records:
-        cells = [f"{value:.2f}" for key, value in record.items() if key not in ("point", "seconds")]
-        rows.append(make_row(escape(record["point"]), *cells))
+        cells = {key: format_rate(record[key]) for key in record if key != "point"}
+        cells["kl"] = (
+            MISSING if isnan(record["kl"]) else f"{record['kl']:.4f}"
+        )  # none when beta is 0
+        del cells["seconds"]
+        rows.append(make_row(escape(record["point"]), *cells.values()))
     return frame, make_tabular("l" + "r" * 7, rows)
