@@ -1,18 +1,20 @@
 """A causal language model as a policy, through transformers: prompts in, replies out, in batches."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
 from taskreason.errors import UserError
 from taskreason.policies import Turn
-from taskreason.policies.attention import GROUPED
+from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.provenance import list_instructions
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
@@ -112,10 +114,32 @@ class TransformersPolicy:
                 replies[n] = text
         return replies
 
-    @torch.inference_mode()
     def _generate(self, prompts: list[str]) -> list[str]:
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True).to(self.model.device)
-        output = self.model.generate(**inputs, **self._options)
-        return self.tokenizer.batch_decode(
-            output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-        )
+        output = generate_replies(self.model, inputs, **self._options)
+        return self.tokenizer.batch_decode(output, skip_special_tokens=True)
+
+
+@torch.inference_mode()
+def generate_replies(
+    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], group: int = 1, **options
+) -> torch.Tensor:
+    """Token ids (rows, new) of replies to left-padded prompts, of which ``group`` neighbours are the same one.
+
+    Each prompt is read once. With grouped attention its keys and values stay where they are while the replies grow;
+    a plain cache would be copied at every token. Options are those of ``generate``.
+    """
+    length = inputs["input_ids"].shape[1]
+    grouped = model.config._attn_implementation == GROUPED
+    if group == 1 and not grouped:
+        return model.generate(**inputs, **options)[:, length:]
+    cache = DynamicCache(config=model.config)
+    # The prompt's last token goes with the replies: its output predicts their first token.
+    once = {name: values[::group, :-1] for name, values in inputs.items()}
+    positions = (once["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+    model(**once, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    if grouped:
+        cache = share_prompts(cache)
+    else:
+        cache.batch_repeat_interleave(group)
+    return model.generate(**inputs, past_key_values=cache, **options)[:, length:]

@@ -7,7 +7,6 @@ are this module's output; ``base.rebuild`` makes them again.
 
 import math
 import os
-import random
 import shutil
 from pathlib import Path
 
@@ -20,7 +19,13 @@ from taskreason.config_types import Config
 from taskreason.errors import UserError
 from taskreason.policies.transformers import ATTENTION, load_model
 from taskreason.train.chores import draw_examples
-from taskreason.train.common import CurveLog, common_arguments, encode, train_and_save
+from taskreason.train.common import (
+    CurveLog,
+    common_arguments,
+    encode,
+    order_by_length,
+    train_and_save,
+)
 from taskreason.train.sft import COLUMNS
 from taskreason.train.tokenizer import build_tokenizer
 
@@ -142,21 +147,6 @@ def encode_chores(rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase
         return {"labels": labels}
 
     return encode(rows, tokenizer).map(mask)
-
-
-def order_by_length(rows: list[dict[str, str]], batch_size: int, seed: int) -> list[dict[str, str]]:
-    """Batches of like length in random order, so that little is padded and the lengths still mix."""
-    rng = random.Random(f"order {seed}")
-    span = 32 * batch_size
-    ordered = []
-    for first in range(0, len(rows), span):
-        part = sorted(
-            rows[first : first + span], key=lambda row: len(row["prompt"]) + len(row["completion"])
-        )
-        batches = [part[n : n + batch_size] for n in range(0, len(part), batch_size)]
-        rng.shuffle(batches)
-        ordered += [row for batch in batches for row in batch]
-    return ordered
 
 
 def install_base(source_dir: Path, output_dir: Path) -> None:

@@ -5,6 +5,7 @@ model is written beside its folder and moved into place whole.
 """
 
 import os
+import random
 import shutil
 import time
 from collections.abc import Iterable
@@ -78,6 +79,21 @@ def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -
             "labels": [[-100] * len(p) + c for p, c in zip(prompts, replies, strict=True)],
         }
     )
+
+
+def order_by_length(rows: list[dict[str, str]], batch_size: int, seed: int) -> list[dict[str, str]]:
+    """Batches of like length in random order, so that little is padded and the lengths still mix."""
+    rng = random.Random(f"order {seed}")
+    span = 32 * batch_size
+    ordered = []
+    for first in range(0, len(rows), span):
+        part = sorted(
+            rows[first : first + span], key=lambda row: len(row["prompt"]) + len(row["completion"])
+        )
+        batches = [part[n : n + batch_size] for n in range(0, len(part), batch_size)]
+        rng.shuffle(batches)
+        ordered += [row for batch in batches for row in batch]
+    return ordered
 
 
 class CurveLog(TrainerCallback):

@@ -20,6 +20,7 @@ from taskreason.train.common import (
     TrainingFiles,
     common_arguments,
     encode,
+    order_by_length,
     train_and_save,
 )
 from taskreason.trajectories import Decision, load_decisions
@@ -57,8 +58,9 @@ def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
 def _fit(
     rows: list[dict[str, str]], cfg: Config, files: TrainingFiles, epochs: float, label: str
 ) -> None:
-    """Train a model on rows in their order, once; they are ``epochs`` passes over the decisions."""
+    """Train a model on rows once, about in their order; they are ``epochs`` passes over the decisions."""
     model, tokenizer = load_model(files.start)
+    rows = order_by_length(rows, cfg.sft.batch_size, cfg.seed)
     steps = -(-len(rows) // cfg.sft.batch_size)
     trainer = SFTTrainer(
         model=model,

@@ -16,7 +16,7 @@ from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from taskreason.policies.attention import GROUPED, share_prompts
-from taskreason.policies.transformers import has_fast_bf16
+from taskreason.policies.transformers import generate_replies, has_fast_bf16
 
 
 class SharedPromptTrainer(GRPOTrainer):
@@ -90,29 +90,15 @@ class SharedPromptTrainer(GRPOTrainer):
         policy = self._copy_policy()
         training = policy.training
         policy.eval()
-        tokenizer = self._tokenizer
-        inputs = tokenizer.pad({"input_ids": prompt_ids}, padding_side="left", return_tensors="pt")
-        cache = DynamicCache(config=policy.config)
+        inputs = self._tokenizer.pad(
+            {"input_ids": prompt_ids}, padding_side="left", return_tensors="pt"
+        )
         # TRL repeats each prompt num_generations times in a row.
-        once = {name: values[::num_generations, :-1] for name, values in inputs.items()}
-        positions = (once["attention_mask"].cumsum(-1) - 1).clamp(min=0)
-        with torch.inference_mode():
-            policy(
-                **once,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            if policy.config._attn_implementation == GROUPED:
-                cache = share_prompts(cache)
-            else:
-                cache.batch_repeat_interleave(num_generations)
-            output = policy.generate(
-                **inputs, past_key_values=cache, generation_config=self.generation_config
-            )
+        output = generate_replies(
+            policy, inputs, num_generations, generation_config=self.generation_config
+        )
         policy.train(training)  # without a copy it is the model that is being trained
-        return [self._cut(row) for row in output[:, inputs["input_ids"].shape[1] :].tolist()], None
+        return [self._cut(row) for row in output.tolist()], None
 
     def _copy_policy(self):
         """The policy for sampling: in bf16 where that is quick, else itself."""
