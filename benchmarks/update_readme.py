@@ -27,13 +27,15 @@ POLICIES = {
     "sft": "SFT",
     "sft_grpo": "SFT + GRPO",
 }
+OF_ONE_SEED = ("results", "baselines", "grid", "scales")
+"""Parts that show the default run; tables of several seeds fill another."""
 GAIN = ("gain", "gain_low", "gain_high")
 
 
 def make_results() -> str | None:
     """SR with interval, ASAT, ASST and share of shortest plans for every task and policy."""
     rows = read_table("main")
-    if rows is None or len(list_seeds()) > 1:
+    if rows is None:
         return None
     header = [
         "Task",
@@ -64,7 +66,7 @@ def make_results() -> str | None:
 def make_grid() -> str | None:
     """SR of every trained policy (row) on every task (column)."""
     rows = read_table("generalization")
-    if rows is None or len(list_seeds()) > 1:
+    if rows is None:
         return None
     cells = {(row["train_task"], row["eval_task"]): float(row["sr"]) for row in rows}
     tasks = list(dict.fromkeys(trained for trained, _ in cells))
@@ -78,7 +80,7 @@ def make_grid() -> str | None:
 def make_baselines() -> str | None:
     """SR of what the policies are measured against, and GRPO's gains paired by kitchen."""
     rows = read_table("baselines")
-    if rows is None or len(list_seeds()) > 1:
+    if rows is None:
         return None
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     body = []
@@ -125,9 +127,9 @@ def print_gain(*bounds: str) -> str:
 
 
 def make_seeds() -> str | None:
-    """The trained policies and GRPO's gains seed by seed; None unless there are several seeds."""
+    """The trained policies and GRPO's gains seed by seed."""
     rows = read_table("seeds")
-    if rows is None or len(list_seeds()) < 2:
+    if rows is None:
         return None
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     body = []
@@ -194,7 +196,7 @@ def make_scales() -> str | None:
         files = [file for file in sorted(folder.rglob("*.tsv")) if "sweep" not in file.parts]
         jobs = [read_benchmark(file) for file in files]
         records = sorted(scale.glob("training/*/*.provenance.json"))
-        if not jobs or not records or len(list_seeds()) > 1:
+        if not jobs or not records:
             continue
         hardware = json.loads(records[0].read_text())["hardware"]
         instructions = " ".join(hardware.get("instructions", list_instructions()))
@@ -311,10 +313,12 @@ def main() -> None:
         "scales": make_scales,
         "graph": make_graph,
     }
+    several = len(list_seeds()) > 1
     for name, make in makers.items():
-        content = make()
+        skipped = name in OF_ONE_SEED if several else name == "seeds"
+        content = None if skipped else make()
         if content is None:
-            print(f"README.md: '{name}' stays as it is, its source has not been made yet.")
+            print(f"README.md: '{name}' stays as it is, its source has not been made by this run.")
         else:
             text = replace_part(text, name, content)
     readme.write_text(text)

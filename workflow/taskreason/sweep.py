@@ -90,11 +90,10 @@ def tabulate(trainings: Mapping[str, tuple[Path, Path]]) -> tuple[pd.DataFrame, 
         "No spread",
     )
     rows = [head, r"\midrule"]
+    shown = [column for column in frame if column not in ("point", "seconds")]
     for record in records:
-        cells = {key: format_rate(record[key]) for key in record if key != "point"}
-        cells["kl"] = (
-            MISSING if isnan(record["kl"]) else f"{record['kl']:.4f}"
-        )  # none when beta is 0
-        del cells["seconds"]
+        cells = {key: format_rate(record[key]) for key in shown}
+        # Without beta there is no reference policy, and no KL from it.
+        cells["kl"] = MISSING if isnan(record["kl"]) else f"{record['kl']:.4f}"
         rows.append(make_row(escape(record["point"]), *cells.values()))
     return frame, make_tabular("l" + "r" * 7, rows)
