@@ -165,8 +165,10 @@ def _write_training(root: Path, task: str, draw) -> None:
             "wall_seconds": seconds,
         }
         write_json(folder / f"{stage}.provenance.json", record)
-    summary = {"task": task, "kitchens_tried": 140, "accepted": 100, "rejected": {"too_long": 40}}
-    summary |= {"decisions": 850, "mean_steps": 8.5}
+    summary = {"task": task, "policy": "planner", "kitchens_tried": 140, "episodes": 112}
+    summary |= {"accepted": 100, "decisions": 850, "mean_steps": 8.5}
+    summary |= {"rejected": {"kitchen_beyond_bound": 28, "not_solved_within_bound": 12}}
+    summary |= {"requests": 900, "prompt_tokens": 200_000, "reply_tokens": 40_000}
     write_json(root / "trajectories" / f"{task}.summary.json", summary)
 
 

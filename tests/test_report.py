@@ -130,6 +130,14 @@ def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, publish
     assert "Rule of thumb" not in main.tex and "greedy" not in set(main.csv.policy)
 
 
+def test_the_collection_table_accounts_for_every_kitchen(results, published):
+    table = make_table("collection", results, published).csv
+    rejected = table.filter(like="rejected_").sum(axis=1)
+    assert (table["kitchens"] == table["accepted"] + rejected).all()
+    low, high = wilson_interval(100, 112, 0.95)
+    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([low, high])
+
+
 def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path, published):
     tasks = ("burger", "cheese_burger")
     root = write_results(tmp_path / "laptop", kitchens=4, tasks=tasks)
@@ -282,6 +290,7 @@ def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path)
         "generalization": "small",
         "comparison": "scriptsize",
         "baselines": "small",
+        "collection": "small",
         "seeds": "small",
     }
     body = ""

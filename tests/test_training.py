@@ -12,6 +12,7 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from taskreason.collection import collect
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.policies import transformers as transformers_policy
@@ -23,7 +24,7 @@ from taskreason.train.chores import draw_rehearsal
 from taskreason.train.common import CurveLog, TrainingFiles
 from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
 from taskreason.train.sft import mix_chores, repeat_decisions, train_sft
-from taskreason.trajectories import collect, load_decisions, make_kitchens
+from taskreason.trajectories import load_decisions, make_kitchens
 
 TASK = "cheese_sandwich"
 CFG = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})

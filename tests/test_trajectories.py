@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from kitchens import read_jsonl
+from taskreason.collection import collect
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import parse_layout
 from taskreason.planner import Planner
 from taskreason.task import TASKS, build_prompt, score_reply
-from taskreason.trajectories import collect, load_decisions, make_kitchens
+from taskreason.trajectories import load_decisions, make_kitchens
 
 CFG = load_config({"scale": "smoke"})
 

@@ -18,7 +18,16 @@ PROMISED = [
     *(f"results/tables/main_{task}.{kind}" for task in TASKS for kind in ("csv", "tex")),
     *(
         f"results/tables/{name}.{kind}"
-        for name in ("main", "generalization", *GRIDS, "comparison", "baselines", "probes", "seeds")
+        for name in (
+            "main",
+            "generalization",
+            *GRIDS,
+            "comparison",
+            "baselines",
+            "probes",
+            "collection",
+            "seeds",
+        )
         for kind in ("csv", "tex")
     ),
     *(

@@ -1,22 +1,27 @@
 # The base model: the shipped folder is checked and installed, or (base.rebuild) trained from scratch on chores.
 REBUILT = f"{OUT}/models/rebuilt_base"
-BASE_SOURCE = REBUILT if config["base"]["rebuild"] else from_project(config["base"]["model"])
-
-if not config["base"]["rebuild"]:
-    for file in model_files(BASE_SOURCE):
-        if not os.path.exists(file):
-            sys.exit(
-                f"base.model: {file} is missing; name a folder in Hugging Face format that has it, "
-                "or set base.rebuild to true to train the base model from scratch."
-            )
+BASE_SOURCE = REBUILT if config["base"]["rebuild"] else BASE
 
 
-for folder in COMPARED.values():
-    for file in model_files(from_project(folder)):
-        if not os.path.exists(file):
-            sys.exit(
-                f"base.compare: {file} is missing; name folders in Hugging Face format that have it."
-            )
+# Needs the network, so it runs where Snakemake does; jobs on a cluster's nodes find the files in the shared cache.
+rule fetch_model:
+    output:
+        f"{OUT}/models/hub/{{name}}.json",
+    log:
+        f"{LOGS}/fetch_model/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_model/{{name}}.tsv"
+    localrule: True
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    message:
+        "Fetching the model {wildcards.name} from the hub"
+    script:
+        "../scripts/fetch_model.py"
 
 
 rule build_base:
@@ -55,7 +60,7 @@ rule rebuild_base:
 
 rule prepare_base:
     input:
-        model=model_files(BASE_SOURCE),
+        model=model_files(REBUILT) if config["base"]["rebuild"] else model_source(BASE),
     output:
         model=model_files(f"{OUT}/models/base"),
     log:
@@ -68,6 +73,8 @@ rule prepare_base:
     resources:
         mem_mb=heavy_memory,
         runtime=30,
+    params:
+        source=BASE_SOURCE,
     message:
         "Checking and installing the base model"
     script:

@@ -2,6 +2,12 @@
 # asking for more of them trains nothing again.
 
 
+EXPERT_IS_MODEL = config["expert"]["policy"] == "model"
+EXPERT_GPUS = 0
+if EXPERT_IS_MODEL and not is_api(EXPERT):
+    EXPERT_GPUS = GPU * config["expert"]["tensor_parallel"]
+
+
 rule make_training_kitchens:
     output:
         f"{OUT}/kitchens/{{task}}/train.jsonl",
@@ -76,6 +82,7 @@ rule make_evaluation_kitchens:
 rule collect:
     input:
         kitchens=rules.make_training_kitchens.output[0],
+        model=model_source(EXPERT) if EXPERT_IS_MODEL else [],
     output:
         trajectories=f"{OUT}/trajectories/{{task}}.jsonl",
         summary=f"{OUT}/trajectories/{{task}}.summary.json",
@@ -84,13 +91,16 @@ rule collect:
     benchmark:
         f"{BENCHMARKS}/collect/{{task}}.tsv"
     conda:
-        LIGHT_ENV
+        TRAIN_ENV if EXPERT_IS_MODEL else LIGHT_ENV
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        gpu=EXPERT_GPUS,
+        mem_mb=heavy_memory if EXPERT_IS_MODEL else 1000,
+        runtime=RUNTIME if EXPERT_IS_MODEL else 60,
     params:
         expert=config["expert"],
+        model=EXPERT if EXPERT_IS_MODEL else None,
+        prompt=config["prompt"],
         bound=lambda wildcards: config["expert_bounds"][wildcards.task],
         seed=config["seeds"][0],
     message:

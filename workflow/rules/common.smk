@@ -10,9 +10,11 @@ PROJECT_DIR = WORKFLOW_DIR.parent
 # Snakemake may run from an environment of its own, where the library is not installed.
 sys.path.insert(0, str(WORKFLOW_DIR))
 
-from taskreason.config import resolve_config
+from taskreason.config import load_config, resolve_config
 from taskreason.errors import UserError
 from taskreason.files import list_runs
+from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten
+from taskreason.preflight import check_start
 
 
 def from_project(path):
@@ -29,10 +31,11 @@ except UserError as error:
     sys.exit(str(error))
 config.clear()
 config.update(resolved)
+if config["train"]["accelerate"]:
+    config["train"]["accelerate"] = from_project(config["train"]["accelerate"])
 
 TASKS = config["tasks"]
 RUNS = list_runs(config["seeds"])
-COMPARED = {f"base:{Path(path).name}": path for path in config["base"]["compare"]}
 OUT = f"results/{config['scale']}"
 LOGS = f"{OUT}/logs"
 BENCHMARKS = f"{OUT}/benchmarks"
@@ -52,6 +55,7 @@ TABLES = expand(
         "comparison",
         "baselines",
         "probes",
+        "collection",
         "seeds",
     ],
     kind=["csv", "tex"],
@@ -73,6 +77,36 @@ FIGURES = expand(
 )
 
 
+def locate_model(name):
+    """A model's name as jobs use it: folders relative to the working directory, other names as they are."""
+    if is_api(name) or is_hub(name) and not (PROJECT_DIR / name).exists():
+        return name
+    return from_project(name)
+
+
+def model_source(name):
+    """What a job that reads a model waits for: a folder's files, a note that the hub's are here, or nothing."""
+    if is_hub(name):
+        return [f"{OUT}/models/hub/{name.replace('/', '--')}.json"]
+    return [] if is_api(name) else list_model_files(name)
+
+
+COMPARED = {f"base:{shorten(name)}": locate_model(name) for name in config["base"]["compare"]}
+BASE = locate_model(config["base"]["model"])
+EXPERT = locate_model(config["expert"]["model"])
+MODELS = [("base.compare", name) for name in COMPARED.values()]
+if not config["base"]["rebuild"]:
+    MODELS.append(("base.model", BASE))
+if config["expert"]["policy"] == "model":
+    MODELS.append(("expert.model", EXPERT))
+for key, name in MODELS:
+    if not (is_hub(name) or is_api(name)):
+        try:
+            check_folder(Path(name))
+        except UserError as error:
+            sys.exit(f"{key}: {error}")
+
+
 def seed_of(wildcards):
     """The seed of a training, from the end of its folder's name."""
     return int(wildcards.run.removeprefix(".seed")) if wildcards.run else config["seeds"][0]
@@ -82,6 +116,15 @@ wildcard_constraints:
     task="|".join(TASKS),
     run=r"(\.seed[0-9]+)?",
     figure="[a-z_]+",
+
+
+# What only a run needs, a dry run not: graphics cards, models that can be had, a key for the endpoint.
+onstart:
+    jobs = {(job.rule.name, job.resources.get("gpu", 0)) for job in workflow.dag.needrun_jobs()}
+    try:
+        check_start(jobs, MODELS, load_config(config), workflow.local_exec)
+    except UserError as error:
+        sys.exit(str(error))
 
 
 def heavy_memory(wildcards, attempt):

@@ -1,7 +1,8 @@
 # Rollouts on unseen kitchens and single replies on unseen expert states. One job per model: it loads the model once.
 # The SFT policy is evaluated on the task that it was trained on, the others on every task.
 EVAL_KITCHENS = expand(rules.make_evaluation_kitchens.output[0], task=TASKS)
-EVALUATION = {"rollout": config["rollout"], "timeouts": config["timeouts"]}
+EVAL_GPUS = GPU * config["rollout"]["tensor_parallel"]
+EVALUATION = {key: config[key] for key in ["prompt", "rollout", "timeouts"]}
 
 
 # Policies without a model: the expert, the rule of thumb and chance.
@@ -50,7 +51,7 @@ rule evaluate_base:
         TRAIN_ENV
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
@@ -68,7 +69,7 @@ rule evaluate_base:
 # Base models of other sizes, untrained.
 rule evaluate_compared:
     input:
-        model=lambda wildcards: model_files(from_project(COMPARED[wildcards.policy])),
+        files=lambda wildcards: model_source(COMPARED[wildcards.policy]),
         kitchens=EVAL_KITCHENS,
     output:
         episodes=episode_files("{policy}", "-", TASKS),
@@ -83,11 +84,12 @@ rule evaluate_compared:
         TRAIN_ENV
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=lambda wildcards: 0 if is_api(COMPARED[wildcards.policy]) else EVAL_GPUS,
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
         policy="{policy}",
+        model=lambda wildcards: COMPARED[wildcards.policy],
         train_task="-",
         eval_tasks=TASKS,
         seed=config["seeds"][0],
@@ -117,6 +119,7 @@ rule probe_base:
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
+        prompt=config["prompt"],
         rollout=config["rollout"],
     message:
         "Probing the base model"
@@ -139,7 +142,7 @@ rule evaluate_sft:
         TRAIN_ENV
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
@@ -170,7 +173,7 @@ rule evaluate_grpo:
         TRAIN_ENV
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:
@@ -200,7 +203,7 @@ rule evaluate_sft_longer:
         TRAIN_ENV
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
         runtime=RUNTIME,
     params:

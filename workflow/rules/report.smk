@@ -67,6 +67,7 @@ rule make_tables:
     input:
         **EVALUATIONS,
         **BASELINES,
+        summaries=expand(rules.collect.output.summary, task=TASKS),
         code=[*REPORT_CODE, *library_files("report/tables.py", "report/tex.py")],
     output:
         TABLES,

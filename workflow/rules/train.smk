@@ -24,6 +24,8 @@ rule train_sft:
         runtime=RUNTIME,
     params:
         stage="sft",
+        prompt=config["prompt"],
+        train=config["train"],
         sft=config["sft"],
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft",
@@ -57,6 +59,8 @@ rule train_grpo:
         runtime=RUNTIME,
     params:
         stage="grpo",
+        prompt=config["prompt"],
+        train=config["train"],
         grpo=config["grpo"],
         timeout=lambda wildcards: config["timeouts"][wildcards.task],
         max_new_tokens=config["rollout"]["max_new_tokens"],
@@ -91,8 +95,10 @@ rule train_sft_longer:
         runtime=RUNTIME,
     params:
         stage="sft_longer",
+        prompt=config["prompt"],
+        train=config["train"],
         sft=config["sft"],
-        replies=[config["grpo"][key] for key in ["steps", "prompts_per_step", "group_size"]],
+        replies=[config["grpo"][key] for key in ["steps", "epochs", "prompts_per_step", "group_size"]],
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft_longer",
     message:

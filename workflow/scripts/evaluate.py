@@ -13,11 +13,11 @@ with logged(snakemake):
     from taskreason.config import load_config
     from taskreason.evaluate import evaluate
 
-    model = snakemake.input.get("model")
+    files, name = snakemake.input.get("model"), snakemake.params.get("model")
     evaluate(
         snakemake.params.policy,
         snakemake.params.train_task,
-        folder(model) if model else None,
+        folder(files) if files else name,
         load_config(snakemake.config).for_seed(snakemake.params.seed),
         kitchens=by_task(snakemake.input.kitchens),
         episodes=by_task(snakemake.output.episodes),

@@ -1,8 +1,13 @@
-"""Check the folder of the base model and install it where the trainings read it."""
+"""Check the base model and install it where the trainings read it."""
 
 from job import folder, logged
 
 with logged(snakemake):
+    from taskreason.config import load_config
     from taskreason.train.base import install_base
 
-    install_base(folder(snakemake.input.model), folder(snakemake.output.model))
+    install_base(
+        snakemake.params.source,
+        folder(snakemake.output.model),
+        load_config(snakemake.config).prompt,
+    )

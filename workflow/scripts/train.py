@@ -7,8 +7,7 @@ from job import folder, logged
 with logged(snakemake):
     from taskreason.config import load_config
     from taskreason.train.common import TrainingFiles
-    from taskreason.train.grpo import train_grpo
-    from taskreason.train.sft import train_sft, train_sft_longer
+    from taskreason.train.job import Job, run
 
     files = TrainingFiles(
         trajectories=Path(snakemake.input.trajectories),
@@ -18,9 +17,9 @@ with logged(snakemake):
         curve=Path(snakemake.output.curve),
         provenance=Path(snakemake.output.provenance),
     )
-    train = {"sft": train_sft, "sft_longer": train_sft_longer, "grpo": train_grpo}
-    watched = []
+    watched = {}
     if snakemake.params.stage == "grpo":
-        watched = [Path(snakemake.input.kitchens), Path(snakemake.output.validation)]
+        watched["kitchens"] = Path(snakemake.input.kitchens)
+        watched["validation"] = Path(snakemake.output.validation)
     cfg = load_config(snakemake.config).for_seed(snakemake.params.seed)
-    train[snakemake.params.stage](snakemake.wildcards.task, cfg, files, *watched)
+    run(Job(snakemake.params.stage, snakemake.wildcards.task, files, **watched), cfg)

@@ -1,4 +1,4 @@
-"""The `taskreason` command: replay, plan, generate, rollout and play.
+"""The `taskreason` command: replay, plan, generate, rollout, play and estimate.
 
 Requests and replies are JSON lines; what a person can fix is said in one sentence on standard error
 with exit status 2. Modules that are slow to import are imported by the subcommand that needs them,
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from taskreason.cost.model import GPUS
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import MODES, draw_disjoint, generate_layout
@@ -83,6 +84,19 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument("--layout", help="a layout file")
     play.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
     play.add_argument("--mode", choices=MODES, default=MODES[0])
+
+    estimate = add("estimate", _estimate, "what a run of the workflow would cost on GPUs")
+    estimate.add_argument(
+        "--scale", default="paper", help="as in the configuration (default paper)"
+    )
+    estimate.add_argument("--gpu", required=True, choices=GPUS, help="the kind of card")
+    estimate.add_argument(
+        "--gpus", type=_positive, help="cards (default what the largest job asks)"
+    )
+    estimate.add_argument(
+        "--lora-rank", type=_natural, help="instead of train.lora_rank; 0 for none"
+    )
+    estimate.add_argument("--format", choices=("text", "markdown", "json"), default="text")
     return parser
 
 
@@ -90,6 +104,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
     return value
 
 
@@ -227,6 +248,14 @@ def _play(args: argparse.Namespace) -> int:
     from taskreason.play import play
 
     return play(_find_layout(args))
+
+
+def _estimate(args: argparse.Namespace) -> int:
+    from taskreason.cost.estimate import estimate, format_estimate
+
+    result = estimate(args.scale, args.gpu, args.gpus, args.lora_rank)
+    print(format_estimate(result, args.format))
+    return 0
 
 
 def _find_layout(args: argparse.Namespace) -> Layout:

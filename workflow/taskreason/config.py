@@ -206,6 +206,8 @@ def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
             complaint = f"is {value}; set it above {bound}"
         case "exclusiveMaximum":
             complaint = f"is {value}; set it below {bound}"
+        case "pattern":
+            complaint = f"is {value}; write it like the default, {_default(path)!r}"
         case "multipleOf":
             complaint = f"is {value}; set it to a multiple of {bound}"
         case "uniqueItems":
@@ -214,6 +216,13 @@ def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
         case _:
             complaint = f"is {value}; give it at least one entry"
     return f"{_place(path, layers)}: {key or 'the configuration'} {complaint}."
+
+
+def _default(path: list[str]) -> Any:
+    part = _schema()
+    for step in path:
+        part = part["properties"][step]
+    return part["default"]
 
 
 def _shorten(value: Any) -> str:

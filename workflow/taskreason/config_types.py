@@ -20,7 +20,12 @@ class Kitchens:
 @dataclass(frozen=True)
 class Expert:
     policy: str
+    model: str
     trajectories: int
+    attempts: int
+    budget: int
+    temperature: float
+    tensor_parallel: int
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,25 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    style: str
+    history: bool
+
+
+@dataclass(frozen=True)
+class Train:
+    accelerate: str
+    gradient_checkpointing: bool
+    lora_rank: int
+    lora_alpha: int
+    lora_dropout: float
+
+
+@dataclass(frozen=True)
 class Sft:
     epochs: int
     batch_size: int
+    micro_batch: int
     learning_rate: float
     warmup_ratio: float
     augment: bool
@@ -58,6 +79,7 @@ class Sft:
 @dataclass(frozen=True)
 class Grpo:
     steps: int
+    epochs: int
     prompts_per_step: int
     group_size: int
     micro_batch: int
@@ -69,6 +91,9 @@ class Grpo:
     rehearsal: float
     eval_steps: int
     save_steps: int
+    vllm: str
+    vllm_server: str
+    vllm_memory: float
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,19 @@ class Rollout:
     max_new_tokens: int
     single_turn_states: int
     do_sample: bool
+    engine: str
+    tensor_parallel: int
+    gpu_memory: float
+    max_model_len: int
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    base_url: str
+    key_variable: str
+    concurrency: int
+    retries: int
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -119,10 +157,13 @@ class Config:
     kitchens: Kitchens
     expert: Expert
     base: Base
+    prompt: Prompt
+    train: Train
     sft: Sft
     grpo: Grpo
     sweep: Sweep
     rollout: Rollout
+    endpoint: Endpoint
     report: Report
     resources: Resources
 

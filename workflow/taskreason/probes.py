@@ -14,6 +14,7 @@ from pathlib import Path
 
 from taskreason.config_types import Config
 from taskreason.files import write_json
+from taskreason.policies.generation import Sampling
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.task import parse_reply
 from taskreason.train.chores import draw_rehearsal
@@ -32,7 +33,9 @@ LOWEST_AGAIN = re.compile(r"See (\w+): .* Next [3-9] (?:\w+ )?\1:")
 
 def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> None:
     """Write how often the model is right: {name of the probe: {"right": count, "asked": count}}."""
-    policy = TransformersPolicy.load(model_dir, cfg.rollout.batch_size, cfg.rollout.max_new_tokens)
+    policy = TransformersPolicy.load(
+        model_dir, cfg.rollout.batch_size, Sampling(cfg.rollout.max_new_tokens), cfg.prompt
+    )
     questions = probe_questions(policy, cfg.tasks, kitchens)
     write_json(output, questions | probe_readings(policy) | probe_chores(policy))
 

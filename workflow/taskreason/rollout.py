@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.policies import Policy, make_turn
-from taskreason.task import parse_reply
+from taskreason.policies import Policy, Turn
+from taskreason.task import parse_reply, recount
 
 
 class Outcome(StrEnum):
@@ -65,6 +65,10 @@ class _Run:
         self.actions: list[str] = []
         self.replies: list[str] = []
         self.invalid = self.malformed = 0
+        self.before = ""
+
+    def next_turn(self) -> Turn:
+        return Turn(self.start.kitchen, self.state, self.before)
 
     def advance(self, text: str) -> None:
         kitchen = self.start.kitchen
@@ -72,6 +76,7 @@ class _Run:
         action = kitchen.find_action(self.state, wanted) if wanted else None
         self.replies.append(text)
         self.actions.append(wanted or "")
+        self.before = recount(text, action is not None)
         if action is None:
             self.invalid += 1
             self.malformed += wanted is None
@@ -123,7 +128,7 @@ def run_episodes(
             running.append((n, _Run(start)))
         settle()
         if running:
-            replies = policy.act([make_turn(run.start.kitchen, run.state) for _, run in running])
+            replies = policy.act([run.next_turn() for _, run in running])
             for (_, run), reply in zip(running, replies, strict=True):
                 run.advance(reply)
             settle()
@@ -174,6 +179,12 @@ def rollout_to_file(
     return episodes
 
 
+def read_episode(values: dict) -> Episode:
+    """An episode from its JSON; raises KeyError, TypeError or ValueError where that is none."""
+    lists = {key: tuple(values[key]) for key in ("actions", "replies")}
+    return Episode(**values | lists | {"outcome": Outcome(values["outcome"])})
+
+
 def _to_line(episode: Episode) -> str:
     return json.dumps(asdict(episode)) + "\n"
 
@@ -182,13 +193,7 @@ def _read_partial(path: Path) -> list[Episode]:
     episodes = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            values = json.loads(line)
-            values["actions"], values["replies"] = (
-                tuple(values["actions"]),
-                tuple(values["replies"]),
-            )
-            values["outcome"] = Outcome(values["outcome"])
-            episodes.append(Episode(**values))
+            episodes.append(read_episode(json.loads(line)))
         except (ValueError, KeyError, TypeError):
             break
     return episodes

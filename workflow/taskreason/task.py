@@ -20,6 +20,7 @@ RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 FORMAT_REWARD, ACTION_REWARD = 0.1, 0.9
 
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: ([^\n]+)")
+_THOUGHT = re.compile(r"^Thought:[^\n]*", re.MULTILINE)
 _ACTION = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
 
 
@@ -61,9 +62,22 @@ class Reply:
     well_formed: bool
 
 
-def build_prompt(kitchen: Kitchen, state: State) -> str:
-    """The prompt for one decision; training and rollouts both build it here."""
-    return observe(kitchen, state)
+def build_prompt(kitchen: Kitchen, state: State, before: str = "") -> str:
+    """The prompt for one decision; training and rollouts both build it here.
+
+    before: what :func:`recount` says of the step before, where prompts tell it.
+    """
+    return f"{before}\n{observe(kitchen, state)}" if before else observe(kitchen, state)
+
+
+def recount(reply: str, accepted: bool) -> str:
+    """The last thought and action as the next prompt tells them, and whether the action was possible."""
+    action = _ACTION.search(reply)
+    thought = _THOUGHT.search(reply[: action.start()] if action else reply)
+    lines = ["Your last step:", *(match.group(0).strip() for match in (thought, action) if match)]
+    if not accepted:
+        lines.append("That was none of the valid actions, so nothing has changed.")
+    return "\n".join(lines) + "\n"
 
 
 def parse_reply(text: str) -> Reply:
@@ -71,6 +85,13 @@ def parse_reply(text: str) -> Reply:
     match = _ACTION.search(text)
     action = match.group(1) if match else None
     return Reply(action or None, _FORMAT.fullmatch(text.strip()) is not None)
+
+
+def read_thought(text: str) -> str:
+    """What stands before a reply's action, as one line without the label; "" where nothing does."""
+    match = _ACTION.search(text)
+    before = text[: match.start()] if match else text
+    return " ".join(before.split()).removeprefix("Thought:").strip()
 
 
 def score_reply(text: str, accepted: tuple[str, ...]) -> tuple[float, float]:

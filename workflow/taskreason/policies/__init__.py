@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.task import build_prompt
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One decision to be made: the kitchen, its state and the prompt that describes it."""
+    """One decision to be made: the kitchen, its state, and the step before in words ("" at the start)."""
 
     kitchen: Kitchen
     state: State
-    prompt: str
+    before: str = ""
 
 
 class Policy(Protocol):
@@ -27,8 +26,3 @@ class Policy(Protocol):
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""
-
-
-def make_turn(kitchen: Kitchen, state: State) -> Turn:
-    """The turn for a state, with the prompt that every stage uses."""
-    return Turn(kitchen, state, build_prompt(kitchen, state))

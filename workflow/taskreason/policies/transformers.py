@@ -12,9 +12,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from taskreason.config_types import Prompt
 from taskreason.errors import UserError
-from taskreason.policies import Turn
+from taskreason.models import check_folder
 from taskreason.policies.attention import GROUPED, share_prompts
+from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.prompting import PLAIN, check_template, tokenize
 from taskreason.provenance import list_instructions
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
@@ -26,19 +29,23 @@ def has_fast_bf16() -> bool:
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(list_instructions())
 
 
-def load_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def choose_dtype() -> torch.dtype:
+    """What replies are generated in: bf16 where that is native. Its rounding moves no reply that matters."""
+    native = torch.cuda.is_available() or has_fast_bf16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def load_model(
+    folder: Path, dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a Hugging Face folder (safetensors only); UserError when it is not one."""
     folder = Path(folder)
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise UserError(
-                f"{folder}: {name} is missing; give the folder of a saved causal language model."
-            )
+    check_folder(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             attn_implementation=ATTENTION,
-            dtype=torch.float32,
+            dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
         )
@@ -50,11 +57,13 @@ def load_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         raise UserError(
             f"{folder}: the model can't be loaded ({reason}); make or copy the folder again."
         ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer
 
 
-class TransformersPolicy:
-    """Greedy (or sampled) replies of a local model, ``batch_size`` prompts at a time."""
+class TransformersPolicy(GeneratingPolicy):
+    """Replies of a local model, ``batch_size`` prompts at a time; prompts of like length share a batch."""
 
     def __init__(
         self,
@@ -62,62 +71,56 @@ class TransformersPolicy:
         tokenizer: PreTrainedTokenizerBase,
         name: str,
         batch_size: int,
-        max_new_tokens: int,
-        do_sample: bool = False,
-        temperature: float = 1.0,
-        seed: int | None = None,
+        sampling: Sampling,
+        prompt: Prompt = PLAIN,
     ):
-        self.name = name
+        super().__init__(name, sampling, prompt)
         self.model, self.tokenizer = model, tokenizer
-        # Rounding to bf16 moves no reply that matters, and generation is several times as fast where it is native.
-        self.model.to(
-            torch.bfloat16 if torch.cuda.is_available() or has_fast_bf16() else torch.float32
-        ).eval()
+        self.model.to(choose_dtype()).eval()
         self.batch_size = batch_size
         options = (
-            {"do_sample": True, "temperature": temperature, "top_k": 0}
-            if do_sample
+            {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+            if sampling.temperature
             else {"do_sample": False}
         )
         self._options = {
-            "max_new_tokens": max_new_tokens,
+            "max_new_tokens": sampling.max_new_tokens,
             "pad_token_id": self.tokenizer.pad_token_id,
             **options,
         }
-        # Greedy replies depend on the prompt alone; a stuck episode asks for the same one until the timeout.
-        self._known: dict[str, str] | None = None if do_sample else {}
-        if seed is not None:
-            torch.manual_seed(seed)
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed)
 
     @classmethod
-    def load(cls, folder: Path, *arguments, **options) -> "TransformersPolicy":
+    def load(
+        cls, folder: Path, batch_size: int, sampling: Sampling, prompt: Prompt = PLAIN
+    ) -> "TransformersPolicy":
         """The policy of a model's folder, by whose path episodes name it; other arguments as for the class."""
-        return cls(*load_model(folder), str(folder), *arguments, **options)
+        model, tokenizer = load_model(folder, choose_dtype())
+        check_template(tokenizer, prompt, folder)
+        model.to("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(model, tokenizer, str(folder), batch_size, sampling, prompt)
 
-    def act(self, turns: list[Turn]) -> list[str]:
-        """One reply a turn; prompts of like length share a batch, and a greedy reply is generated once."""
-        prompts = [turn.prompt for turn in turns]
-        if self._known is None:
-            return self.complete(prompts)
-        unknown = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
-        self._known |= zip(unknown, self.complete(unknown), strict=True)
-        return [self._known[prompt] for prompt in prompts]
-
-    def complete(self, prompts: list[str]) -> list[str]:
+    def generate(self, texts: list[str]) -> list[str]:
         """What the model writes after each text."""
-        order = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
-        replies = [""] * len(prompts)
+        prompts = tokenize(texts, self.tokenizer, self.prompt)
+        order = sorted(range(len(texts)), key=lambda n: len(prompts[n]))
+        replies = [""] * len(texts)
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
-            texts = self._generate([prompts[n] for n in chosen])
-            for n, text in zip(chosen, texts, strict=True):
+            output = self._generate([prompts[n] for n in chosen])
+            written = self.tokenizer.batch_decode(output, skip_special_tokens=True)
+            for n, text in zip(chosen, written, strict=True):
                 replies[n] = text
+            read = sum(len(prompts[n]) for n in chosen)
+            self.usage.add(len(chosen), read, int((output != self.tokenizer.pad_token_id).sum()))
         return replies
 
-    def _generate(self, prompts: list[str]) -> list[str]:
-        inputs = self.tokenizer(prompts, return_tensors="pt", padding=True).to(self.model.device)
-        output = generate_replies(self.model, inputs, **self._options)
-        return self.tokenizer.batch_decode(output, skip_special_tokens=True)
+    def _generate(self, prompts: list[list[int]]) -> torch.Tensor:
+        inputs = self.tokenizer.pad(
+            {"input_ids": prompts}, padding_side="left", return_tensors="pt"
+        ).to(self.model.device)
+        return generate_replies(self.model, inputs, **self._options)
 
 
 @torch.inference_mode()

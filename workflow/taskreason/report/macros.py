@@ -47,8 +47,26 @@ GAINS = (
 # Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
 UNPRINTED_SETTINGS = (
     *("resources.", "sweep.", "base.model", "base.compare", "base.rebuild"),
-    "report.kitchen_task",
+    *("endpoint.", "report.kitchen_task"),
 )
+# Nor those that mean nothing while another setting has its value: (key, value) -> keys.
+IDLE_SETTINGS = {
+    ("expert.policy", "planner"): (
+        *("expert.model", "expert.attempts", "expert.budget"),
+        *("expert.temperature", "expert.tensor_parallel"),
+    ),
+    ("train.accelerate", ""): ("train.accelerate",),
+    ("train.gradient_checkpointing", False): ("train.gradient_checkpointing",),
+    ("train.lora_rank", 0): ("train.lora_alpha", "train.lora_dropout"),
+    ("sft.micro_batch", 0): ("sft.micro_batch",),
+    ("grpo.epochs", 0): ("grpo.epochs",),
+    ("grpo.vllm", "none"): ("grpo.vllm_server", "grpo.vllm_memory"),
+    ("grpo.vllm", "colocate"): ("grpo.vllm_server",),
+    ("grpo.vllm", "server"): ("grpo.vllm_memory",),
+    ("rollout.engine", "transformers"): (
+        *("rollout.tensor_parallel", "rollout.gpu_memory", "rollout.max_model_len"),
+    ),
+}
 
 
 def name_macro(*parts: str) -> str:
@@ -132,10 +150,18 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
     yield "RewardFormat", f"{FORMAT_REWARD:g}"
     yield "RewardAction", f"{ACTION_REWARD:g}"
+    idle = {
+        idle_key
+        for (key, value), idle_keys in IDLE_SETTINGS.items()
+        if settings.get(key) == value
+        for idle_key in idle_keys
+    }
+    if settings.get("grpo.epochs"):
+        idle.add("grpo.steps")
     rows = [
         make_row(rf"\texttt{{{escape(key)}}}", format_value(value))
         for key, value in settings.items()
-        if not key.startswith(UNPRINTED_SETTINGS)
+        if not key.startswith(UNPRINTED_SETTINGS) and key not in idle
     ]
     yield "HyperparameterRows", "%\n" + "\n".join(rows) + "%\n"
 

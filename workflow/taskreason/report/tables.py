@@ -3,8 +3,8 @@ paper.
 
 Input: `Results` of this run and the `Published` numbers; output: files NAME.csv and NAME.tex. Every
 table that shows SR shows its Wilson interval. The .tex files hold a tabular only: the paper puts
-them in floats with captions. `main`, `generalization`, `comparison`, `baselines` and `seeds` span both columns
-(table*); the others fit one column at \small.
+them in floats with captions. `main`, `generalization`, `comparison`, `baselines`, `collection` and `seeds` span both
+columns (table*); the others fit one column at \small.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ import pandas as pd
 
 from taskreason.errors import UserError
 from taskreason.report.baselines import make_baselines
+from taskreason.report.collection_table import make_collection
 from taskreason.report.comparison import make_comparison
 from taskreason.report.labels import GRID_POLICY, break_title, label_policy, task_title
 from taskreason.report.probe_table import make_probes
@@ -74,6 +75,7 @@ def list_tables(tasks: Sequence[str]) -> list[str]:
         "comparison",
         "baselines",
         "probes",
+        "collection",
         "seeds",
     ]
 
@@ -93,6 +95,8 @@ def make_table(name: str, results: Results, published: Published) -> Table:
         return _make_generalization(results)
     if name == "probes":
         return make_probes(results)
+    if name == "collection":
+        return make_collection(results)
     if name == "seeds":
         return make_seeds(results)
     if name.startswith("main_"):

@@ -15,9 +15,10 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from taskreason.config_types import Config
-from taskreason.errors import UserError
+from taskreason.config_types import Config, Prompt
+from taskreason.models import find_folder
 from taskreason.policies.transformers import ATTENTION, load_model
+from taskreason.prompting import PLAIN, check_template
 from taskreason.train.chores import draw_examples
 from taskreason.train.common import (
     CurveLog,
@@ -41,6 +42,7 @@ FILES = (
     "tokenizer_config.json",
     "generation_config.json",
 )
+OPTIONAL = ("chat_template.jinja",)
 
 
 def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
@@ -94,7 +96,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             logging_steps=max(1, steps // 400),
             max_length=None,
             train_sampling_strategy="sequential",
-            **common_arguments(checkpoint_dir, base.save_steps, base.seed),
+            **common_arguments(checkpoint_dir, base.save_steps, base.seed, cfg.train),
         ),
         train_dataset=encode_chores(rows, tokenizer),
         processing_class=tokenizer,
@@ -149,16 +151,27 @@ def encode_chores(rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase
     return encode(rows, tokenizer).map(mask)
 
 
-def install_base(source_dir: Path, output_dir: Path) -> None:
-    """Copy a base model's folder, after loading it once; UserError when it is damaged."""
-    load_model(source_dir)
+def install_base(source: str | Path, output_dir: Path, prompt: Prompt = PLAIN) -> None:
+    """Install a model as the base that trainings start from, after loading it once; UserError when it is damaged.
+
+    source: its folder or its name on the hub. Weights in several files are joined into one.
+    """
+    folder = find_folder(source)
+    model, tokenizer = load_model(folder, torch.bfloat16)
+    check_template(tokenizer, prompt, folder)
     output_dir.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        if (source_dir / name).is_file():
-            temporary = output_dir / f".{name}.tmp"
-            shutil.copyfile(source_dir / name, temporary)
-            os.replace(temporary, output_dir / name)
-        elif name != "generation_config.json":
-            raise UserError(
-                f"{source_dir}: {name} is missing; restore the folder or set base.rebuild to true."
-            )
+    fresh = output_dir.with_name(f".{output_dir.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for name in (*FILES, *OPTIONAL):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, fresh / name)
+    if not (fresh / "model.safetensors").exists():
+        model.save_pretrained(fresh, max_shard_size="1TB")
+    if not (fresh / "tokenizer_config.json").exists():
+        tokenizer.save_pretrained(fresh)
+    if not (fresh / "generation_config.json").exists():
+        model.generation_config.save_pretrained(fresh)
+    for file in fresh.iterdir():
+        os.replace(file, output_dir / file.name)
+    fresh.rmdir()

@@ -15,10 +15,18 @@ from pathlib import Path
 import pandas as pd
 import torch
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainerCallback,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
-from taskreason.policies.transformers import has_fast_bf16
+from taskreason.config_types import Config, Grpo, Prompt, Train
+from taskreason.errors import UserError
+from taskreason.policies.transformers import has_fast_bf16, load_model
+from taskreason.prompting import PLAIN, check_template, tokenize
 
 LOG_SECONDS = 15
 
@@ -40,7 +48,15 @@ class TrainingFiles:
     provenance: Path
 
 
-def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int) -> dict:
+def load_trainee(folder: Path, cfg: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model to be trained, in fp32; with adapters on a GPU in bf16, since its own weights stay as they are."""
+    frozen = cfg.train.lora_rank and torch.cuda.is_available()
+    model, tokenizer = load_model(folder, torch.bfloat16 if frozen else torch.float32)
+    check_template(tokenizer, cfg.prompt, folder)
+    return model, tokenizer
+
+
+def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int, train: Train) -> dict:
     """Arguments that every trainer here takes: checkpoints, seed, no reports, and what this machine is good at.
 
     On a CPU that is one thread (or OMP_NUM_THREADS) and bf16 autocast where the processor has it.
@@ -53,22 +69,61 @@ def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int) -> dict:
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
+        "gradient_checkpointing": train.gradient_checkpointing,
     }
     if torch.cuda.is_available():
-        return arguments | {"bf16": True, "gradient_checkpointing": True}
+        return arguments | {"bf16": True}
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    return arguments | {"use_cpu": True, "bf16": has_fast_bf16(), "gradient_checkpointing": False}
+    return arguments | {"use_cpu": True, "bf16": has_fast_bf16()}
 
 
-def encode(rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+def split_batch(key: str, rows: int, micro: int) -> dict[str, int]:
+    """Arguments that cut a batch of ``rows`` into passes of at most ``micro`` rows on each of the processes.
+
+    key: of the batch in the configuration, for the message when it can't be cut.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    share, rest = divmod(rows, processes)
+    if rest:
+        raise UserError(
+            f"{key} makes {rows} rows a step, which {processes} processes can't share evenly; "
+            "change it or num_processes in the file that train.accelerate names."
+        )
+    micro = next(size for size in range(min(micro, share), 0, -1) if share % size == 0)
+    return {"per_device_train_batch_size": micro, "gradient_accumulation_steps": share // micro}
+
+
+def count_steps(grpo: Grpo, states: int) -> int:
+    """Optimiser steps: ``grpo.steps``, or as many as ``grpo.epochs`` passes over the states take."""
+    return -(-grpo.epochs * states // grpo.prompts_per_step) or grpo.steps
+
+
+def make_adapters(train: Train):
+    """The low-rank adapters to train (a ``peft.LoraConfig`` on all linear layers), None for every weight."""
+    if not train.lora_rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=train.lora_rank,
+        lora_alpha=train.lora_alpha,
+        lora_dropout=train.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def encode(
+    rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase, prompt: Prompt = PLAIN
+) -> Dataset:
     """Prompt and completion pairs as token ids; labels are -100 on the prompt, so only replies are learnt.
 
     A thought without an action (a reading exercise) has no end token: a model that learns to stop there stops there
     when it should act, too.
     """
     rows = list(rows)
-    prompts = tokenizer([row["prompt"] for row in rows])["input_ids"]
-    replies = tokenizer([row["completion"] for row in rows])["input_ids"]
+    prompts = tokenize([row["prompt"] for row in rows], tokenizer, prompt)
+    replies = tokenizer([row["completion"] for row in rows], add_special_tokens=False)["input_ids"]
     for row, reply in zip(rows, replies, strict=True):
         thinks, acts = (word in row["completion"] for word in ("Thought: ", "\nAction: "))
         if acts or not thinks:
@@ -124,7 +179,7 @@ class CurveLog(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         """Keep one row, and print one line now and then."""
-        if not logs or self.columns["loss"] not in logs:
+        if not logs or self.columns["loss"] not in logs or not state.is_world_process_zero:
             return
         now = time.time()
         seconds = self.before + now - self.started
@@ -161,18 +216,31 @@ class CurveLog(TrainerCallback):
 
 def train_and_save(
     trainer, tokenizer, output_dir: Path, checkpoint_dir: Path, curve: CurveLog
-) -> float:
-    """Train (resuming where a checkpoint lies), write the model folder whole, and return the wall time in seconds."""
+) -> float | None:
+    """Train (resuming where a checkpoint lies), write the model folder whole, and return the wall time in seconds.
+
+    Of several processes the first one writes; the others return None.
+    """
     last = get_last_checkpoint(str(checkpoint_dir)) if checkpoint_dir.is_dir() else None
-    if last:
+    accelerator = trainer.accelerator
+    if last and accelerator.is_main_process:
         print(f"{curve.label}: resuming from {last}", flush=True)
     trainer.remove_callback(PrinterCallback)  # one line now and then is enough
     trainer.add_callback(curve)
     trainer.train(resume_from_checkpoint=last)
+    # Where the weights are spread over processes, all of these have to take part in collecting them.
+    state = (
+        accelerator.get_state_dict(trainer.model_wrapped) if accelerator.num_processes > 1 else None
+    )
+    if not accelerator.is_main_process:
+        return None
     seconds = curve.before + time.time() - curve.started
+    model = accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):  # adapters; readers of the folder need not know of them
+        model, state = model.merge_and_unload(), None
     fresh = output_dir.with_name(f".{output_dir.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    trainer.model.save_pretrained(fresh)
+    model.save_pretrained(fresh, state_dict=state, max_shard_size="1TB")
     tokenizer.save_pretrained(fresh)
     # The folder may exist already (a workflow makes it for its outputs); files are replaced one by one.
     output_dir.mkdir(parents=True, exist_ok=True)

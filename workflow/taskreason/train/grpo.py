@@ -15,12 +15,21 @@ from datasets import Dataset
 from trl import GRPOConfig
 
 from taskreason.augment import draw_renaming, rename
-from taskreason.config_types import Config
-from taskreason.policies.transformers import load_model
+from taskreason.config_types import Config, Prompt
+from taskreason.prompting import list_messages
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
 from taskreason.train.chores import CHORE, count_chores, draw_rehearsal
-from taskreason.train.common import CurveLog, TrainingFiles, common_arguments, train_and_save
+from taskreason.train.common import (
+    CurveLog,
+    TrainingFiles,
+    common_arguments,
+    count_steps,
+    load_trainee,
+    make_adapters,
+    split_batch,
+    train_and_save,
+)
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.train.validation import ValidationLog
 from taskreason.trajectories import Decision, load_decisions
@@ -49,11 +58,12 @@ def train_grpo(
 
     kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that.
     """
-    decisions = load_decisions(files.trajectories)
-    model, tokenizer = load_model(files.start)
+    decisions = load_decisions(files.trajectories, cfg.expert.policy)
+    model, tokenizer = load_trainee(files.start, cfg)
     grpo = cfg.grpo
-    prompts = grpo.steps * grpo.prompts_per_step
     pool = decisions + draw_rehearsal(cfg.seed, count_chores(len(decisions), grpo.rehearsal))
+    steps = count_steps(grpo, len(pool))
+    prompts = steps * grpo.prompts_per_step
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
     longest = max(map(len, tokenizer([decision.completion for decision in pool])["input_ids"]))
     completions = grpo.prompts_per_step * grpo.group_size
@@ -61,9 +71,7 @@ def train_grpo(
         model=model,
         reward_funcs=[format_reward, action_reward],
         args=GRPOConfig(
-            max_steps=grpo.steps,
-            per_device_train_batch_size=grpo.micro_batch,
-            gradient_accumulation_steps=completions // grpo.micro_batch,
+            max_steps=steps,
             generation_batch_size=completions,
             num_generations=grpo.group_size,
             max_completion_length=min(cfg.rollout.max_new_tokens, longest + SPARE_TOKENS),
@@ -73,22 +81,55 @@ def train_grpo(
             scale_rewards="group",
             learning_rate=grpo.learning_rate,
             lr_scheduler_type="constant_with_warmup",
-            warmup_steps=min(5, grpo.steps // 2),
+            warmup_steps=min(5, steps // 2),
             shuffle_dataset=False,
             logging_steps=1,
-            **common_arguments(files.checkpoints, grpo.save_steps, cfg.seed),
+            **choose_sampler(cfg),
+            **split_batch(
+                "grpo.prompts_per_step times grpo.group_size", completions, grpo.micro_batch
+            ),
+            **common_arguments(files.checkpoints, grpo.save_steps, cfg.seed, cfg.train),
         ),
         train_dataset=Dataset.from_list(
-            list(draw_prompts(pool, prompts, grpo.augment, grpo.reward, cfg.seed))
+            [
+                row | {"prompt": ask(row["prompt"], cfg.prompt)}
+                for row in draw_prompts(pool, prompts, grpo.augment, grpo.reward, cfg.seed)
+            ]
         ),
         processing_class=tokenizer,
+        peft_config=make_adapters(cfg.train),
     )
     curve = CurveLog(files.curve, COLUMNS, prompts / len(pool), f"GRPO {task}")
     watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)
     trainer.add_callback(watch)
     seconds = train_and_save(trainer, tokenizer, files.model, files.checkpoints, curve)
-    watch.write()
-    write_provenance(files.provenance, cfg, seconds)
+    if seconds is not None:
+        watch.write()
+        write_provenance(files.provenance, cfg, seconds)
+
+
+def choose_sampler(cfg: Config) -> dict[str, object]:
+    """TRL's arguments for who samples the completions: the model itself, or a vLLM engine beside it or elsewhere."""
+    grpo = cfg.grpo
+    if grpo.vllm == "none":
+        return {}
+    options = {"use_vllm": True, "vllm_mode": grpo.vllm}
+    if grpo.vllm == "server":
+        return options | {"vllm_server_base_url": grpo.vllm_server}
+    return options | {
+        "vllm_gpu_memory_utilization": grpo.vllm_memory,
+        "vllm_max_model_length": cfg.rollout.max_model_len,
+    }
+
+
+def ask(text: str, prompt: Prompt) -> str | list[dict[str, str]]:
+    """A prompt as TRL takes it: text, or a conversation."""
+    return text if prompt.style == "plain" else list_messages(text)
+
+
+def read_completion(completion: str | list[dict[str, str]]) -> str:
+    """A completion as TRL gives it, which is a conversation where the prompt is one, as text."""
+    return completion if isinstance(completion, str) else completion[-1]["content"]
 
 
 def draw_prompts(
@@ -113,12 +154,12 @@ def draw_prompts(
 
 def format_reward(completions: list[str], **columns) -> list[float]:
     """0.1 for every reply in the ReAct format, else 0."""
-    return [score_reply(completion, ())[0] for completion in completions]
+    return [score_reply(read_completion(completion), ())[0] for completion in completions]
 
 
 def action_reward(completions: list[str], accepted: list[list[str]], **columns) -> list[float]:
     """0.9 for every reply whose action is among the accepted ones, else 0."""
     return [
-        score_reply(text, tuple(actions))[1]
-        for text, actions in zip(completions, accepted, strict=True)
+        score_reply(read_completion(completion), tuple(actions))[1]
+        for completion, actions in zip(completions, accepted, strict=True)
     ]

@@ -12,15 +12,18 @@ from trl import SFTConfig, SFTTrainer
 
 from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config
-from taskreason.policies.transformers import load_model
 from taskreason.provenance import write_provenance
 from taskreason.train.chores import count_chores, draw_lessons
 from taskreason.train.common import (
     CurveLog,
     TrainingFiles,
     common_arguments,
+    count_steps,
     encode,
+    load_trainee,
+    make_adapters,
     order_by_length,
+    split_batch,
     train_and_save,
 )
 from taskreason.trajectories import Decision, load_decisions
@@ -37,7 +40,7 @@ LONGER = 1_000_000
 
 def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
     """Fine-tune the base model on one task's trajectories; resumes from the checkpoints."""
-    decisions = load_decisions(files.trajectories)
+    decisions = load_decisions(files.trajectories, cfg.expert.policy)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg.sft.augment, cfg.seed)
     rows = mix_chores(rows, cfg.sft.rehearsal, cfg.seed)
     _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
@@ -45,8 +48,10 @@ def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
 
 def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
     """Train the SFT policy on for as many replies as GRPO would: what more training alone is worth."""
-    decisions = load_decisions(files.trajectories)
-    replies = cfg.grpo.steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size
+    decisions = load_decisions(files.trajectories, cfg.expert.policy)
+    pool = len(decisions) + count_chores(len(decisions), cfg.grpo.rehearsal)
+    steps = count_steps(cfg.grpo, pool)
+    replies = steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size
     epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
     # Another seed than SFT's: other names, another order, other chores.
     seed = cfg.seed + LONGER
@@ -59,28 +64,32 @@ def _fit(
     rows: list[dict[str, str]], cfg: Config, files: TrainingFiles, epochs: float, label: str
 ) -> None:
     """Train a model on rows once, about in their order; they are ``epochs`` passes over the decisions."""
-    model, tokenizer = load_model(files.start)
+    model, tokenizer = load_trainee(files.start, cfg)
     rows = order_by_length(rows, cfg.sft.batch_size, cfg.seed)
     steps = -(-len(rows) // cfg.sft.batch_size)
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
             num_train_epochs=1,
-            per_device_train_batch_size=cfg.sft.batch_size,
             learning_rate=cfg.sft.learning_rate,
             lr_scheduler_type="cosine",
             warmup_steps=round(cfg.sft.warmup_ratio * steps),
             logging_steps=max(1, steps // 200),
             max_length=None,
             train_sampling_strategy="sequential",
-            **common_arguments(files.checkpoints, cfg.sft.save_steps, cfg.seed),
+            **split_batch(
+                "sft.batch_size", cfg.sft.batch_size, cfg.sft.micro_batch or cfg.sft.batch_size
+            ),
+            **common_arguments(files.checkpoints, cfg.sft.save_steps, cfg.seed, cfg.train),
         ),
-        train_dataset=encode(rows, tokenizer),
+        train_dataset=encode(rows, tokenizer, cfg.prompt),
         processing_class=tokenizer,
+        peft_config=make_adapters(cfg.train),
     )
     curve = CurveLog(files.curve, COLUMNS, epochs, label)
     seconds = train_and_save(trainer, tokenizer, files.model, files.checkpoints, curve)
-    write_provenance(files.provenance, cfg, seconds)
+    if seconds is not None:
+        write_provenance(files.provenance, cfg, seconds)
 
 
 def repeat_decisions(

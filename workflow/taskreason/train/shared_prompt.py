@@ -124,8 +124,13 @@ def copy_model(model: PreTrainedModel) -> PreTrainedModel:
     TRL's fused head replaces ``model.forward`` by one that calls the original model's; a plain deep copy would too.
     """
     twin = copy.deepcopy(model)
-    twin.__dict__.pop("forward", None)
+    find_causal_model(twin).__dict__.pop("forward", None)
     return twin
+
+
+def find_causal_model(model: torch.nn.Module) -> PreTrainedModel:
+    """The language model itself, which low-rank adapters (peft) wrap."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def score_completions(
@@ -143,7 +148,7 @@ def score_completions(
     positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.config)
     # The prompt's last token goes with the completions: its output predicts their first token.
-    model.base_model(
+    find_causal_model(model).base_model(
         input_ids=ids[:, :-1],
         attention_mask=mask[:, :-1],
         position_ids=(mask[:, :-1].cumsum(-1) - 1).clamp(min=0),

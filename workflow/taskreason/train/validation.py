@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from taskreason.config_types import Config
 from taskreason.evaluate import score_single_turns
+from taskreason.policies.generation import Sampling
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollout import run_episodes
 from taskreason.task import parse_reply
@@ -48,14 +49,14 @@ class ValidationLog(TrainerCallback):
         if state.global_step and partial.exists():
             rows = pd.read_csv(partial).to_dict("records")
             self.rows = [row for row in rows if row["step"] <= state.global_step]
-        elif not state.global_step and self.cfg.grpo.eval_steps:
+        elif not state.global_step and state.is_world_process_zero and self.cfg.grpo.eval_steps:
             self._look(0, model)
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         """A look after every so many steps and at the end."""
         every = self.cfg.grpo.eval_steps
         step = state.global_step
-        if every and (step % every == 0 or step == state.max_steps):
+        if every and state.is_world_process_zero and (step % every == 0 or step == state.max_steps):
             self._look(step, model)
 
     def write(self) -> None:
@@ -67,7 +68,12 @@ class ValidationLog(TrainerCallback):
     def _look(self, step: int, model) -> None:
         rollout = self.cfg.rollout
         policy = TransformersPolicy(
-            copy_model(model), self.tokenizer, "policy", rollout.batch_size, rollout.max_new_tokens
+            copy_model(model),
+            self.tokenizer,
+            "policy",
+            rollout.batch_size,
+            Sampling(rollout.max_new_tokens),
+            self.cfg.prompt,
         )
         replies = policy.complete([decision.prompt for decision in self.known])
         right = sum(

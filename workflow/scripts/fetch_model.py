@@ -1,0 +1,10 @@
+"""Download a model of the hub into the local cache, and note which revision it was."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake):
+    from taskreason.models import fetch
+
+    fetch(snakemake.wildcards.name.replace("--", "/", 1), Path(snakemake.output[0]))

@@ -1,0 +1,130 @@
+"""Which stages do not fit a card's memory, and the smallest change of the configuration after which they would.
+
+Every change that is proposed was put through the same model of memory first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from taskreason.config_types import Config
+from taskreason.cost.model import Architecture, generation_bytes
+from taskreason.cost.workload import Workload
+
+PARALLEL_CHOICES = (1, 2, 4, 8)
+"""GPUs across which vLLM can split a model: they divide its heads, and one machine has no more."""
+LORA_RANK = 16
+"""Rank that is proposed where every weight is trained; a common choice, not one that was tried here."""
+
+
+def explain_training(work: Workload, stage: str, tasks: tuple[str, ...]) -> str | None:
+    """None where every task's training fits; else why not and what to change. stage: sft, sft_longer or grpo."""
+    key = "grpo" if stage == "grpo" else "sft"
+
+    def need(other: Workload) -> float:
+        memory = other.grpo_memory if key == "grpo" else other.sft_memory
+        return max(memory(task) for task in tasks)
+
+    if key == "grpo" and (lack := _explain_engine(work)):
+        return lack
+    limit = work.gpu.memory
+    if need(work) <= limit:
+        return None
+    fix = next(
+        (
+            f"set {' and '.join(changes)}"
+            for changes, cfg in _list_changes(work.cfg, key)
+            if need(replace(work, cfg=cfg)) <= limit
+        ),
+        "spread it over several GPUs (train.accelerate: envs/accelerate/fsdp.yaml) or take a "
+        "larger card",
+    )
+    return f"train_{stage} does not fit: it needs {_compare(need(work), limit)}; {fix}."
+
+
+def _explain_engine(work: Workload) -> str | None:
+    """Why the engine that GRPO puts beside the training lacks room, or None."""
+    grpo = work.cfg.grpo
+    if grpo.vllm != "colocate":
+        return None
+    needed = generation_bytes(work.base, 1, work.cfg.rollout.max_model_len, "vllm")
+    share = grpo.vllm_memory * work.gpu.memory
+    if needed <= share:
+        return None
+    return (
+        f"train_grpo does not fit: its vLLM engine needs {needed / 1e9:.1f} GB and grpo.vllm_memory "
+        f"gives it {share / 1e9:.1f}; raise that or set grpo.vllm to none."
+    )
+
+
+def _list_changes(cfg: Config, key: str) -> Iterator[tuple[list[str], Config]]:
+    """Changed settings as text with the configuration that has them, those that cost least first."""
+    part = getattr(cfg, key)
+    largest = part.micro_batch or part.batch_size
+    micros = [largest >> n for n in range(largest.bit_length())]
+    batch = part.prompts_per_step * part.group_size if key == "grpo" else part.batch_size
+    for rank in dict.fromkeys((cfg.train.lora_rank, cfg.train.lora_rank or LORA_RANK)):
+        for again in dict.fromkeys((cfg.train.gradient_checkpointing, True)):
+            for micro in micros:
+                if batch % micro:
+                    continue
+                changes = []
+                if rank != cfg.train.lora_rank:
+                    changes.append(f"train.lora_rank to {rank}")
+                if again != cfg.train.gradient_checkpointing:
+                    changes.append("train.gradient_checkpointing to true")
+                if micro != largest:
+                    changes.append(f"{key}.micro_batch to {micro}")
+                train = replace(cfg.train, lora_rank=rank, gradient_checkpointing=again)
+                changed = replace(cfg, train=train, **{key: replace(part, micro_batch=micro)})
+                yield changes, changed
+
+
+def explain_rollout(
+    work: Workload, rule: str, key: str, name: str, model: Architecture
+) -> str | None:
+    """None where a rollout of a model fits; else why not and what to change.
+
+    key: of the GPUs that it is split over, ``expert.tensor_parallel`` or ``rollout.tensor_parallel``.
+    """
+    cfg = work.cfg
+    gpus = (cfg.expert if key.startswith("expert") else cfg.rollout).tensor_parallel
+    limit, need = _find_limit(work), work.rollout_memory(model, gpus)
+    if need <= limit:
+        return None
+    if cfg.rollout.engine == "vllm":
+        wider = [n for n in PARALLEL_CHOICES if n > gpus and work.rollout_memory(model, n) <= limit]
+        fix = f"set {key} to {wider[0]}" if wider else "take a larger card"
+    else:
+        fix = _shrink_batch(work, model)
+    elsewhere = "" if name == cfg.base.model else " or name a model behind an endpoint (api:NAME)"
+    return f"{rule} does not fit: {name} needs {_compare(need, limit)}; {fix}{elsewhere}."
+
+
+def explain_probe(work: Workload) -> str | None:
+    """None where the probes, which transformers runs, fit; else why not and what to change."""
+    need, limit = work.batch_memory(work.base), work.gpu.memory
+    if need <= limit:
+        return None
+    fix = _shrink_batch(work, work.base)
+    return f"probe_base does not fit: it needs {_compare(need, limit)}; {fix}."
+
+
+def _find_limit(work: Workload) -> float:
+    """Bytes of each GPU that rollouts may take: with vLLM a share of it."""
+    share = work.cfg.rollout.gpu_memory if work.cfg.rollout.engine == "vllm" else 1.0
+    return share * work.gpu.memory
+
+
+def _shrink_batch(work: Workload, model: Architecture) -> str:
+    """The first halving of the batch of rollouts with which transformers fits."""
+    width = work.cfg.rollout.batch_size
+    for size in (width >> n for n in range(1, width.bit_length())):
+        rollout = replace(work.cfg.rollout, batch_size=size)
+        smaller = replace(work, cfg=replace(work.cfg, rollout=rollout))
+        if smaller.batch_memory(model) <= work.gpu.memory:
+            return f"set rollout.batch_size to {size}"
+    return "set rollout.engine to vllm and split the model over several GPUs, or take a larger card"
+
+
+def _compare(need: float, limit: float) -> str:
+    return f"{need / 1e9:.1f} GB a GPU where {limit / 1e9:.1f} are to be had"

@@ -1,0 +1,312 @@
+"""How much work each stage is: tokens, steps and rounds, and from these seconds and memory on a given card.
+
+The time of a stage that does not fit the card is what it would be if it did.
+Where the outcome decides (how long trajectories and episodes get, how often the expert succeeds), the assumption is on
+the side of more work: trajectories are as long as the bound allows. Assumptions are the constants in capitals.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from taskreason.config_types import Config
+from taskreason.cost.lengths import Lengths, measure_lengths
+from taskreason.cost.model import (
+    RUNTIME_BYTES,
+    TRAINING_MFU,
+    Architecture,
+    Gpu,
+    Rows,
+    activation_bytes,
+    count_side_by_side,
+    forward_flops,
+    generation_bytes,
+    generation_seconds,
+    head_bytes,
+    optimizer_seconds,
+    share_speed,
+    state_bytes,
+    training_flops,
+)
+from taskreason.errors import UserError
+
+EPISODES_PER_TRAJECTORY = 10
+"""Episodes of a language model for one accepted trajectory: its published SR on the hardest task is 0.1."""
+COLLECTION_BATCH = 50
+"""Kitchens that one round of collection tries (`taskreason.collection.CHUNK`)."""
+LOOK_STATES = 150
+"""Single replies of either kind in one look at validation kitchens (`taskreason.train.validation.STATES`)."""
+PROBE_QUESTIONS = 2400
+"""Prompts of the probes: six sorts or so of 400."""
+START_SECONDS = {"transformers": 60, "vllm": 120}
+"""From a job's start until its model can be read: imports, CUDA, and with vLLM compilation and CUDA graphs."""
+STORAGE_BYTES_PER_S = 1e9
+"""Reading and writing weights."""
+VLLM_SYNC_SECONDS = 1.0
+"""Handing a step's weights to the vLLM engine."""
+SPREAD = {"FSDP": (True, True), "DEEPSPEED": (False, True)}
+"""Whether accelerate spreads weights, and gradients with moments, over the processes; other kinds spread neither."""
+
+
+def count_processes(cfg: Config, project: Path) -> tuple[int, tuple[int, int]]:
+    """Processes of one training, and over how many of them weights, and gradients with moments, are spread."""
+    if not cfg.train.accelerate:
+        return 1, (1, 1)
+    path = project / cfg.train.accelerate
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        number, kind = int(values["num_processes"]), values["distributed_type"]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        raise UserError(
+            f"train.accelerate: {path} is no accelerate configuration with num_processes and "
+            "distributed_type; name one of envs/accelerate/."
+        ) from None
+    weights, moments = SPREAD.get(kind, (False, False))
+    return number, (number if weights else 1, number if moments else 1)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The trainings and rollouts of a configuration on one kind of card; base: the shape of the trained model."""
+
+    cfg: Config
+    gpu: Gpu
+    base: Architecture
+    processes: int
+    shards: tuple[int, int]
+
+    def count_decisions(self, task: str) -> int:
+        """Expert decisions to train on, were every trajectory as long as the bound allows."""
+        expert, limit = self.cfg.expert, self.cfg.expert.trajectories
+        if expert.policy == "model" and expert.budget:
+            limit = min(limit, -(-expert.budget // EPISODES_PER_TRAJECTORY))
+        return limit * self.cfg.expert_bounds[task]
+
+    def count_grpo_steps(self, task: str) -> int:
+        """Optimiser steps of GRPO."""
+        grpo = self.cfg.grpo
+        states = self.count_decisions(task) / (1 - grpo.rehearsal)
+        return round(-(-grpo.epochs * states // grpo.prompts_per_step)) or grpo.steps
+
+    def count_replies(self, stage: str, task: str) -> float:
+        """Rows that SFT, or longer SFT, goes through."""
+        grpo, sft = self.cfg.grpo, self.cfg.sft
+        if stage == "sft_longer":
+            return self.count_grpo_steps(task) * grpo.prompts_per_step * grpo.group_size
+        return sft.epochs * self.count_decisions(task) / (1 - sft.rehearsal)
+
+    @property
+    def trained(self) -> int:
+        """Parameters that an optimiser moves."""
+        rank = self.cfg.train.lora_rank
+        return self.base.count_adapters(rank) if rank else self.base.parameters
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes of a saved model: fp32 as it was trained, or bf16 with adapters merged."""
+        return (2 if self.cfg.train.lora_rank else 4) * self.base.parameters
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Bytes of a checkpoint: what is trained and two moments, fp32; two are there while one replaces the other."""
+        return 2 * 12 * self.trained
+
+    def start_seconds(self, engine: str, stored: float) -> float:
+        """From a job's start until its model is ready."""
+        return START_SECONDS[engine] + stored / STORAGE_BYTES_PER_S
+
+    def sft_seconds(self, stage: str, task: str) -> float:
+        """Wall time of SFT or longer SFT."""
+        train, lengths = self.cfg.train, measure_lengths(task, self.cfg)
+        replies = self.count_replies(stage, task)
+        rows = Rows(replies, lengths.prompt, replies, lengths.reply)
+        flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
+        steps = replies / self.cfg.sft.batch_size
+        moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
+        return (
+            self.start_seconds("transformers", self.saved_bytes)
+            + flops / self._training_speed()
+            + steps * moving
+            + self.saved_bytes / STORAGE_BYTES_PER_S
+        )
+
+    def grpo_seconds(self, task: str) -> float:
+        """Wall time of GRPO: sampling, scoring by policy and reference, backward, and looks at validation kitchens."""
+        cfg, lengths, steps = self.cfg, measure_lengths(task, self.cfg), self.count_grpo_steps(task)
+        grpo, train = cfg.grpo, cfg.train
+        completions = grpo.prompts_per_step * grpo.group_size
+        # A pass over fewer completions than a group has reads their prompt again.
+        sharing = min(grpo.group_size, grpo.micro_batch) if self.shares_prompts else 1
+        prompts = completions / sharing
+        rows = Rows(prompts, lengths.prompt, completions, lengths.reply)
+        flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
+        # The reference's pass, and the sampling policy's, which corrects for what the engine rounds.
+        scorings = (grpo.beta > 0) + (grpo.vllm != "none")
+        flops += scorings * forward_flops(self.base, rows)
+        one = flops / self._training_speed() + self._sampling_seconds(lengths)
+        one += optimizer_seconds(self.gpu, self.trained / self.shards[1])
+        engine = "transformers" if grpo.vllm == "none" else "vllm"
+        return (
+            self.start_seconds(engine, 2 * self.saved_bytes)
+            + steps * one
+            + self._count_looks(steps) * self._look_seconds(task, lengths)
+            + self.saved_bytes / STORAGE_BYTES_PER_S
+        )
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether a group's completions share one pass over their prompt (`taskreason.train.shared_prompt`)."""
+        return self.processes == 1 and not self.cfg.train.gradient_checkpointing
+
+    def _training_speed(self) -> float:
+        return self.gpu.flops * TRAINING_MFU * share_speed(self.processes)
+
+    def _sampling_seconds(self, lengths: Lengths) -> float:
+        grpo = self.cfg.grpo
+        replies = grpo.prompts_per_step * grpo.group_size / self.processes
+        if grpo.vllm == "none":
+            rows = Rows(replies, lengths.prompt, replies, lengths.reply)
+            return generation_seconds(
+                self.base, rows, lengths.longest_reply, self.gpu, "transformers"
+            )
+        # A group's prompt is read, and kept, once.
+        share = grpo.vllm_memory if grpo.vllm == "colocate" else self.cfg.rollout.gpu_memory
+        tokens = lengths.prompt / grpo.group_size + lengths.longest_reply
+        room = count_side_by_side(self.base, tokens, share * self.gpu.memory)
+        rounds = max(1.0, replies / room) if room >= 1 else 1.0
+        rows = Rows(
+            replies / grpo.group_size / rounds, lengths.prompt, replies / rounds, lengths.reply
+        )
+        seconds = generation_seconds(self.base, rows, lengths.longest_reply, self.gpu, "vllm")
+        return VLLM_SYNC_SECONDS + rounds * seconds
+
+    def _count_looks(self, steps: int) -> int:
+        every = self.cfg.grpo.eval_steps
+        return 1 + -(-steps // every) if every else 0
+
+    def _look_seconds(self, task: str, lengths: Lengths) -> float:
+        cfg = self.cfg
+        unseen = min(LOOK_STATES, cfg.kitchens.validation * cfg.expert_bounds[task])
+        known = min(LOOK_STATES, self.count_decisions(task))
+        ask = self._rounds_seconds
+        return ask(known + unseen, 1, lengths) + ask(
+            cfg.kitchens.validation, self.episode_steps(task), lengths
+        )
+
+    def _rounds_seconds(self, prompts: float, rounds: float, lengths: Lengths) -> float:
+        """So many prompts, so many times after each other, in batches through transformers."""
+        width = min(prompts, self.cfg.rollout.batch_size)
+        rows = Rows(width, lengths.prompt, width, lengths.reply)
+        seconds = generation_seconds(
+            self.base, rows, lengths.longest_reply, self.gpu, "transformers"
+        )
+        return -(-prompts // width) * rounds * seconds
+
+    def episode_steps(self, task: str, trained: bool = True) -> float:
+        """Steps until the last of several episodes ends: a trained policy's between bound and timeout."""
+        timeout = self.cfg.timeouts[task]
+        return (self.cfg.expert_bounds[task] + timeout) / 2 if trained else timeout
+
+    def evaluate_seconds(self, model: Architecture, tasks: list[str], trained: bool) -> float:
+        """Wall time of one evaluation: episodes and single replies on each of the tasks."""
+        cfg, seconds = self.cfg, self.start_seconds(self.cfg.rollout.engine, 2 * model.parameters)
+        for task in tasks:
+            episodes = cfg.kitchens.evaluation
+            states = min(cfg.rollout.single_turn_states, episodes * cfg.expert_bounds[task])
+            rounds = self.episode_steps(task, trained)
+            gpus = cfg.rollout.tensor_parallel
+            seconds += self.ask_seconds(model, task, episodes, rounds, gpus)
+            seconds += self.ask_seconds(model, task, states, 1, gpus)
+        return seconds
+
+    def ask_seconds(
+        self, model: Architecture, task: str, prompts: float, rounds: float, gpus: int
+    ) -> float:
+        """So many prompts side by side, so many times after each other, through the engine of rollouts.
+
+        gpus: across which vLLM splits the model; transformers runs it on one.
+        """
+        rollout, lengths = self.cfg.rollout, measure_lengths(task, self.cfg)
+        gpus = gpus if rollout.engine == "vllm" else 1
+        width, known = min(prompts, rollout.batch_size), 0.0
+        if rollout.engine == "vllm":
+            memory = rollout.gpu_memory * self.gpu.memory
+            tokens = lengths.prompt + lengths.longest_reply
+            room = count_side_by_side(model, tokens, memory, gpus)
+            width = min(prompts, room) if room >= 1 else prompts
+            known = lengths.shared / lengths.prompt
+        rows = Rows(width, lengths.prompt, width, lengths.reply)
+        one = generation_seconds(
+            model, rows, lengths.longest_reply, self.gpu, rollout.engine, gpus, known
+        )
+        return max(1.0, prompts / width) * rounds * one
+
+    def count_expert_episodes(self) -> int:
+        """Episodes that a language model plays for one task's trajectories."""
+        expert = self.cfg.expert
+        limits = [expert.trajectories * EPISODES_PER_TRAJECTORY]
+        limits.append(self.cfg.kitchens.training * expert.attempts)
+        return min([*limits, expert.budget] if expert.budget else limits)
+
+    def collect_seconds(self, model: Architecture, task: str) -> float:
+        """Wall time of one task's collection by a local language model."""
+        width = min(COLLECTION_BATCH, self.cfg.rollout.batch_size)
+        batches = self.count_expert_episodes() / width
+        rounds = batches * self.cfg.expert_bounds[task]
+        asked = self.ask_seconds(model, task, width, rounds, self.cfg.expert.tensor_parallel)
+        return self.start_seconds(self.cfg.rollout.engine, 2 * model.parameters) + asked
+
+    def probe_seconds(self) -> float:
+        """Wall time of the base model's probes."""
+        lengths = measure_lengths(self.cfg.tasks[0], self.cfg)
+        asked = self._rounds_seconds(PROBE_QUESTIONS, 1, lengths)
+        return self.start_seconds("transformers", 2 * self.base.parameters) + asked
+
+    def sft_memory(self, task: str) -> float:
+        """Bytes on each GPU in SFT."""
+        sft, lengths = self.cfg.sft, measure_lengths(task, self.cfg)
+        micro = min(sft.micro_batch or sft.batch_size, sft.batch_size // self.processes or 1)
+        return self._training_memory(Rows(micro, lengths.longest_prompt, micro, lengths.reply))
+
+    def grpo_memory(self, task: str) -> float:
+        """Bytes on each GPU in GRPO: the reference model and an engine beside it come on top of training."""
+        cfg, grpo, lengths = self.cfg, self.cfg.grpo, measure_lengths(task, self.cfg)
+        completions = grpo.prompts_per_step * grpo.group_size // self.processes
+        micro = min(grpo.micro_batch, completions)
+        prompts = -(-micro // grpo.group_size) if self.shares_prompts else micro
+        held = 0.0
+        if grpo.beta and not cfg.train.lora_rank:
+            held += 4 * self.base.parameters / self.shards[0]
+        if grpo.vllm == "colocate":
+            held += grpo.vllm_memory * self.gpu.memory
+        rows = Rows(prompts, lengths.longest_prompt, micro, lengths.longest_reply)
+        # Sampling and training take turns; a look at validation kitchens works on a copy of the model.
+        others = [self.saved_bytes if grpo.eval_steps else 0]
+        if grpo.vllm == "none":
+            tokens = lengths.longest_prompt + lengths.longest_reply
+            others.append(2 * completions * tokens * self.base.kv_bytes)
+        return held + self._training_memory(rows, max(others))
+
+    def _training_memory(self, rows: Rows, other: float = 0.0) -> float:
+        """Bytes of a training; ``other``: what is needed while no activations are there."""
+        train = self.cfg.train
+        work = activation_bytes(self.base, rows, train.gradient_checkpointing)
+        work += head_bytes(self.base, bool(train.lora_rank))
+        state = state_bytes(self.base, train.lora_rank, self.shards)
+        return RUNTIME_BYTES + state + max(work, other)
+
+    def rollout_memory(self, model: Architecture, gpus: int) -> float:
+        """Bytes on each GPU that a rollout needs; vLLM takes its share of the card however little that is.
+
+        gpus: across which vLLM splits the model.
+        """
+        if self.cfg.rollout.engine == "vllm":
+            return generation_bytes(model, 1, self.cfg.rollout.max_model_len, "vllm", gpus)
+        return self.batch_memory(model)
+
+    def batch_memory(self, model: Architecture) -> float:
+        """Bytes of generation with transformers in batches of rollouts."""
+        longest = max(measure_lengths(task, self.cfg).longest_prompt for task in self.cfg.tasks)
+        tokens = longest + self.cfg.rollout.max_new_tokens
+        return generation_bytes(model, self.cfg.rollout.batch_size, tokens, "transformers")

@@ -1,0 +1,100 @@
+"""A model behind an OpenAI-compatible server as a policy: a served vLLM, llama.cpp, or a hosted API.
+
+Some requests are under way at once; one that is refused, times out or fails on the server's side is tried again after
+a pause that grows (the ``openai`` package's back-off, which heeds Retry-After). When the tries are used up, the run
+ends with one sentence; what has been finished before is kept and taken up again. The key is read from the environment
+and goes nowhere but into the request.
+"""
+
+import asyncio
+import os
+from urllib.parse import urlsplit
+
+import openai
+
+from taskreason.config_types import Endpoint, Prompt
+from taskreason.errors import UserError
+from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.prompting import PLAIN, list_messages
+
+
+class EndpointPolicy(GeneratingPolicy):
+    """Replies of the model ``model`` of a server: chat completions for chat prompts, else plain completions."""
+
+    def __init__(self, model: str, endpoint: Endpoint, sampling: Sampling, prompt: Prompt = PLAIN):
+        super().__init__(f"api:{model}", sampling, prompt)
+        self.model, self.endpoint = model, endpoint
+        self._key = read_key(endpoint)
+
+    def generate(self, texts: list[str]) -> list[str]:
+        """One reply a text; raises UserError when the server gives up on one."""
+        return asyncio.run(self._ask_all(texts))
+
+    async def _ask_all(self, texts: list[str]) -> list[str]:
+        places = asyncio.Semaphore(self.endpoint.concurrency)
+        async with openai.AsyncOpenAI(
+            base_url=self.endpoint.base_url,
+            api_key=self._key,
+            max_retries=self.endpoint.retries,
+            timeout=self.endpoint.timeout,
+        ) as client:
+
+            async def ask(text: str) -> str:
+                async with places:
+                    return await self._ask(client, text)
+
+            tasks = [asyncio.create_task(ask(text)) for text in texts]
+            try:
+                return list(await asyncio.gather(*tasks))
+            except (openai.OpenAIError, ValueError) as error:
+                for task in tasks:
+                    task.cancel()
+                raise UserError(self._explain(error)) from None
+
+    async def _ask(self, client, text: str) -> str:
+        options = {
+            "model": self.model,
+            "max_tokens": self.sampling.max_new_tokens,
+            "temperature": self.sampling.temperature,
+        }
+        if self.prompt.style == "chat":
+            answer = await client.chat.completions.create(messages=list_messages(text), **options)
+        else:
+            answer = await client.completions.create(prompt=text, **options)
+        choices = getattr(answer, "choices", None)
+        if not choices:
+            raise ValueError("the reply holds no choices")
+        if answer.usage:
+            self.usage.add(1, answer.usage.prompt_tokens or 0, answer.usage.completion_tokens or 0)
+        else:
+            self.usage.add(1, 0, 0)
+        choice = choices[0]
+        # A model that says nothing has an empty reply, which counts as a malformed one.
+        return (choice.message.content if self.prompt.style == "chat" else choice.text) or ""
+
+    def _explain(self, error: Exception) -> str:
+        """One sentence for a request that failed for good, without the key."""
+        status = getattr(error, "status_code", None)
+        reason = " ".join(str(error).split())[:160].replace(self._key, "***")
+        fix = {
+            401: f"set {self.endpoint.key_variable} to a valid key",
+            403: f"set {self.endpoint.key_variable} to a key that may use the model",
+            404: "correct endpoint.base_url or the model's name",
+            429: "lower endpoint.concurrency or wait, then run again",
+        }.get(status, "start the server or correct endpoint.base_url, then run again")
+        return (
+            f"{self.endpoint.base_url}: the model {self.model} did not answer after "
+            f"{self.endpoint.retries + 1} tries ({reason}); {fix}; what is finished is kept."
+        )
+
+
+def read_key(endpoint: Endpoint) -> str:
+    """The key from the environment; servers on this machine need none."""
+    key = os.environ.get(endpoint.key_variable, "")
+    host = urlsplit(endpoint.base_url).hostname or ""
+    if not key and host not in ("localhost", "127.0.0.1", "::1") and "." in host:
+        raise UserError(
+            f"endpoint.key_variable: the environment variable {endpoint.key_variable}, which holds the key for "
+            f"{endpoint.base_url}, is not set; export it (any text where the server asks for none)."
+        )
+    return key or "none"

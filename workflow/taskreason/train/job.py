@@ -1,0 +1,76 @@
+"""One training as a job: in this process, or in several that accelerate starts.
+
+With ``train.accelerate`` the job is written down as JSON and read by every process of
+``accelerate launch … -m taskreason.train.job JOB``; without, it runs right here.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from taskreason.config import load_config
+from taskreason.config_types import Config
+from taskreason.errors import UserError
+from taskreason.train.common import TrainingFiles
+
+STAGES = ("sft", "sft_longer", "grpo")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to be done. stage: one of ``STAGES``. kitchens, validation: of GRPO, to watch it, else None."""
+
+    stage: str
+    task: str
+    files: TrainingFiles
+    kitchens: Path | None = None
+    validation: Path | None = None
+
+
+def run(job: Job, cfg: Config) -> None:
+    """Do the training in as many processes as the configuration says; returns when the model is written."""
+    if not cfg.train.accelerate:
+        train(job, cfg)
+        return
+    path = job.files.checkpoints.with_name(f".{job.files.checkpoints.name}.job.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(job) | {"config": asdict(cfg)}, default=str))
+    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    command += ["--config_file", cfg.train.accelerate, "-m", "taskreason.train.job", str(path)]
+    done = subprocess.run(command)
+    path.unlink()
+    if done.returncode:
+        raise UserError(
+            f"{job.stage} on {job.task}: a process of `accelerate launch` failed with status {done.returncode}; "
+            "its message is above in this log."
+        )
+
+
+def train(job: Job, cfg: Config) -> None:
+    """Do the training in this process."""
+    from taskreason.train.grpo import train_grpo
+    from taskreason.train.sft import train_sft, train_sft_longer
+
+    if job.stage == "grpo":
+        train_grpo(job.task, cfg, job.files, job.kitchens, job.validation)
+    else:
+        {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)
+
+
+def read_job(path: Path) -> tuple[Job, Config]:
+    """What :func:`run` wrote down."""
+    values = json.loads(path.read_text())
+    cfg = load_config(values.pop("config"))
+    files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
+    watched = {key: values[key] and Path(values[key]) for key in ("kitchens", "validation")}
+    return Job(values["stage"], values["task"], TrainingFiles(**files), **watched), cfg
+
+
+if __name__ == "__main__":
+    try:
+        train(*read_job(Path(sys.argv[1])))
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(2)
