@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes what `make` needs and is not there yet: a virtual environment in .venv with the pinned
-# packages, and LaTeX. Usage: envs/bootstrap.sh run|dev|latex ...  (dev adds the test and lint tools).
+# packages, and LaTeX. Usage: envs/bootstrap.sh run|dev|slurm|latex ...
+# (dev adds the test and lint tools, slurm what profiles/slurm needs).
 # Done before and nothing changed: takes a fraction of a second.
 #
 # PYTHON       the interpreter to build .venv from (default python3; 3.11 or newer)
@@ -82,6 +83,7 @@ for part in "$@"; do
     case $part in
         run) install_packages run envs/requirements.txt envs/requirements.txt ;;
         dev) install_packages dev envs/requirements-dev.txt envs/requirements.txt envs/requirements-dev.txt ;;
+        slurm) install_packages slurm envs/requirements-slurm.txt envs/requirements.txt envs/requirements-slurm.txt ;;
         latex)
             if ! has_latex; then
                 say "installing LaTeX: $LATEX"
@@ -93,7 +95,7 @@ for part in "$@"; do
             fi
             ;;
         *)
-            say "unknown part '$part'; choose from run, dev, latex"
+            say "unknown part '$part'; choose from run, dev, slurm, latex"
             exit 2
             ;;
     esac

@@ -2,12 +2,13 @@
 
 Direct dependencies come from pyproject.toml; everything below them is found through the installed
 packages' own metadata and pinned to the installed version. To move a version: install it with pip
-in .venv, run the tests, run `python envs/lock.py`, commit the changed files.
+in .venv, run the tests, run `python envs/lock.py`, commit the changed files. The file of an extra
+that is not installed (`envs/bootstrap.sh slurm` does it) stays as it is.
 """
 
 import re
 import tomllib
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -40,6 +41,12 @@ def format_pins(pins: dict[str, str], indent: str = "") -> str:
     return "".join(f"{indent}{name}=={version}\n" for name, version in pins.items())
 
 
+def format_further(pins: dict[str, str], run: dict[str, str]) -> str:
+    """A requirements file that adds to requirements.txt what is not in there."""
+    further = {name: version for name, version in pins.items() if name not in run}
+    return f"{HEADER}-r requirements.txt\n{format_pins(further)}"
+
+
 def format_conda(stage: str, pins: dict[str, str]) -> str:
     """A conda file that takes Python from conda and the same pinned packages as pip does."""
     return (
@@ -54,11 +61,9 @@ def main() -> None:
     extras = project["project"]["optional-dependencies"]
     build = project["build-system"]["requires"]
     run = close_over([*light, *extras["train"], *extras["workflow"], *build])
-    dev = close_over(extras["dev"])
     files = {
         "requirements.txt": HEADER + format_pins(run),
-        "requirements-dev.txt": f"{HEADER}-r requirements.txt\n"
-        + format_pins({name: version for name, version in dev.items() if name not in run}),
+        "requirements-dev.txt": format_further(close_over(extras["dev"]), run),
         "light.yaml": format_conda(
             "Collection, tables, figures, paper: no torch.", close_over(light)
         ),
@@ -66,6 +71,10 @@ def main() -> None:
             "Base model, SFT, GRPO, evaluation.", close_over([*light, *extras["train"]])
         ),
     }
+    try:
+        files["requirements-slurm.txt"] = format_further(close_over(extras["slurm"]), run)
+    except PackageNotFoundError as error:
+        print(f"requirements-slurm.txt is left as it is: {error}")
     for name, text in files.items():
         assert not re.search(r"nvidia|cuda", text), f"{name} pins a GPU package"
         (ENVS / name).write_text(text)

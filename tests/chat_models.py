@@ -62,7 +62,7 @@ def save_chat_model(folder: Path, shard_size: str = "1TB") -> Path:
         temperature=0.7,
         top_k=20,
         top_p=0.8,
-        repetition_penalty=1.1,
+        repetition_penalty=50.0,
         eos_token_id=[tokenizer.eos_token_id, tokenizer.pad_token_id],
         pad_token_id=tokenizer.pad_token_id,
     )

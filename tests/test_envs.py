@@ -4,7 +4,7 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ def read_pins(lines):
 
 RUN_PINS = read_pins((ENVS / "requirements.txt").read_text().splitlines())
 DEV_PINS = read_pins((ENVS / "requirements-dev.txt").read_text().splitlines())
+SLURM_PINS = read_pins((ENVS / "requirements-slurm.txt").read_text().splitlines())
 
 
 @pytest.mark.parametrize("file", CONDA_FILES, ids=lambda file: file.name)
@@ -57,6 +58,17 @@ def test_pins_are_what_is_installed_and_free_of_gpu_packages():
     for name, version in (RUN_PINS | DEV_PINS).items():
         assert distribution(name).version.partition("+")[0] == version
         assert not re.search(r"nvidia|cuda|\+", f"{name}{version}")
+
+
+def test_the_slurm_extra_is_pinned_apart_from_all_others():
+    assert set(PROJECT["project"]["optional-dependencies"]["slurm"]) <= SLURM_PINS.keys()
+    assert not SLURM_PINS.keys() & RUN_PINS.keys()
+    assert not [name for name in RUN_PINS | DEV_PINS if "slurm" in name]
+    for name, version in SLURM_PINS.items():
+        try:
+            assert distribution(name).version == version
+        except PackageNotFoundError:
+            pytest.skip(f"{name} is not installed: envs/bootstrap.sh slurm")
 
 
 def test_every_imported_package_is_a_direct_dependency():

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from taskreason.config import load_config, resolve_config
 from taskreason.cost.model import GPUS
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
@@ -21,10 +22,14 @@ from taskreason.kitchen.generator import MODES, draw_disjoint, generate_layout
 from taskreason.kitchen.layout import Layout
 from taskreason.kitchen.layout_files import load_layouts, parse_layout
 from taskreason.kitchen.layout_reader import LayoutError, Reader, parse_json
+from taskreason.models import is_api, is_hub
 from taskreason.planner import Planner, shortest_plan
+from taskreason.preflight import check_policy
 from taskreason.task import TASKS
 
-POLICIES = ("planner", "random")
+POLICIES = ("planner", "random", "greedy")
+ENGINES = ("transformers", "vllm")
+STYLES = ("plain", "chat")
 OPTIMUM_LIMIT = 200_000
 """States after which a rollout does without a kitchen's optimal length; the tasks need fewer."""
 
@@ -70,12 +75,25 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--mode", choices=MODES, default=MODES[0])
 
     rollout = add("rollout", _rollout, "run a policy; one JSON object per episode")
-    rollout.add_argument("--policy", required=True, help="planner, random, or a model's folder")
+    rollout.add_argument(
+        "--policy",
+        required=True,
+        help="planner, random, greedy, a model's folder, its name on the hub, or api:NAME",
+    )
     rollout.add_argument("--layouts", required=True, help="a .json or .jsonl file, or a folder")
     rollout.add_argument("--timeout", type=_positive, required=True, help="steps until failure")
     rollout.add_argument("--batch-size", type=_positive, default=100, help="episodes at a time")
     rollout.add_argument("--max-new-tokens", type=_positive, default=256, help="a model's reply")
-    rollout.add_argument("--seed", type=int, default=0)
+    rollout.add_argument("--temperature", type=_share, default=0.0, help="0 (default) is greedy")
+    rollout.add_argument("--seed", type=_natural, default=0)
+    rollout.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0], help="what runs a local model"
+    )
+    rollout.add_argument(
+        "--prompt", choices=STYLES, default=STYLES[0], help="chat for instruction-tuned models"
+    )
+    rollout.add_argument("--history", action="store_true", help="tell the last thought and action")
+    rollout.add_argument("--base-url", help="of the server that answers for api:NAME")
     rollout.add_argument("--out", type=Path, help="a file instead of standard output; resumable")
 
     play = add("play", _play, "play a kitchen in the terminal")
@@ -104,6 +122,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 10")
     return value
 
 
@@ -199,11 +224,9 @@ def _rollout(args: argparse.Namespace) -> int:
     from taskreason.rollout import rollout_to_file, run_episodes
 
     layouts = load_layouts(args.layouts)
-    if args.policy not in POLICIES and not Path(args.policy).is_dir():
-        names = ", ".join(POLICIES)
-        raise UserError(f"--policy: {args.policy} is neither {names} nor a model's folder.")
+    policy_of = _choose_policy(args)
     starts = [_find_start(layout) for layout in layouts]
-    policy = _load_policy(args)
+    policy = policy_of()
     if args.out:
         rollout_to_file(policy, starts, args.timeout, args.batch_size, args.out, args.seed)
     else:
@@ -228,20 +251,30 @@ def _find_start(layout: Layout):
     return Start(kitchen, tasks[0] if tasks else "other", steps)
 
 
-def _load_policy(args: argparse.Namespace):
-    if args.policy == "planner":
-        from taskreason.policies.planner import PlannerPolicy
+def _choose_policy(args: argparse.Namespace) -> Callable:
+    """What loads the policy; UserError at once where its name or the settings mean nothing."""
+    from taskreason.policies.loading import load_model_policy, load_rules
 
-        return PlannerPolicy()
-    if args.policy == "random":
-        from taskreason.policies.random import RandomPolicy
-
-        return RandomPolicy(args.seed)
-    from taskreason.policies.transformers import TransformersPolicy
-
-    return TransformersPolicy.load(
-        args.policy, args.batch_size, args.max_new_tokens, seed=args.seed
-    )
+    if args.policy in POLICIES:
+        return lambda: load_rules(args.policy, args.seed)
+    if not (is_api(args.policy) or is_hub(args.policy) or Path(args.policy).is_dir()):
+        names = ", ".join(POLICIES)
+        raise UserError(
+            f"--policy: {args.policy} is neither {names} nor a model's folder or name on the hub."
+        )
+    given = {
+        "seeds": [args.seed],
+        "prompt": {"style": args.prompt, "history": args.history},
+        "rollout": {
+            "engine": args.engine,
+            "batch_size": args.batch_size,
+            "max_new_tokens": args.max_new_tokens,
+        },
+        "endpoint": {"base_url": args.base_url} if args.base_url else {},
+    }
+    cfg = load_config(resolve_config(given, config_file="the command's options"))
+    check_policy(args.policy, cfg)
+    return lambda: load_model_policy(args.policy, cfg, args.temperature)
 
 
 def _play(args: argparse.Namespace) -> int:

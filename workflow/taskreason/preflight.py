@@ -53,6 +53,16 @@ def check_start(
         check_package("rollout.engine", "vllm", "vllm")
 
 
+def check_policy(name: str, cfg: Config) -> None:
+    """Raise UserError where a model as a policy can't be had or its engine is not installed."""
+    if is_api(name):
+        check_endpoint(name, cfg)
+        return
+    check_model("--policy", name)
+    if cfg.rollout.engine == "vllm":
+        check_package("--engine vllm", "vllm", "vllm")
+
+
 def check_gpus(wanted: int, scale: str) -> None:
     """Raise UserError where a job asks for more GPUs than this machine has."""
     present = len(list_gpus())

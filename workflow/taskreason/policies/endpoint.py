@@ -41,6 +41,13 @@ class EndpointPolicy(GeneratingPolicy):
 
             async def ask(text: str) -> str:
                 async with places:
+                    for failed in range(self.endpoint.retries):
+                        try:
+                            return await self._ask(client, text)
+                        except (
+                            ValueError
+                        ):  # an answer that is none; the client retries the rest by itself
+                            await asyncio.sleep(min(0.5 * 2**failed, 8))
                     return await self._ask(client, text)
 
             tasks = [asyncio.create_task(ask(text)) for text in texts]
@@ -61,16 +68,14 @@ class EndpointPolicy(GeneratingPolicy):
             answer = await client.chat.completions.create(messages=list_messages(text), **options)
         else:
             answer = await client.completions.create(prompt=text, **options)
-        choices = getattr(answer, "choices", None)
-        if not choices:
-            raise ValueError("the reply holds no choices")
-        if answer.usage:
-            self.usage.add(1, answer.usage.prompt_tokens or 0, answer.usage.completion_tokens or 0)
-        else:
-            self.usage.add(1, 0, 0)
-        choice = choices[0]
-        # A model that says nothing has an empty reply, which counts as a malformed one.
-        return (choice.message.content if self.prompt.style == "chat" else choice.text) or ""
+        try:
+            choice, used = answer.choices[0], answer.usage
+            text = choice.message.content if self.prompt.style == "chat" else choice.text
+        except (AttributeError, IndexError, TypeError):
+            raise ValueError("the answer holds no reply") from None
+        read, written = (used.prompt_tokens, used.completion_tokens) if used else (0, 0)
+        self.usage.add(1, read or 0, written or 0)
+        return text or ""  # a model that says nothing has an empty reply, which counts as malformed
 
     def _explain(self, error: Exception) -> str:
         """One sentence for a request that failed for good, without the key."""

@@ -8,6 +8,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     DynamicCache,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -22,6 +23,8 @@ from taskreason.provenance import list_instructions
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
+
+TOKENS = ("bos", "eos", "pad")
 
 
 def has_fast_bf16() -> bool:
@@ -59,6 +62,9 @@ def load_model(
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    # Published models come with samplers and penalties of their own, which are not part of the policy.
+    ends = {name: getattr(model.generation_config, f"{name}_token_id") for name in TOKENS}
+    model.generation_config = GenerationConfig(**{f"{k}_token_id": v for k, v in ends.items()})
     return model, tokenizer
 
 
