@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from taskreason.cost.estimate import estimate
 from taskreason.provenance import list_instructions
 from taskreason.report.macros import count_parameters
 
@@ -29,6 +30,8 @@ POLICIES = {
 }
 OF_ONE_SEED = ("results", "baselines", "grid", "scales")
 """Parts that show the default run; tables of several seeds fill another."""
+ESTIMATED = (("paper", "h200"), ("paper", "h100"), ("paper_24gb", "rtx4090"))
+"""Scales and cards whose cost the page on the published scale shows."""
 GAIN = ("gain", "gain_low", "gain_high")
 
 
@@ -223,6 +226,30 @@ def make_scales() -> str | None:
     )
 
 
+def make_estimate() -> str:
+    """GPU-hours of the stages that need GPUs, memory, disk and wall time, on three kinds of card."""
+    results = [estimate(*place) for place in ESTIMATED]
+    heavy = [stage.stage for stage in results[0].stages if stage.gpus_per_job]
+    body = []
+    for name in heavy:
+        stages = [next(s for s in result.stages if s.stage == name) for result in results]
+        cells = [
+            f"{s.gpu_hours:.1f} h, {s.memory_gb:.0f} GB" if s.gpus_per_job else "–" for s in stages
+        ]
+        body.append([f"`{name}`", *cells])
+    body.append(["all jobs", *(f"{result.gpu_hours:.0f} GPU-hours" for result in results)])
+    body.append(
+        ["wall time", *(f"{result.wall_hours:.0f} h on {result.gpus}" for result in results)]
+    )
+    body.append(["disk", *(f"{result.disk_gb:.0f} GB" for result in results)])
+    header = ["Stage", *(f"{result.gpu}, scale `{result.scale}`" for result in results)]
+    return (
+        f"{format_table(header, body)}\n\n"
+        "Hours of all jobs of the stage, and memory a GPU. Made by `taskreason estimate` and `make readme`: "
+        "a calculation, nothing was measured."
+    )
+
+
 def make_graph() -> str:
     """The rules in mermaid, without the arrows that others imply."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
@@ -311,6 +338,7 @@ def main() -> None:
         "sweep": make_sweep,
         "speeds": make_speeds,
         "scales": make_scales,
+        "estimate": make_estimate,
         "graph": make_graph,
     }
     several = len(list_seeds()) > 1
