@@ -38,7 +38,7 @@ def build_chat_tokenizer() -> Qwen2TokenizerFast:
 
 
 def save_chat_model(folder: Path, shard_size: str = "1TB") -> Path:
-    """Random weights in the layout of Qwen2.5-0.5B-Instruct, shrunk; ``shard_size`` may cut the weights into files."""
+    """Random weights, bf16, in the layout of Qwen2.5-0.5B-Instruct, shrunk; ``shard_size`` may cut them into files."""
     tokenizer = build_chat_tokenizer()
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(
@@ -66,6 +66,6 @@ def save_chat_model(folder: Path, shard_size: str = "1TB") -> Path:
         eos_token_id=[tokenizer.eos_token_id, tokenizer.pad_token_id],
         pad_token_id=tokenizer.pad_token_id,
     )
-    model.save_pretrained(folder, max_shard_size=shard_size)
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size=shard_size)
     tokenizer.save_pretrained(folder)
     return folder

@@ -20,7 +20,7 @@ from taskreason.policies.generation import Sampling
 from taskreason.policies.transformers import TransformersPolicy, load_model
 from taskreason.prompting import tokenize
 from taskreason.train.base import install_base
-from taskreason.train.common import TrainingFiles, make_adapters
+from taskreason.train.common import TrainingFiles, make_adapters, read_dtype
 from taskreason.train.job import Job, run
 from taskreason.train.shared_prompt import score_completions
 from taskreason.trajectories import load_decisions, make_kitchens
@@ -134,6 +134,7 @@ def test_adapters_are_trained_and_merged_into_an_ordinary_folder(made, tmp_path,
     assert len(curve) > 0
     before, after = list_weights(made / "model"), list_weights(tmp_path / stage)
     assert before.keys() == after.keys()
+    assert read_dtype(tmp_path / stage) is read_dtype(made / "model") is torch.bfloat16
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     if (
         stage == "sft"

@@ -309,8 +309,15 @@ def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path)
 
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
-def test_the_paper_compiles_cleanly_in_another_folder(root, results, published, macros, sources):
+@pytest.mark.parametrize("published_scale", [False, True])
+def test_the_paper_compiles_cleanly_in_another_folder(
+    root, results, published, macros, sources, published_scale
+):
+    """Its text has two versions: of the laptop's model and expert, and of the published ones."""
     work = root.parents[1]
+    if published_scale:
+        macros = macros | {"BaseIsPretrained": "1", "ExpertIsModel": "1"}
+        macros |= {"ConfBaseModel": "Qwen/Qwen2.5-1.5B-Instruct"}
     out = work / "results"
     write_tables(list_tables(TASKS), results, published, out / "tables")
     (out / "figures").mkdir(exist_ok=True)

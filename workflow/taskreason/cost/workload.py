@@ -104,8 +104,8 @@ class Workload:
 
     @property
     def saved_bytes(self) -> int:
-        """Bytes of a saved model: fp32 as it was trained, or bf16 with adapters merged."""
-        return (2 if self.cfg.train.lora_rank else 4) * self.base.parameters
+        """Bytes of a saved model: bf16, as published weights are and stay on disk."""
+        return 2 * self.base.parameters
 
     @property
     def checkpoint_bytes(self) -> int:

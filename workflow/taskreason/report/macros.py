@@ -44,6 +44,7 @@ GAINS = (
     ("grpo_over_longer", "sft_grpo", "sft_longer"),
     ("sft", "sft", "base"),
 )
+SHIPPED_BASE = "workflow/resources/base_model"
 # Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
 UNPRINTED_SETTINGS = (
     *("resources.", "sweep.", "base.model", "base.compare", "base.rebuild"),
@@ -147,6 +148,11 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
         runs = f"{len(seeds)} training runs per task (seeds {', '.join(map(str, seeds))}) stand behind each "
         runs += "cell, and the intervals cover both the kitchens and the runs."
     yield "TrainingRuns", runs
+    # What the text says of model and expert hangs on these: 1 or 0.
+    base, expert = config["base"], config["expert"]
+    pretrained = not base["rebuild"] and base["model"] != SHIPPED_BASE
+    yield "BaseIsPretrained", str(int(pretrained))
+    yield "ExpertIsModel", str(int(expert["policy"] == "model"))
     yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
     yield "RewardFormat", f"{FORMAT_REWARD:g}"
     yield "RewardAction", f"{ACTION_REWARD:g}"

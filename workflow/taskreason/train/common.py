@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from transformers import (
+    AutoConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PrinterCallback,
@@ -46,6 +47,11 @@ class TrainingFiles:
     checkpoints: Path
     curve: Path
     provenance: Path
+
+
+def read_dtype(folder: Path) -> torch.dtype:
+    """What a model's weights are stored in, which is what they are after training, too."""
+    return AutoConfig.from_pretrained(folder, local_files_only=True).dtype or torch.float32
 
 
 def load_trainee(folder: Path, cfg: Config) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -215,11 +221,16 @@ class CurveLog(TrainerCallback):
 
 
 def train_and_save(
-    trainer, tokenizer, output_dir: Path, checkpoint_dir: Path, curve: CurveLog
+    trainer,
+    tokenizer,
+    output_dir: Path,
+    checkpoint_dir: Path,
+    curve: CurveLog,
+    dtype: torch.dtype = torch.float32,
 ) -> float | None:
     """Train (resuming where a checkpoint lies), write the model folder whole, and return the wall time in seconds.
 
-    Of several processes the first one writes; the others return None.
+    Of several processes the first one writes; the others return None. dtype: of the weights on disk.
     """
     last = get_last_checkpoint(str(checkpoint_dir)) if checkpoint_dir.is_dir() else None
     accelerator = trainer.accelerator
@@ -238,6 +249,9 @@ def train_and_save(
     model = accelerator.unwrap_model(trainer.model)
     if hasattr(model, "merge_and_unload"):  # adapters; readers of the folder need not know of them
         model, state = model.merge_and_unload(), None
+    model.to(dtype)
+    if state is not None:
+        state = {name: weight.to(dtype) for name, weight in state.items()}
     fresh = output_dir.with_name(f".{output_dir.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     model.save_pretrained(fresh, state_dict=state, max_shard_size="1TB")

@@ -27,6 +27,7 @@ from taskreason.train.common import (
     count_steps,
     load_trainee,
     make_adapters,
+    read_dtype,
     split_batch,
     train_and_save,
 )
@@ -102,7 +103,9 @@ def train_grpo(
     curve = CurveLog(files.curve, COLUMNS, prompts / len(pool), f"GRPO {task}")
     watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)
     trainer.add_callback(watch)
-    seconds = train_and_save(trainer, tokenizer, files.model, files.checkpoints, curve)
+    seconds = train_and_save(
+        trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
+    )
     if seconds is not None:
         watch.write()
         write_provenance(files.provenance, cfg, seconds)

@@ -23,6 +23,7 @@ from taskreason.train.common import (
     load_trainee,
     make_adapters,
     order_by_length,
+    read_dtype,
     split_batch,
     train_and_save,
 )
@@ -87,7 +88,9 @@ def _fit(
         peft_config=make_adapters(cfg.train),
     )
     curve = CurveLog(files.curve, COLUMNS, epochs, label)
-    seconds = train_and_save(trainer, tokenizer, files.model, files.checkpoints, curve)
+    seconds = train_and_save(
+        trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
+    )
     if seconds is not None:
         write_provenance(files.provenance, cfg, seconds)
 
