@@ -10,48 +10,15 @@ import random
 import struct
 from pathlib import Path
 
+from taskreason.config import resolve_config
+
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 TIMEOUTS = {"cheese_sandwich": 15, "burger": 15, "cheese_burger": 23, "double_cheese_burger": 35}
 OPTIMA = {"cheese_sandwich": 8, "burger": 9, "cheese_burger": 13, "double_cheese_burger": 22}
 RATES = {"expert": 0.97, "base": 0.0, "sft": 0.55, "sft_grpo": 0.9}
 TEMPLATES = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "tasks"
 
-CONFIG = {
-    "scale": "laptop",
-    "seeds": [0],
-    "tasks": list(TASKS),
-    "timeouts": TIMEOUTS,
-    "expert_bounds": {
-        "cheese_sandwich": 10,
-        "burger": 10,
-        "cheese_burger": 15,
-        "double_cheese_burger": 23,
-    },
-    "kitchens": {"mode": "scattered", "training": 400, "evaluation": 100, "validation": 40},
-    "expert": {"policy": "planner", "trajectories": 100},
-    "base": {"model": "folder", "rebuild": False, "chores": 120000, "learning_rate": 0.003},
-    "sft": {
-        "epochs": 8,
-        "batch_size": 8,
-        "learning_rate": 0.0005,
-        "augment": True,
-        "rehearsal": 0.5,
-    },
-    "grpo": {
-        "steps": 100,
-        "prompts_per_step": 32,
-        "group_size": 8,
-        "learning_rate": 0.0001,
-        "beta": 0.01,
-        "temperature": 1.0,
-        "reward": "expert",
-        "augment": True,
-        "rehearsal": 0.0,
-    },
-    "rollout": {"batch_size": 100, "max_new_tokens": 96, "do_sample": False},
-    "report": {"confidence": 0.95, "kitchen_task": "burger", "baselines": []},
-    "resources": {"gpu": 0, "mem_mb": 3000, "runtime": 120},
-}
+CONFIG = resolve_config({"scale": "laptop", "report": {"baselines": []}})
 
 
 def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Path:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from synthetic_results import CONFIG, TASKS, TIMEOUTS, write_json, write_results
+from taskreason.config import resolve_config
 from taskreason.errors import UserError
 from taskreason.metrics import wilson_interval
 from taskreason.report.figures import FIGURES, FigureSources, make_figure
@@ -316,8 +317,8 @@ def test_the_paper_compiles_cleanly_in_another_folder(
     """Its text has two versions: of the laptop's model and expert, and of the published ones."""
     work = root.parents[1]
     if published_scale:
-        macros = macros | {"BaseIsPretrained": "1", "ExpertIsModel": "1"}
-        macros |= {"ConfBaseModel": "Qwen/Qwen2.5-1.5B-Instruct"}
+        config = resolve_config({"scale": "paper", "report": {"baselines": []}})
+        macros = collect_macros(results, published, config, root)
     out = work / "results"
     write_tables(list_tables(TASKS), results, published, out / "tables")
     (out / "figures").mkdir(exist_ok=True)

@@ -159,10 +159,10 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     idle = {
         idle_key
         for (key, value), idle_keys in IDLE_SETTINGS.items()
-        if settings.get(key) == value
+        if settings[key] == value
         for idle_key in idle_keys
     }
-    if settings.get("grpo.epochs"):
+    if settings["grpo.epochs"]:
         idle.add("grpo.steps")
     rows = [
         make_row(rf"\texttt{{{escape(key)}}}", format_value(value))
