@@ -153,9 +153,29 @@ def make_seeds() -> str | None:
     return (
         "Each training by itself, and all of a task pooled, with intervals that take in the spread of kitchens and of\n"
         "seeds; *lowest* is the smallest success rate that a training reaches on its task and on the simpler ones:\n\n"
-        f"{format_table(header, body)}\n\n"
+        f"{format_table(header, body)}\n\n{summarise_seeds(rows)}\n\n"
         f"Made by `snakemake results/tables/seeds.csv --config seeds='[{made}]'`."
     )
+
+
+def summarise_seeds(rows: list[dict[str, str]]) -> str:
+    """In which trainings GRPO's gain has an interval on one side of zero, and how low the rates go."""
+    gains = [row for row in rows if row["row"] == "sft_grpo - sft"]
+    sentences = []
+    for name, part in (
+        ("In single trainings", [row for row in gains if row["seed"] != "all"]),
+        ("On the tasks with all seeds together", [row for row in gains if row["seed"] == "all"]),
+    ):
+        above = sum(float(row["low"]) > 0 for row in part)
+        below = sum(float(row["high"]) < 0 for row in part)
+        sentences.append(
+            f"{name}, the interval of GRPO's gain over SFT lies above zero in {above} and below zero in {below} "
+            f"of {len(part)}."
+        )
+    for name, label in (("sft_grpo", "its own task"), ("down", "its own and the simpler tasks")):
+        rates = [float(r["value"]) for r in rows if r["row"] == name and r["seed"] != "all"]
+        sentences.append(f"The lowest success rate of a training on {label} is {min(rates):.2f}.")
+    return "\n".join(sentences)
 
 
 def make_sweep() -> str | None:
