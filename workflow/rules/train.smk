@@ -98,7 +98,9 @@ rule train_sft_longer:
         prompt=config["prompt"],
         train=config["train"],
         sft=config["sft"],
-        replies=[config["grpo"][key] for key in ["steps", "epochs", "prompts_per_step", "group_size"]],
+        replies=[
+            config["grpo"][key] for key in ["steps", "epochs", "prompts_per_step", "group_size"]
+        ],
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft_longer",
     message:
