@@ -74,7 +74,7 @@ rule prepare_base:
         mem_mb=heavy_memory,
         runtime=30,
     params:
-        source=BASE_SOURCE,
+        source=lambda wildcards: BASE_SOURCE,
     message:
         "Checking and installing the base model"
     script:

@@ -13,7 +13,7 @@ sys.path.insert(0, str(WORKFLOW_DIR))
 from taskreason.config import load_config, resolve_config
 from taskreason.errors import UserError
 from taskreason.files import list_runs
-from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten
+from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten, to_file_name
 from taskreason.preflight import check_start
 
 
@@ -87,7 +87,7 @@ def locate_model(name):
 def model_source(name):
     """What a job that reads a model waits for: a folder's files, a note that the hub's are here, or nothing."""
     if is_hub(name):
-        return [f"{OUT}/models/hub/{name.replace('/', '--')}.json"]
+        return [f"{OUT}/models/hub/{to_file_name(name)}.json"]
     return [] if is_api(name) else list_model_files(name)
 
 

@@ -5,6 +5,6 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.models import fetch
+    from taskreason.models import fetch, from_file_name
 
-    fetch(snakemake.wildcards.name.replace("--", "/", 1), Path(snakemake.output[0]))
+    fetch(from_file_name(snakemake.wildcards.name), Path(snakemake.output[0]))

@@ -45,6 +45,16 @@ def shorten(name: str) -> str:
     return name.removeprefix(API).rstrip("/").rpartition("/")[2]
 
 
+def to_file_name(name: str) -> str:
+    """A hub name as a file's name; :func:`from_file_name` reads it back."""
+    return name.replace("/", "--")
+
+
+def from_file_name(name: str) -> str:
+    """The hub name behind a file's name."""
+    return name.replace("--", "/", 1)
+
+
 def list_model_files(folder: str) -> list[str]:
     """The files of a local model that its readers need, in the folder itself."""
     return sorted(str(path) for pattern in FILES for path in Path(folder).glob(pattern))
