@@ -93,17 +93,32 @@ def finished(tmp_path_factory):
 
 @pytest.mark.parametrize("scale", ["laptop", "smoke", "paper"])
 def test_every_scale_plans_the_same_rules(tmp_path, scale):
-    model = ["base={model: workflow/resources/base_model}"] if scale == "paper" else []
-    done = run_snakemake(tmp_path, "-n", "--config", f"scale={scale}", *model)
-    jobs = count_jobs(done)
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", f"scale={scale}"))
     jobs.pop("compile_paper", None)
-    assert jobs.pop("evaluate_compared", 0) == (2 if scale == "laptop" else 0)
+    assert jobs.pop("evaluate_compared", 0) == {"laptop": 2, "smoke": 0}.get(scale, 3)
+    fetched = jobs.pop(
+        "fetch_model", 0
+    )  # of the published scale: the base, three to compare, the expert
+    assert fetched == (5 if scale == "paper" else 0)
     per_task = ["make_training_kitchens", "make_evaluation_kitchens", "collect"]
     per_task += ["make_validation_kitchens", "train_sft", "train_grpo", "train_sft_longer"]
     per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
     once = ["prepare_base", "probe_base", "evaluate_base", "make_tables", "make_macros"]
     others = {"make_figure": 9, "evaluate_rules": 3}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
+
+
+@pytest.mark.skipif(bool(shutil.which("nvidia-smi")), reason="this machine may have GPUs")
+def test_a_run_that_needs_gpus_stops_in_one_sentence_where_there_are_none(tmp_path):
+    """Before the first job, whichever job that would be; a dry run lists the plan all the same."""
+    target = "results/paper/kitchens/burger/train.jsonl"
+    options = ["--config", "scale=paper", "kitchens={training: 20}", "expert={trajectories: 5}"]
+    everything = run_snakemake(tmp_path, *options)
+    assert everything.returncode != 0 and not (tmp_path / target).exists()
+    assert "asks for 4 GPUs a job and this machine has none" in everything.stderr
+    assert "Traceback" not in everything.stderr
+    light = run_snakemake(tmp_path, target, *options)
+    assert light.returncode == 0 and (tmp_path / target).exists()
 
 
 def test_several_seeds_train_again_and_collect_once(tmp_path):

@@ -164,6 +164,8 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     }
     if settings["grpo.epochs"]:
         idle.add("grpo.steps")
+    if pretrained:
+        idle |= {key for key in settings if key.startswith("base.")}
     rows = [
         make_row(rf"\texttt{{{escape(key)}}}", format_value(value))
         for key, value in settings.items()
