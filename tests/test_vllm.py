@@ -25,6 +25,7 @@ from taskreason.policies import Turn
 from taskreason.policies.endpoint import EndpointPolicy
 from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy
+from taskreason.policies.vllm import choose_implementation
 from taskreason.reasoning import Expert
 from taskreason.rollout import Start, run_episodes
 from taskreason.task import TASKS, parse_reply
@@ -53,7 +54,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def engine(model):
+def engine(model, reference):
+    # vLLM changes classes of transformers, so the reference has to be there first.
     return load_model_policy(model, CFG)
 
 
@@ -89,6 +91,7 @@ def serve(model):
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     command += ["--served-model-name", "laptop", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager"]
+    command += ["--model-impl", choose_implementation(model)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         for _ in range(300):

@@ -38,7 +38,7 @@ rule build_base:
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         base={
             key: value

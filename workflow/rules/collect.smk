@@ -96,7 +96,7 @@ rule collect:
     resources:
         gpu=EXPERT_GPUS,
         mem_mb=heavy_memory if EXPERT_IS_MODEL else 1000,
-        runtime=RUNTIME if EXPERT_IS_MODEL else 60,
+        runtime=heavy_runtime if EXPERT_IS_MODEL else 60,
     params:
         expert=config["expert"],
         model=EXPERT if EXPERT_IS_MODEL else None,

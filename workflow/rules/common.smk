@@ -41,7 +41,7 @@ LOGS = f"{OUT}/logs"
 BENCHMARKS = f"{OUT}/benchmarks"
 LIGHT_ENV = "../../envs/light.yaml"
 TRAIN_ENV = "../../envs/train.yaml"
-GPU, RUNTIME = config["resources"]["gpu"], config["resources"]["runtime"]
+GPU = config["resources"]["gpu"]
 
 TABLES = expand(
     "results/tables/{name}.{kind}",
@@ -130,6 +130,11 @@ onstart:
 def heavy_memory(wildcards, attempt):
     """MiB of a heavy job: more on each attempt, for profiles that retry."""
     return config["resources"]["mem_mb"] * attempt
+
+
+def heavy_runtime(wildcards, attempt):
+    """Minutes of a heavy job: more on each attempt, as its memory."""
+    return config["resources"]["runtime"] * attempt
 
 
 def model_files(folder):

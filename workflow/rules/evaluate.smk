@@ -53,7 +53,7 @@ rule evaluate_base:
     resources:
         gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         policy="base",
         train_task="-",
@@ -86,7 +86,7 @@ rule evaluate_compared:
     resources:
         gpu=lambda wildcards: 0 if is_api(COMPARED[wildcards.policy]) else EVAL_GPUS,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         policy="{policy}",
         model=lambda wildcards: COMPARED[wildcards.policy],
@@ -117,7 +117,7 @@ rule probe_base:
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         prompt=config["prompt"],
         rollout=config["rollout"],
@@ -144,7 +144,7 @@ rule evaluate_sft:
     resources:
         gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         policy="sft",
         train_task=lambda wildcards: wildcards.task,
@@ -175,7 +175,7 @@ rule evaluate_grpo:
     resources:
         gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         policy="sft_grpo",
         train_task=lambda wildcards: wildcards.task,
@@ -205,7 +205,7 @@ rule evaluate_sft_longer:
     resources:
         gpu=EVAL_GPUS,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         policy="sft_longer",
         train_task=lambda wildcards: wildcards.task,

@@ -32,7 +32,7 @@ rule train_point:
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         task=SWEPT,
         changes=lambda wildcards: POINTS[wildcards.point].changes,

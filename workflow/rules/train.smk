@@ -21,7 +21,7 @@ rule train_sft:
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         stage="sft",
         prompt=config["prompt"],
@@ -56,7 +56,7 @@ rule train_grpo:
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         stage="grpo",
         prompt=config["prompt"],
@@ -92,7 +92,7 @@ rule train_sft_longer:
     resources:
         gpu=GPU,
         mem_mb=heavy_memory,
-        runtime=RUNTIME,
+        runtime=heavy_runtime,
     params:
         stage="sft_longer",
         prompt=config["prompt"],

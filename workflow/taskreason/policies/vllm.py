@@ -51,6 +51,7 @@ class VllmPolicy(GeneratingPolicy):
             enforce_eager=not on_gpu,
             seed=sampling.seed or 0,
             disable_log_stats=True,
+            model_impl=choose_implementation(folder),
             **({"gpu_memory_utilization": rollout.gpu_memory} if on_gpu else {}),
         )
         policy = cls(engine, str(folder), sampling, prompt)
@@ -74,3 +75,17 @@ class VllmPolicy(GeneratingPolicy):
             sum(len(output.outputs[0].token_ids) for output in outputs),
         )
         return [output.outputs[0].text for output in outputs]
+
+
+def choose_implementation(folder: Path) -> str:
+    """Whose code vLLM runs the model by: its own, or transformers' where its own would read the weights wrongly.
+
+    vLLM's Qwen2 takes the width of a head for hidden_size / num_attention_heads, whatever head_dim says; the laptop's
+    models have wider heads.
+    """
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    usual = config.hidden_size // config.num_attention_heads
+    wide = config.model_type == "qwen2" and getattr(config, "head_dim", None) not in (None, usual)
+    return "transformers" if wide else "auto"
