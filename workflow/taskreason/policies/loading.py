@@ -5,7 +5,7 @@ from pathlib import Path
 
 from taskreason.config_types import Config
 from taskreason.errors import UserError
-from taskreason.models import API, find_folder
+from taskreason.models import API, find_folder, is_api
 from taskreason.policies import Policy
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.greedy import GreedyPolicy
@@ -15,13 +15,12 @@ from taskreason.policies.random import RandomPolicy
 RULES = {
     "expert": PlannerPolicy,
     "planner": PlannerPolicy,
-    "random": RandomPolicy,
     "greedy": GreedyPolicy,
 }
 
 
 def load_rules(name: str, seed: int) -> Policy:
-    """A policy without a model; the names are the keys of ``RULES``."""
+    """A policy without a model: "random" or one of ``RULES``."""
     return RandomPolicy(seed) if name == "random" else RULES[name]()
 
 
@@ -34,7 +33,7 @@ def load_model_policy(
     """
     name, rollout = str(name), cfg.rollout
     sampling = Sampling(rollout.max_new_tokens, temperature, cfg.seed)
-    if name.startswith(API):
+    if is_api(name):
         try:
             from taskreason.policies.endpoint import EndpointPolicy
         except ImportError:
