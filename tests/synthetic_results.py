@@ -19,6 +19,7 @@ RATES = {"expert": 0.97, "base": 0.0, "sft": 0.55, "sft_grpo": 0.9}
 TEMPLATES = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "tasks"
 
 CONFIG = resolve_config({"scale": "laptop", "report": {"baselines": []}})
+BOUNDS = CONFIG["expert_bounds"]
 
 
 def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Path:

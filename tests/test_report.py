@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthetic_results import CONFIG, TASKS, TIMEOUTS, write_json, write_results
+from synthetic_results import BOUNDS, CONFIG, TASKS, TIMEOUTS, write_json, write_results
 from taskreason.config import resolve_config
 from taskreason.errors import UserError
 from taskreason.metrics import wilson_interval
@@ -36,7 +36,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(root):
-    return load_results(root, TASKS, TIMEOUTS)
+    return load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, publish
     rates = {"random": 0.0, "greedy": 1.0, "sft_longer": 0.0, "sft": 0.0, "sft_grpo": 1.0}
     policies = ("expert", "base", "sft", "sft_grpo", "random", "greedy", "sft_longer")
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
-    results = load_results(root, TASKS, TIMEOUTS, policies)
+    results = load_results(root, TASKS, TIMEOUTS, policies, bounds=BOUNDS)
     table = make_table("baselines", results, published)
     assert table.csv.row.unique().tolist() == [
         *("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert"),
@@ -139,10 +139,34 @@ def test_the_collection_table_accounts_for_every_kitchen(results, published):
     assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([low, high])
 
 
+def test_failures_are_counted_on_either_side_of_the_bound(root, results, published, macros):
+    table = make_table("bound", results, published).csv.set_index(["policy", "task", "side"])
+    total = {"within": 0, "beyond": 0}
+    for policy in ("sft", "sft_grpo"):
+        for task in TASKS:
+            path = root / "episodes" / policy / task / f"{task}.jsonl"
+            episodes = [json.loads(line) for line in path.read_text().splitlines()]
+            for side, is_beyond in (("within", False), ("beyond", True)):
+                part = [e for e in episodes if (e["optimal_steps"] > BOUNDS[task]) == is_beyond]
+                failures = sum(not e["success"] for e in part)
+                row = table.loc[policy, task, side]
+                assert (row.kitchens, row.episodes, row.failures) == (
+                    len(part),
+                    len(part),
+                    failures,
+                )
+                if part:
+                    assert row.sr == pytest.approx(1 - failures / len(part))
+                total[side] += failures * (policy == "sft_grpo")
+    assert total["within"] and total["beyond"]
+    shown = [macros[f"Failures{side}Bound"] for side in ("Within", "Beyond")]
+    assert shown == [str(total["within"]), str(total["beyond"])]
+
+
 def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path, published):
     tasks = ("burger", "cheese_burger")
     root = write_results(tmp_path / "laptop", kitchens=4, tasks=tasks)
-    results = load_results(root, tasks, TIMEOUTS)
+    results = load_results(root, tasks, TIMEOUTS, bounds=BOUNDS)
     write_tables(list_tables(tasks), results, published, tmp_path / "tables")
     sources = FigureSources(root, tasks, TIMEOUTS, published, 0.95, "burger")
     for name in FIGURES:
@@ -157,10 +181,10 @@ def test_missing_and_doubled_kitchens_are_refused(tmp_path):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3]))
     with pytest.raises(UserError, match=r"sft/burger/burger\.jsonl: holds kitchen \w+ 0 times"):
-        load_results(root, TASKS, TIMEOUTS)
+        load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
     path.write_text("".join([*lines, lines[0]]))
     with pytest.raises(UserError, match=r"holds kitchen \w+ 2 times"):
-        load_results(root, TASKS, TIMEOUTS)
+        load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
 
 
 def test_damaged_inputs_are_refused_by_name(tmp_path, published):
@@ -168,7 +192,7 @@ def test_damaged_inputs_are_refused_by_name(tmp_path, published):
     counts = root / "single_turn" / "sft" / "burger" / "burger.json"
     write_json(counts, {"states": 4})
     with pytest.raises(UserError, match=r"single_turn/sft/burger/burger\.json: lacks the counts"):
-        load_results(root, TASKS, TIMEOUTS)
+        load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
     log = root / "training" / "burger" / "grpo.csv"
     log.write_text("step,reward\n1,0.5\n")
     sources = FigureSources(root, TASKS, TIMEOUTS, published, 0.95, "burger")
@@ -195,7 +219,7 @@ def test_figures_survive_a_run_without_any_success(tmp_path, published):
     sources = FigureSources(root, TASKS, TIMEOUTS, published, 0.95, "burger")
     for name in FIGURES:
         save_figure(make_figure(name, sources), tmp_path / f"{name}.pdf")
-    results = load_results(root, TASKS, TIMEOUTS)
+    results = load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
     macros = collect_macros(results, published, CONFIG, root)
     assert macros["AsstSftGrpoBurger"] == "--"
     assert macros["VerdictOrdering"] == "on none of the 4 tasks"

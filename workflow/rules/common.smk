@@ -54,6 +54,7 @@ TABLES = expand(
         "generalization_asst",
         "comparison",
         "baselines",
+        "bound",
         "probes",
         "collection",
         "seeds",

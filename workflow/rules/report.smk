@@ -68,7 +68,16 @@ rule make_tables:
         **EVALUATIONS,
         **BASELINES,
         summaries=expand(rules.collect.output.summary, task=TASKS),
-        code=[*REPORT_CODE, *library_files("report/tables.py", "report/tex.py")],
+        code=[
+            *REPORT_CODE,
+            *library_files(
+                "report/*table*.py",
+                "report/baselines.py",
+                "report/comparison.py",
+                "report/tex.py",
+                "report/training_logs.py",
+            ),
+        ],
     output:
         TABLES,
     log:
@@ -86,6 +95,7 @@ rule make_tables:
         seeds=config["seeds"],
         report=config["report"],
         timeouts=config["timeouts"],
+        bounds=config["expert_bounds"],
     message:
         "Making the tables of the {params.scale} scale"
     script:
@@ -131,6 +141,7 @@ rule make_macros:
         code=[
             *REPORT_CODE,
             *library_files(
+                "report/bound_table.py",
                 "report/macros.py",
                 "report/verdicts.py",
                 "report/episode_choice.py",

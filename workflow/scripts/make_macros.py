@@ -19,6 +19,7 @@ with logged(snakemake):
         confidence=config["report"]["confidence"],
         policies=list_policies(config),
         seeds=config["seeds"],
+        bounds=config["expert_bounds"],
     )
     published = load_published(config["timeouts"])
     write_macros(collect_macros(results, published, config, root), Path(snakemake.output[0]))

@@ -21,6 +21,7 @@ with logged(snakemake):
             confidence=config["report"]["confidence"],
             policies=list_policies(config),
             seeds=config["seeds"],
+            bounds=config["expert_bounds"],
         ),
         load_published(config["timeouts"]),
         tex[0].parent,

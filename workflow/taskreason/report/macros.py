@@ -16,6 +16,7 @@ from statistics import fmean
 
 from taskreason.errors import UserError
 from taskreason.files import list_runs
+from taskreason.report.bound_table import SIDES, split_at_bound
 from taskreason.report.episode_choice import choose_episode
 from taskreason.report.labels import GRID_POLICY, POLICIES, task_title
 from taskreason.report.published import Published
@@ -89,7 +90,7 @@ def collect_macros(
         _grid_macros(results, published),
         _gain_macros(results),
         _kitchen_macros(results, config),
-        _bound_macros(results, config),
+        _bound_macros(results),
         _trajectory_macros(results, root),
         _training_macros(results, root, runs),
         _provenance_macros(results, root, runs),
@@ -237,25 +238,15 @@ def _kitchen_macros(results: Results, config: Mapping) -> Iterator[tuple[str, st
         yield name_macro("bound", task), format_value(config["expert_bounds"].get(task))
 
 
-def _bound_macros(results: Results, config: Mapping) -> Iterator[tuple[str, str]]:
-    """SR within and beyond the length to which the expert's trajectories are cut off."""
-    for task in dict.fromkeys((*TASKS, *results.tasks)):
-        beyond, rates = MISSING, {}
-        if task in results.tasks:
-            bound = config["expert_bounds"][task]
-            beyond = format_rate(float((results.kitchens[task]["optimal_steps"] > bound).mean()))
-            for policy in ("sft", "sft_grpo"):
-                episodes = results.episodes.get(results.key(policy, task))
-                if episodes is None:
-                    continue
-                far = episodes["optimal_steps"] > bound
-                for side, part in (("within", episodes[~far]), ("beyond", episodes[far])):
-                    rates[policy, side] = float(part["success"].mean()) if len(part) else None
-        yield name_macro("share_beyond_bound", task), beyond
-        for policy in ("sft", "sft_grpo"):
-            for side in ("within", "beyond"):
-                name = name_macro("sr", side, "bound", policy, task)
-                yield name, format_rate(rates.get((policy, side)))
+def _bound_macros(results: Results) -> Iterator[tuple[str, str]]:
+    """Failures of the trained policies in kitchens within and beyond the bound on the expert's trajectories."""
+    parts = [split_at_bound(results, GRID_POLICY, task) for task in results.tasks]
+    for side in SIDES:
+        frames = [part[side] for part in parts]
+        episodes = sum(len(frame) for frame in frames)
+        failures = episodes - int(sum(frame["success"].sum() for frame in frames))
+        yield f"Episodes{side.title()}Bound", format_value(episodes)
+        yield f"Failures{side.title()}Bound", format_value(failures)
 
 
 def _trajectory_macros(results: Results, root: Path) -> Iterator[tuple[str, str]]:

@@ -39,12 +39,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Results:
-    """root: results/SCALE; pooled: one cell a key; seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
+    """root: results/SCALE; bounds: of each task on the expert's steps, where they are asked for; pooled: one cell a key;
+    seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
 
     root: Path
     tasks: tuple[str, ...]
     policies: tuple[str, ...]
     timeouts: Mapping[str, int]
+    bounds: Mapping[str, int]
     confidence: float
     episodes: Mapping[Key, pd.DataFrame]
     pooled: Mapping[Key, Cell]
@@ -91,6 +93,7 @@ def load_results(
     policies: Sequence[str] = POLICIES,
     confidence: float = 0.95,
     seeds: Sequence[int] = (0,),
+    bounds: Mapping[str, int] | None = None,
 ) -> Results:
     """Read results/SCALE (`root`): episodes, single-turn counts and evaluation kitchens."""
     root = Path(root)
@@ -122,6 +125,7 @@ def load_results(
         tuple(tasks),
         tuple(policies),
         dict(timeouts),
+        dict(bounds or {}),
         confidence,
         episodes,
         pooled,

@@ -3,8 +3,8 @@ paper.
 
 Input: `Results` of this run and the `Published` numbers; output: files NAME.csv and NAME.tex. Every
 table that shows SR shows its Wilson interval. The .tex files hold a tabular only: the paper puts
-them in floats with captions. `main`, `generalization`, `comparison`, `baselines`, `collection` and `seeds` span both
-columns (table*); the others fit one column at \small.
+them in floats with captions. `main`, `generalization`, `comparison`, `baselines`, `bound`,
+`collection` and `seeds` span both columns (table*); the others fit one column at \small.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ import pandas as pd
 
 from taskreason.errors import UserError
 from taskreason.report.baselines import make_baselines
+from taskreason.report.bound_table import make_bound
 from taskreason.report.collection_table import make_collection
 from taskreason.report.comparison import make_comparison
 from taskreason.report.labels import GRID_POLICY, break_title, label_policy, task_title
@@ -74,6 +75,7 @@ def list_tables(tasks: Sequence[str]) -> list[str]:
         *grids,
         "comparison",
         "baselines",
+        "bound",
         "probes",
         "collection",
         "seeds",
@@ -91,6 +93,8 @@ def make_table(name: str, results: Results, published: Published) -> Table:
         return make_comparison(results, published)
     if name == "baselines":
         return make_baselines(results)
+    if name == "bound":
+        return make_bound(results)
     if name == "generalization":
         return _make_generalization(results)
     if name == "probes":
