@@ -39,8 +39,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Results:
-    """root: results/SCALE; bounds: of each task on the expert's steps, where they are asked for; pooled: one cell a key;
-    seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
+    """root: results/SCALE; bounds: of each task on the expert's steps, where they are asked for; pooled: one cell a
+    key; seeds: a cell a seed; kitchens: each task's evaluation kitchens."""
 
     root: Path
     tasks: tuple[str, ...]
