@@ -161,6 +161,23 @@ def attempts_since(cluster, first):
     ]
 
 
+def train_disturbed(cluster, checkout, folder, capsys, signal, resources):
+    """SFT on burger whose job gets a signal: the job's number, the attempts from it on, Snakemake's output.
+
+    It has to succeed in the end, on from a checkpoint.
+    """
+    log = folder / "snakemake.log"
+    options = [f"resources={resources}", LONG_SFT]
+    with run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER]) as run:
+        disturbed = signal_training(cluster, checkout, signal)
+        status = run.wait(MOST_SECONDS)
+    resumed = (checkout / "results/smoke/logs/train_sft/burger.log").read_text()
+    report(cluster, folder / "evidence.txt", capsys, "the last attempt's log:", resumed)
+    assert status == 0, log.read_text()[-6000:]
+    assert re.search(r"resuming from .*checkpoint-\d+", resumed)
+    return disturbed, attempts_since(cluster, disturbed), log.read_text()
+
+
 def test_the_profile_is_one_that_snakemake_and_the_plugin_take(tmp_path):
     profile = yaml.safe_load((PROFILE / "config.yaml").read_text())
     partitions = yaml.safe_load((PROFILE / profile["slurm-partition-config"]).read_text())
@@ -219,32 +236,17 @@ def test_every_rule_runs_as_a_slurm_job(cluster, checkout, tmp_path, capsys):
 @needs_slurm
 @pytest.mark.slow
 def test_a_killed_training_goes_on_from_its_checkpoint(cluster, checkout, tmp_path, capsys):
-    log = tmp_path / "snakemake.log"
-    options = ["resources={gpu: 1, mem_mb: 1500}", LONG_SFT]
-    with run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER]) as run:
-        killed = signal_training(cluster, checkout, "KILL")
-        status = run.wait(MOST_SECONDS)
-    resumed = (checkout / "results/smoke/logs/train_sft/burger.log").read_text()
-    report(cluster, tmp_path / "evidence.txt", capsys, "the retry's log:", resumed)
-    assert status == 0, log.read_text()[-6000:]
-    assert re.search(r"resuming from .*checkpoint-\d+", resumed)
-    attempts = attempts_since(cluster, killed)
+    resources = "{gpu: 1, mem_mb: 1500}"
+    _, attempts, _ = train_disturbed(cluster, checkout, tmp_path, capsys, "KILL", resources)
     assert [attempt[:2] for attempt in attempts] == [("CANCELLED", 1500), ("COMPLETED", 3000)]
 
 
 @needs_slurm
 @pytest.mark.slow
 def test_a_training_past_its_time_limit_gets_more_time(cluster, checkout, tmp_path, capsys):
-    log = tmp_path / "snakemake.log"
-    options = ["resources={gpu: 1, mem_mb: 1500, runtime: 1}", LONG_SFT]
-    with run_on_cluster(checkout, cluster, log, *options, targets=[SFT_OF_BURGER]) as run:
-        hung = signal_training(cluster, checkout, "STOP")
-        status = run.wait(MOST_SECONDS)
-    resumed = (checkout / "results/smoke/logs/train_sft/burger.log").read_text()
-    report(cluster, tmp_path / "evidence.txt", capsys, "the last attempt's log:", resumed)
-    assert status == 0, log.read_text()[-6000:]
-    assert f"SLURM-job '{hung}' failed, SLURM status is: 'TIMEOUT'" in log.read_text()
-    assert re.search(r"resuming from .*checkpoint-\d+", resumed)
-    states, memory, limits = zip(*attempts_since(cluster, hung), strict=True)
+    resources = "{gpu: 1, mem_mb: 1500, runtime: 1}"
+    hung, attempts, log = train_disturbed(cluster, checkout, tmp_path, capsys, "STOP", resources)
+    assert f"SLURM-job '{hung}' failed, SLURM status is: 'TIMEOUT'" in log
+    states, memory, limits = zip(*attempts, strict=True)
     assert len(states) > 1 and states[0] == "TIMEOUT" and states[-1] == "COMPLETED"
     assert all(limit == f"00:0{mib // 1500}:00" for mib, limit in zip(memory, limits, strict=True))
