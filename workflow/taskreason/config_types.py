@@ -125,6 +125,15 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Theory:
+    kitchens: int
+    replies: int
+    rollouts: int
+    off_path: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class Endpoint:
     base_url: str
     key_variable: str
@@ -164,6 +173,7 @@ class Config:
     sweep: Sweep
     rollout: Rollout
     endpoint: Endpoint
+    theory: Theory
     report: Report
     resources: Resources
 

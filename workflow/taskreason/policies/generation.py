@@ -65,6 +65,11 @@ class GeneratingPolicy(ABC):
             self._known |= zip(unknown, self.generate(unknown), strict=True)
         return [self._known[text] for text in texts]
 
+    def sample(self, texts: list[str], number: int) -> list[list[str]]:
+        """``number`` replies to each text, drawn one by one; engines that read a prompt once for all do better."""
+        replies = self.generate([text for text in texts for _ in range(number)])
+        return [replies[n : n + number] for n in range(0, len(replies), number)]
+
     @abstractmethod
     def generate(self, texts: list[str]) -> list[str]:
         """Run the model: one reply a text, in order; counts them in ``usage``."""

@@ -109,24 +109,30 @@ class TransformersPolicy(GeneratingPolicy):
 
     def generate(self, texts: list[str]) -> list[str]:
         """What the model writes after each text."""
+        return [reply for (reply,) in self.sample(texts, 1)]
+
+    def sample(self, texts: list[str], number: int) -> list[list[str]]:
+        """``number`` replies to each text, which is read once; ``batch_size`` replies at a time."""
         prompts = tokenize(texts, self.tokenizer, self.prompt)
         order = sorted(range(len(texts)), key=lambda n: len(prompts[n]))
-        replies = [""] * len(texts)
-        for start in range(0, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            output = self._generate([prompts[n] for n in chosen])
+        replies: list[list[str]] = [[] for _ in texts]
+        size = max(1, self.batch_size // number)
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            output = self._generate([prompts[n] for n in chosen for _ in range(number)], number)
             written = self.tokenizer.batch_decode(output, skip_special_tokens=True)
-            for n, text in zip(chosen, written, strict=True):
-                replies[n] = text
+            for place, n in enumerate(chosen):
+                replies[n] = written[place * number : (place + 1) * number]
             read = sum(len(prompts[n]) for n in chosen)
-            self.usage.add(len(chosen), read, int((output != self.tokenizer.pad_token_id).sum()))
+            written_tokens = int((output != self.tokenizer.pad_token_id).sum())
+            self.usage.add(len(written), read, written_tokens)
         return replies
 
-    def _generate(self, prompts: list[list[int]]) -> torch.Tensor:
+    def _generate(self, prompts: list[list[int]], group: int) -> torch.Tensor:
         inputs = self.tokenizer.pad(
             {"input_ids": prompts}, padding_side="left", return_tensors="pt"
         ).to(self.model.device)
-        return generate_replies(self.model, inputs, **self._options)
+        return generate_replies(self.model, inputs, group, **self._options)
 
 
 @torch.inference_mode()

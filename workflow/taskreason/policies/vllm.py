@@ -59,22 +59,28 @@ class VllmPolicy(GeneratingPolicy):
         return policy
 
     def generate(self, texts: list[str]) -> list[str]:
-        """One reply a text; the engine makes its own batches."""
+        """One reply a text."""
+        return [reply for (reply,) in self.sample(texts, 1)]
+
+    def sample(self, texts: list[str], number: int) -> list[list[str]]:
+        """``number`` replies to each text; the engine makes its own batches."""
         from vllm import SamplingParams
 
         outputs = self.engine.generate(
             [{"prompt_token_ids": ids} for ids in tokenize(texts, self.tokenizer, self.prompt)],
             SamplingParams(
-                temperature=self.sampling.temperature, max_tokens=self.sampling.max_new_tokens
+                n=number,
+                temperature=self.sampling.temperature,
+                max_tokens=self.sampling.max_new_tokens,
             ),
             use_tqdm=False,
         )
         self.usage.add(
-            len(texts),
+            len(texts) * number,
             sum(len(output.prompt_token_ids) for output in outputs),
-            sum(len(output.outputs[0].token_ids) for output in outputs),
+            sum(len(reply.token_ids) for output in outputs for reply in output.outputs),
         )
-        return [output.outputs[0].text for output in outputs]
+        return [[reply.text for reply in output.outputs] for output in outputs]
 
 
 def choose_implementation(folder: Path) -> str:

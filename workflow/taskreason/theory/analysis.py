@@ -1,0 +1,191 @@
+"""From what :mod:`taskreason.theory.measure` counted to the quantities of the theorems, with intervals.
+
+Input: one list of measured kitchens a policy; output: pandas tables with one row a state or kitchen. Light: torch is
+not needed.
+
+Intervals come from a posterior: at each state the chances of its optimal actions and of all others together are drawn
+from a Dirichlet distribution whose prior is uniform for the success of a whole trajectory, not for that of each state
+(uniform at each of twenty states would put success at (n/(n+1))^20 before a single failure was seen).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from taskreason.files import read_lines
+from taskreason.theory.recursion import Chance, multiply_along, predict_success
+
+DRAWS = 2000
+KEYS = ("layout_hash", "optimal_steps", "states", "off_path", "rollouts")
+UNASKED = -1
+GOAL = None
+
+Row = Mapping[str, Any]
+
+
+def read_measurement(path: Path) -> list[dict[str, Any]]:
+    """The kitchens of one measurement; UserError names file, line and fix where it is damaged."""
+    return read_lines(Path(path), KEYS, str(path))
+
+
+def list_states(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row an expert state or a state off the path, in the order of the file.
+
+    columns: layout_hash; place, "expert" or "off_path"; depth, steps from the start; replies; expert, how many named
+    the expert's action (missing off the path); optimal, how many named any optimal one; choices, how many those are.
+    """
+    found = []
+    for row in rows:
+        parts = [("expert", state) for state in row["states"] if state["expert"]]
+        parts += [("off_path", state) for state in row["off_path"]]
+        for place, state in parts:
+            counts = state["counts"]
+            found.append(
+                {
+                    "layout_hash": row["layout_hash"],
+                    "place": place,
+                    "depth": state["depth"],
+                    "replies": sum(counts.values()),
+                    "expert": counts.get(state["expert"], 0) if place == "expert" else None,
+                    "optimal": sum(counts.get(text, 0) for text in state["optimal"]),
+                    "choices": len(state["optimal"]),
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def predict_kitchens(rows: Sequence[Row], confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Theorem 3.2 in each kitchen: minimal-step success by the recursion, and in episodes of their own.
+
+    columns: layout_hash; optimal_steps; unique, whether every state of the expert's trajectory has one optimal action;
+    predicted; missed, by how much states that were not asked about could raise it; observed, out of rollouts episodes;
+    low and high, between which the observed share lies with the given confidence if the recursion holds; inside.
+    """
+    rng, tail = np.random.default_rng(seed), (1 - confidence) / 2
+    found = []
+    for row in rows:
+        rollouts = sum(row["rollouts"].values())
+        observed = row["rollouts"].get(str(row["optimal_steps"]), 0) / rollouts
+        predicted = solve(row, estimate_chances(row))
+        draws = np.clip(solve(row, draw_chances(row, rng)), 0, 1)
+        low, high = np.quantile(rng.binomial(rollouts, draws) / rollouts, [tail, 1 - tail])
+        missed = solve(row, estimate_chances(row), unasked=1.0) - predicted
+        found.append(
+            {
+                "layout_hash": row["layout_hash"],
+                "optimal_steps": row["optimal_steps"],
+                "unique": all(len(s["optimal"]) == 1 for s in row["states"] if s["expert"]),
+                "predicted": float(predicted),
+                "missed": float(missed),
+                "low": float(low),
+                "high": float(high),
+                "observed": observed,
+                "rollouts": rollouts,
+                "inside": bool(low <= observed <= high + missed),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def predict_along(rows: Sequence[Row]) -> pd.DataFrame:
+    """P(s_t) at every state of the expert's trajectory (Theorem 3.3).
+
+    columns: layout_hash; depth; left, steps that the optimum still needs; success, P(s_t) by the recursion.
+    """
+    found = []
+    for row in rows:
+        chances = estimate_chances(row)
+        for number, state in enumerate(row["states"]):
+            if state["expert"]:
+                found.append(
+                    {
+                        "layout_hash": row["layout_hash"],
+                        "depth": state["depth"],
+                        "left": row["optimal_steps"] - state["depth"],
+                        "success": float(solve(row, chances, start=number)),
+                    }
+                )
+    return pd.DataFrame(found)
+
+
+def follow_horizons(rows: Sequence[Row]) -> pd.DataFrame:
+    """Corollary 3.2: how often the policy gets through sub-tasks that end after k steps of the expert's trajectory.
+
+    columns: layout_hash; horizon k; product, of the chances of the expert's first k actions; observed, the share of
+    episodes whose first k decisions were all optimal.
+    """
+    found = []
+    for row in rows:
+        states = [state for state in row["states"] if state["expert"]]
+        chances = [s["counts"].get(s["expert"], 0) / sum(s["counts"].values()) for s in states]
+        lasted = {int(steps): times for steps, times in row["rollouts"].items()}
+        for horizon, product in enumerate(multiply_along(chances), start=1):
+            through = sum(times for steps, times in lasted.items() if steps >= horizon)
+            found.append(
+                {
+                    "layout_hash": row["layout_hash"],
+                    "horizon": horizon,
+                    "product": product,
+                    "observed": through / sum(lasted.values()),
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def estimate_chances(row: Row) -> list[dict[str, float]]:
+    """For each state of a kitchen, the share of replies that named each action."""
+    shares = []
+    for state in row["states"]:
+        replies = sum(state["counts"].values())
+        shares.append({text: times / replies for text, times in state["counts"].items()})
+    return shares
+
+
+def draw_chances(row: Row, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+    """For each state, draws from the posterior of each optimal action's chance."""
+    drawn = []
+    for state in row["states"]:
+        texts = list(state["optimal"])
+        hits = np.array([state["counts"].get(text, 0) for text in texts], dtype=float)
+        misses = sum(state["counts"].values()) - hits.sum()
+        shape = [*(hits + 1 / len(texts)), misses + 1 / row["optimal_steps"]]
+        weights = rng.gamma(shape, size=(DRAWS, len(shape)))
+        shares = weights / weights.sum(axis=1, keepdims=True)
+        drawn.append(dict(zip(texts, shares.T, strict=False)))
+    return drawn
+
+
+def solve(
+    row: Row, chances: Sequence[Mapping[str, Chance]], unasked: float = 0.0, start: int = 0
+) -> Chance:
+    """The recursion on a measured kitchen. unasked: P of the states that were not asked about."""
+    end, states = len(row["states"]), row["states"]
+
+    def successors(number: int) -> dict[str, int]:
+        if number == end:
+            return {}
+        if number == UNASKED:
+            return {"": end}
+        leads = states[number]["optimal"]
+        return {text: end if after is GOAL else after for text, after in leads.items()}
+
+    def look_up(number: int) -> Mapping[str, Chance]:
+        return {"": unasked} if number == UNASKED else chances[number]
+
+    return predict_success(start, successors, look_up)
+
+
+def mean_interval(
+    values: pd.Series, kitchens: pd.Series, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """A mean with its bootstrap interval; whole kitchens are drawn, since their states go together."""
+    groups = pd.DataFrame({"value": values.to_numpy(float), "kitchen": kitchens.to_numpy()})
+    sums = groups.groupby("kitchen")["value"].agg(["sum", "count"]).to_numpy()
+    picks = np.random.default_rng(0).integers(len(sums), size=(DRAWS, len(sums)))
+    drawn = sums[picks].sum(axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [tail, 1 - tail])
+    return float(groups["value"].mean()), float(low), float(high)
