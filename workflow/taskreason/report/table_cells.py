@@ -28,7 +28,7 @@ def print_success(cell: Cell) -> str:
     return f"{format_rate(metrics.sr)} {shrink(interval)}"
 
 
-def print_gain(gain: float, low: float, high: float) -> str:
+def print_gain(gain: float, low: float, high: float, decimals: int = 2) -> str:
     """A difference in SR and, smaller, its interval, with signs."""
-    interval = shrink(rf"[\ensuremath{{{low:+.2f}}}, \ensuremath{{{high:+.2f}}}]")
-    return rf"\ensuremath{{{gain:+.2f}}} {interval}"
+    shown, *bounds = (rf"\ensuremath{{{value:+.{decimals}f}}}" for value in (gain, low, high))
+    return f"{shown} {shrink('[' + ', '.join(bounds) + ']')}"

@@ -1,0 +1,135 @@
+"""Tables and figures of the theory, from made-up measurements whose quantities are known by hand."""
+
+import json
+import random
+
+import pandas as pd
+import pytest
+
+from synthetic_results import TASKS
+from taskreason.errors import UserError
+from taskreason.report.style import save_figure
+from taskreason.report.theory_figures import FIGURES
+from taskreason.report.theory_tables import (
+    TABLES,
+    list_recipes,
+    load_theory,
+    make_grid,
+    make_multi,
+    make_recursion,
+    make_single,
+    read_grid,
+    sign_test,
+)
+
+GRID = {(a, b): 0.9 if TASKS.index(a) >= TASKS.index(b) else 0.3 for a in TASKS for b in TASKS}
+
+
+def make_row(number, rate, rng, length=4):
+    """A kitchen in which every state of the trajectory has one optimum but the first, which has two."""
+    states = []
+    for depth in range(length):
+        right = sum(rng.random() < rate for _ in range(20))
+        after = depth + 1 if depth + 1 < length else None
+        optimal, counts = {"go": after}, {"go": right, "": 20 - right}
+        if depth == 0:
+            optimal["other"] = -1
+            counts |= {"": 0, "other": 20 - right}
+        states.append({"depth": depth, "expert": "go", "optimal": optimal, "counts": counts})
+    lasted = {}
+    for _ in range(40):
+        steps = next((n for n in range(length) if rng.random() > rate), length)
+        lasted[str(steps)] = lasted.get(str(steps), 0) + 1
+    stray = {"depth": 2, "optimal": ["back"], "counts": {"back": 10, "": 10}}
+    kitchen = {"layout_hash": f"k{number}", "optimal_steps": length}
+    return kitchen | {"states": states, "off_path": [stray], "rollouts": lasted}
+
+
+@pytest.fixture(scope="module")
+def theory(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("theory"), random.Random(0)
+    paths = {}
+    for policy, rate in (("sft", 0.8), ("sft_grpo", 0.95)):
+        for task in TASKS:
+            path = folder / policy / f"{task}.jsonl"
+            path.parent.mkdir(exist_ok=True)
+            rows = [make_row(number, rate, rng) for number in range(30)]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            paths[policy, task] = path
+    return load_theory(paths, TASKS, 0.5, 0.95, GRID)
+
+
+def test_single_turns_before_and_after_are_compared_state_by_state(theory):
+    table = make_single(theory).csv.set_index(["task", "place", "right"])
+    row = table.loc["burger", "expert", "expert"]
+    assert row.states == 120
+    assert row.sft == pytest.approx(0.8, abs=0.05) and row.sft_grpo == pytest.approx(0.95, abs=0.03)
+    assert row.gain == pytest.approx(row.sft_grpo - row.sft)
+    assert row.gain_low < row.gain < row.gain_high and row.gain_low > 0
+    assert row.improved + row.unchanged + row.worse == pytest.approx(1)
+    assert row.sign_test < 1e-6 and row.fixed_point > row.sft
+    # Two actions are optimal in the first state of four: all of its replies count there.
+    tied = table.loc["burger", "expert", "optimal"]
+    assert tied.sft == pytest.approx(0.75 * 0.8 + 0.25, abs=0.05)
+    away = table.loc["burger", "off_path", "optimal"]
+    assert (away.sft, away.gain, away.unchanged, away.sign_test) == (0.5, 0, 1, 1)
+
+
+def test_sign_test_by_hand():
+    assert sign_test(0, 0) == 1 and sign_test(3, 3) == 1
+    assert sign_test(5, 0) == pytest.approx(2 / 32)
+    assert sign_test(1, 4) == pytest.approx(2 * 6 / 32)
+
+
+def test_the_recursion_is_set_beside_episodes(theory):
+    table = make_recursion(theory).csv.set_index(["task", "policy"])
+    row = table.loc["cheese_burger", "sft"]
+    assert (row.kitchens, row.rollouts) == (30, 1200)
+    assert row.unique_states == 0.75 and row.unique_kitchens == 0
+    assert row.denied == pytest.approx(0.25 * 0.2, abs=0.03)
+    assert row.predicted == pytest.approx(0.8**4, abs=0.07)
+    assert row.observed == pytest.approx(0.8**4, abs=0.07)
+    assert row.missed == pytest.approx(0.2, abs=0.05)
+    assert row.inside > 0.9
+
+
+def test_multi_turn_success_and_its_assumption(theory):
+    table = make_multi(theory).csv.set_index("task")
+    row = table.loc["burger"]
+    assert row.gain == pytest.approx(0.95**4 - 0.8**4, abs=0.08) and row.gain_low > 0
+    assert 0 < row.assumption < 1 and row.given_assumption == 1
+    assert row.kitchens_not_lower <= row.states_not_lower
+
+
+def test_what_tasks_share_is_read_off_their_goals(theory):
+    assert [len(list_recipes(task)[0]) for task in TASKS] == [3, 3, 4, 6]
+    assert [len(list_recipes(task)) for task in TASKS] == [1, 1, 2, 1]
+    table = make_grid(theory).csv.set_index(["train_task", "eval_task"])
+    row = table.loc["burger", "cheese_burger"]
+    assert (row.prefix, row.skills, row.length) == (0.5, 0.75, 0.75)
+    assert table.loc["cheese_sandwich", "burger"].prefix == 0
+    assert table.loc["double_cheese_burger", "cheese_burger"].skills == 1
+    assert row.length_correlation > 0.5
+
+
+def test_tables_and_figures_are_written_and_the_same_again(theory, tmp_path):
+    for name, make in TABLES.items():
+        table = make(theory)
+        assert len(table.csv) and table.tex.count(r"\begin{tabular}") == 1, name
+        widths = {line.count("&") for line in table.tex.splitlines() if line.endswith(r"\\")}
+        assert len(widths) == 1 or name == "theory_horizons"
+    for name, draw in FIGURES.items():
+        paths = [tmp_path / f"{name}{run}.png" for run in range(2)]
+        for path in paths:
+            save_figure(draw(theory), path)
+        first, second = (path.read_bytes() for path in paths)
+        assert len(first) > 5000 and first == second
+
+
+def test_a_missing_grid_is_named(tmp_path):
+    with pytest.raises(UserError, match="grid.csv: is no table of SR"):
+        read_grid(tmp_path / "grid.csv")
+    pd.DataFrame({"train_task": ["a", "a"], "eval_task": ["b", "b"], "sr": [0.5, 1.0]}).to_csv(
+        tmp_path / "grid.csv"
+    )
+    assert read_grid(tmp_path / "grid.csv") == {("a", "b"): 0.75}

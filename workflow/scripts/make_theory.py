@@ -1,0 +1,29 @@
+"""Write the tables and figures of the theory from its measurements."""
+
+from itertools import product
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake):
+    from taskreason.report.style import save_figure
+    from taskreason.report.theory_figures import FIGURES
+    from taskreason.report.theory_tables import TABLES, load_theory, read_grid
+
+    config, output = snakemake.config, snakemake.output
+    keys = product(snakemake.params.policies, config["tasks"])
+    theory = load_theory(
+        dict(zip(keys, map(Path, snakemake.input.measured), strict=True)),
+        config["tasks"],
+        config["grpo"]["beta"],
+        config["report"]["confidence"],
+        read_grid(Path(snakemake.input.grid)),
+    )
+    for path in map(Path, output.tables):
+        if path.suffix == ".csv":
+            table = TABLES[path.stem](theory)
+            table.csv.to_csv(path, index=False, float_format="%.10g")
+            path.with_suffix(".tex").write_text(table.tex)
+    for path in map(Path, output.figures):
+        if path.suffix == ".pdf":
+            save_figure(FIGURES[path.stem](theory), path, path.with_suffix(".png"))
