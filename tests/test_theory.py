@@ -8,14 +8,16 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from kitchens import make_kitchen
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.planner import shortest_plan
 from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollout import Start
-from taskreason.task import build_prompt
+from taskreason.task import RESOURCES, build_prompt
 from taskreason.theory.amplification import amplify, find_fixed_point
 from taskreason.theory.analysis import (
     follow_horizons,
@@ -205,3 +207,23 @@ def test_damaged_measurements_are_refused(tmp_path):
     path.write_text('{"layout_hash": "k"}\n')
     with pytest.raises(UserError, match=r"sft.jsonl:1: key 'optimal_steps' is missing"):
         read_measurement(path)
+
+
+def test_replies_in_groups_are_drawn_from_the_model():
+    """First tokens of many replies, their prompts read once, against the model's probabilities at the prompts' ends."""
+    folder = RESOURCES / "base_models" / "tiny"
+    policy = TransformersPolicy.load(folder, 600, Sampling(1, 1.0, seed=0))
+    kitchens = [make_kitchen("burger", 1), make_kitchen("double_cheese_burger", 2)]
+    texts = [build_prompt(kitchen, kitchen.initial)[:-40] for kitchen in kitchens]
+    for text, replies in zip(texts, policy.sample(texts, 400), strict=True):
+        ids = torch.tensor(policy.tokenizer([text])["input_ids"])
+        with torch.no_grad():
+            chances = policy.model(ids).logits[0, -1].float().softmax(-1)
+        counts = Counter(replies)
+        assert sum(counts.values()) == 400
+        for token in chances.topk(3).indices:
+            chance = float(chances[token])
+            word = policy.tokenizer.decode([int(token)], skip_special_tokens=True)
+            assert counts[word] / 400 == pytest.approx(chance, abs=0.01 + 4 * (chance / 400) ** 0.5)
+    greedy = TransformersPolicy.load(folder, 3, Sampling(8))
+    assert [set(row) for row in greedy.sample(texts, 3)] == [{r} for r in greedy.generate(texts)]
