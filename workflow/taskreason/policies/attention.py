@@ -78,7 +78,7 @@ def attend_grouped(
         length = prompts[1].shape[2]
         of_prompts = _by_prompt(stacked[..., :length], len(prompts[1])) @ prompts[1]
         output = _by_row(of_prompts, rows) + stacked[..., length:] @ value
-    return output.view(rows, heads, new, size).transpose(1, 2).contiguous(), weights
+    return output.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), weights
 
 
 def _by_prompt(rows: torch.Tensor, prompts: int) -> torch.Tensor:
