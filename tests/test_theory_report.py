@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,7 +23,9 @@ from taskreason.report.theory_tables import (
     read_grid,
     sign_test,
 )
+from taskreason.report.theory_verdicts import make_theory_macros
 
+PAPER = Path(__file__).resolve().parents[1] / "paper"
 GRID = {(a, b): 0.9 if TASKS.index(a) >= TASKS.index(b) else 0.3 for a in TASKS for b in TASKS}
 
 
@@ -133,3 +137,12 @@ def test_a_missing_grid_is_named(tmp_path):
         tmp_path / "grid.csv"
     )
     assert read_grid(tmp_path / "grid.csv") == {("a", "b"): 0.75}
+
+
+def test_the_papers_section_uses_the_macros_that_there_are(theory):
+    text = (PAPER / "theory.tex").read_text()
+    macros = make_theory_macros(theory)
+    assert set(re.findall(r"\\(Theory\w+)", text)) <= set(macros)
+    assert macros["TheorySingleAbove"] == "on 4 of the 4 tasks"
+    assert macros["TheorySingleBelow"] == "on none of the 4 tasks"
+    assert macros["TheoryUniqueStates"] == "0.750" and macros["TheoryStates"] == "480"

@@ -60,6 +60,7 @@ rule make_theory:
     output:
         tables=expand("results/tables/{name}.{kind}", name=THEORY_TABLES, kind=["csv", "tex"]),
         figures=expand("results/figures/{name}.{kind}", name=THEORY_FIGURES, kind=["pdf", "png"]),
+        macros="results/theory.tex",
     log:
         "results/logs/make_theory.log",
     benchmark:

@@ -6,9 +6,11 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
+    from taskreason.report.macros import write_macros
     from taskreason.report.style import save_figure
     from taskreason.report.theory_figures import FIGURES
     from taskreason.report.theory_tables import TABLES, load_theory, read_grid
+    from taskreason.report.theory_verdicts import make_theory_macros
 
     config, output = snakemake.config, snakemake.output
     keys = product(snakemake.params.policies, config["tasks"])
@@ -24,6 +26,7 @@ with logged(snakemake):
             table = TABLES[path.stem](theory)
             table.csv.to_csv(path, index=False, float_format="%.10g")
             path.with_suffix(".tex").write_text(table.tex)
+    write_macros(make_theory_macros(theory), Path(output.macros))
     for path in map(Path, output.figures):
         if path.suffix == ".pdf":
             save_figure(FIGURES[path.stem](theory), path, path.with_suffix(".png"))

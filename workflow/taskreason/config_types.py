@@ -147,6 +147,7 @@ class Report:
     confidence: float
     kitchen_task: str
     baselines: tuple[str, ...]
+    theory: bool
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,10 @@ IDLE_SETTINGS = {
     ("grpo.vllm", "none"): ("grpo.vllm_server", "grpo.vllm_memory"),
     ("grpo.vllm", "colocate"): ("grpo.vllm_server",),
     ("grpo.vllm", "server"): ("grpo.vllm_memory",),
+    ("report.theory", False): (
+        *("report.theory", "theory.kitchens", "theory.replies", "theory.rollouts"),
+        *("theory.off_path", "theory.batch_size"),
+    ),
     ("rollout.engine", "transformers"): (
         *("rollout.tensor_parallel", "rollout.gpu_memory", "rollout.max_model_len"),
     ),
@@ -154,6 +158,7 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     pretrained = not base["rebuild"] and base["model"] != SHIPPED_BASE
     yield "BaseIsPretrained", str(int(pretrained))
     yield "ExpertIsModel", str(int(expert["policy"] == "model"))
+    yield "TheoryIsMeasured", str(int(config["report"]["theory"]))
     yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
     yield "RewardFormat", f"{FORMAT_REWARD:g}"
     yield "RewardAction", f"{ACTION_REWARD:g}"

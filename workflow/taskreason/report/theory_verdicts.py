@@ -1,0 +1,90 @@
+"""Phrases and numbers that the paper's section on the theory quotes, computed from its tables.
+
+Output: macro name -> LaTeX text. Each says how a theorem fared in this run, whatever that was.
+"""
+
+import pandas as pd
+
+from taskreason.report.labels import GRID_POLICY
+from taskreason.report.theory_tables import (
+    SHARED,
+    Theory,
+    make_grid,
+    make_multi,
+    make_recursion,
+    make_single,
+)
+from taskreason.report.verdicts import count_tasks
+
+
+def make_theory_macros(theory: Theory) -> dict[str, str]:
+    """All macros of the section."""
+    single, recursion = make_single(theory).csv, make_recursion(theory).csv
+    multi, grid = make_multi(theory).csv, make_grid(theory).csv
+    macros = _single_macros(single) | _recursion_macros(recursion) | _multi_macros(multi)
+    shared = grid.iloc[0]
+    for key in SHARED:
+        correlation = shared[f"{key}_correlation"]
+        shown = "--" if pd.isna(correlation) else rf"\ensuremath{{{correlation:+.2f}}}"
+        macros[f"TheoryRank{key.title()}"] = shown
+    return macros
+
+
+def _single_macros(single: pd.DataFrame) -> dict[str, str]:
+    macros = {}
+    for name, place, right in (
+        ("Single", "expert", "expert"),
+        ("Optimal", "expert", "optimal"),
+        ("OffPath", "off_path", "optimal"),
+    ):
+        part = single[(single["place"] == place) & (single["right"] == right)]
+        total = len(part)
+        macros |= {
+            f"Theory{name}Above": count_tasks(part["gain_low"] > 0, total),
+            f"Theory{name}Below": count_tasks(part["gain_high"] < 0, total),
+            f"Theory{name}Before": _print_range(part["sft"], 3),
+            f"Theory{name}After": _print_range(part["sft_grpo"], 3),
+            f"Theory{name}Improved": _print_range(part["improved"], 2),
+            f"Theory{name}Worse": _print_range(part["worse"], 2),
+        }
+    own = single[(single["place"] == "expert") & (single["right"] == "expert")]
+    macros["TheoryStates"] = f"{int(own['states'].sum())}"
+    macros["TheorySignTest"] = count_tasks(own["sign_test"] < 0.05, len(own))
+    macros["TheoryLimit"] = _print_range(own["fixed_point"].dropna().astype(float), 3)
+    return macros
+
+
+def _recursion_macros(recursion: pd.DataFrame) -> dict[str, str]:
+    kitchens = recursion["kitchens"]
+    inside = (recursion["inside"] * kitchens).sum() / kitchens.sum()
+    return {
+        "TheoryInside": f"{inside:.2f}",
+        "TheoryInsideRange": _print_range(recursion["inside"], 2),
+        "TheoryError": f"{recursion['error'].abs().max():.3f}",
+        "TheoryUniqueStates": _print_range(recursion["unique_states"], 3),
+        "TheoryUniqueKitchens": _print_range(recursion["unique_kitchens"], 2),
+        "TheoryDenied": _print_range(recursion["denied"], 3),
+        "TheoryRollouts": f"{int(recursion['rollouts'].sum())}",
+    }
+
+
+def _multi_macros(multi: pd.DataFrame) -> dict[str, str]:
+    total = len(multi)
+    return {
+        "TheoryMultiAbove": count_tasks(multi["gain_low"] > 0, total),
+        "TheoryMultiBelow": count_tasks(multi["gain_high"] < 0, total),
+        "TheoryMultiBefore": _print_range(multi["sft"], 2),
+        "TheoryMultiAfter": _print_range(multi[GRID_POLICY], 2),
+        "TheoryMultiStates": _print_range(multi["states_not_lower"], 2),
+        "TheoryMultiKitchens": _print_range(multi["kitchens_not_lower"], 2),
+        "TheoryAssumption": _print_range(multi["assumption"], 2),
+        "TheoryGivenAssumption": _print_range(multi["given_assumption"].dropna().astype(float), 2),
+    }
+
+
+def _print_range(values: pd.Series, decimals: int) -> str:
+    """'0.93 to 0.99', a single number where all are the same, two dashes where there are none."""
+    if values.empty:
+        return "--"
+    low, high = (f"{value:.{decimals}f}" for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
