@@ -83,6 +83,37 @@ def write_json(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content))
 
 
+def write_theory(folder: Path) -> dict[tuple[str, str], Path]:
+    """Write measurements of the theory, in which SFT is right at 0.8 of the replies and SFT+GRPO at 0.95."""
+    rng, paths = random.Random(0), {}
+    for policy, rate in (("sft", 0.8), ("sft_grpo", 0.95)):
+        for task in TASKS:
+            paths[policy, task] = folder / policy / f"{task}.jsonl"
+            rows = [_measure_kitchen(number, rate, rng) for number in range(30)]
+            write_lines(paths[policy, task], rows)
+    return paths
+
+
+def _measure_kitchen(number, rate, rng, length=4):
+    """A kitchen in which every state of the trajectory has one optimum but the first, which has two."""
+    states = []
+    for depth in range(length):
+        right = sum(rng.random() < rate for _ in range(20))
+        after = depth + 1 if depth + 1 < length else None
+        optimal, counts = {"go": after}, {"go": right, "": 20 - right}
+        if depth == 0:
+            optimal["other"] = -1
+            counts |= {"": 0, "other": 20 - right}
+        states.append({"depth": depth, "expert": "go", "optimal": optimal, "counts": counts})
+    lasted = {}
+    for _ in range(40):
+        steps = next((n for n in range(length) if rng.random() > rate), length)
+        lasted[str(steps)] = lasted.get(str(steps), 0) + 1
+    stray = {"depth": 2, "optimal": ["back"], "counts": {"back": 10, "": 10}}
+    kitchen = {"layout_hash": f"k{number}", "optimal_steps": length}
+    return kitchen | {"states": states, "off_path": [stray], "rollouts": lasted}
+
+
 def _write_cell(root: Path, key: tuple[str, str, str], kitchens, rate: float, draw) -> None:
     policy, train_task, task = key
     episodes = []

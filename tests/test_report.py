@@ -11,10 +11,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthetic_results import BOUNDS, CONFIG, TASKS, TIMEOUTS, write_json, write_results
+from synthetic_results import (
+    BOUNDS,
+    CONFIG,
+    TASKS,
+    TIMEOUTS,
+    write_json,
+    write_results,
+    write_theory,
+)
 from taskreason.config import resolve_config
 from taskreason.errors import UserError
 from taskreason.metrics import wilson_interval
+from taskreason.report import theory_figures
 from taskreason.report.figures import FIGURES, FigureSources, make_figure
 from taskreason.report.kitchen_drawing import Move, find_moves, name_objects
 from taskreason.report.macros import collect_macros, count_parameters, name_macro, write_macros
@@ -23,6 +32,8 @@ from taskreason.report.results import load_results
 from taskreason.report.style import save_figure
 from taskreason.report.tables import list_tables, make_table, write_tables
 from taskreason.report.tex import escape, format_value
+from taskreason.report.theory_tables import TABLES, load_theory, read_grid
+from taskreason.report.theory_verdicts import make_theory_macros
 from taskreason.report.verdicts import count_tasks
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -333,19 +344,31 @@ def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path)
     assert list_overfull(tmp_path / "all.log") == []
 
 
+def draw_theory(root, out):
+    """What the section on the theory reads."""
+    grid = read_grid(out / "tables" / "generalization.csv")
+    theory = load_theory(write_theory(root / "theory"), TASKS, 0.03, 0.95, grid)
+    for name, make in TABLES.items():
+        (out / "tables" / f"{name}.tex").write_text(make(theory).tex)
+    for name, draw in theory_figures.FIGURES.items():
+        save_figure(draw(theory), out / "figures" / f"{name}.pdf")
+    write_macros(make_theory_macros(theory), out / "theory.tex")
+
+
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
 @pytest.mark.parametrize("published_scale", [False, True])
 def test_the_paper_compiles_cleanly_in_another_folder(
     root, results, published, macros, sources, published_scale
 ):
-    """Its text has two versions: of the laptop's model and expert, and of the published ones."""
+    """Its text has two versions: of the laptop's model and expert, and of the published ones, here with the theory."""
     work = root.parents[1]
-    if published_scale:
-        config = resolve_config({"scale": "paper", "report": {"baselines": []}})
-        macros = collect_macros(results, published, config, root)
     out = work / "results"
     write_tables(list_tables(TASKS), results, published, out / "tables")
     (out / "figures").mkdir(exist_ok=True)
+    if published_scale:
+        config = resolve_config({"scale": "paper", "report": {"baselines": [], "theory": True}})
+        macros = collect_macros(results, published, config, root)
+        draw_theory(root, out)
     for name in FIGURES:
         save_figure(make_figure(name, sources), out / "figures" / f"{name}.pdf")
     write_macros(macros, out / "macros.tex")

@@ -1,14 +1,12 @@
 """Tables and figures of the theory, from made-up measurements whose quantities are known by hand."""
 
-import json
-import random
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from synthetic_results import TASKS
+from synthetic_results import TASKS, write_theory
 from taskreason.errors import UserError
 from taskreason.report.style import save_figure
 from taskreason.report.theory_figures import FIGURES
@@ -29,37 +27,9 @@ PAPER = Path(__file__).resolve().parents[1] / "paper"
 GRID = {(a, b): 0.9 if TASKS.index(a) >= TASKS.index(b) else 0.3 for a in TASKS for b in TASKS}
 
 
-def make_row(number, rate, rng, length=4):
-    """A kitchen in which every state of the trajectory has one optimum but the first, which has two."""
-    states = []
-    for depth in range(length):
-        right = sum(rng.random() < rate for _ in range(20))
-        after = depth + 1 if depth + 1 < length else None
-        optimal, counts = {"go": after}, {"go": right, "": 20 - right}
-        if depth == 0:
-            optimal["other"] = -1
-            counts |= {"": 0, "other": 20 - right}
-        states.append({"depth": depth, "expert": "go", "optimal": optimal, "counts": counts})
-    lasted = {}
-    for _ in range(40):
-        steps = next((n for n in range(length) if rng.random() > rate), length)
-        lasted[str(steps)] = lasted.get(str(steps), 0) + 1
-    stray = {"depth": 2, "optimal": ["back"], "counts": {"back": 10, "": 10}}
-    kitchen = {"layout_hash": f"k{number}", "optimal_steps": length}
-    return kitchen | {"states": states, "off_path": [stray], "rollouts": lasted}
-
-
 @pytest.fixture(scope="module")
 def theory(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("theory"), random.Random(0)
-    paths = {}
-    for policy, rate in (("sft", 0.8), ("sft_grpo", 0.95)):
-        for task in TASKS:
-            path = folder / policy / f"{task}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            rows = [make_row(number, rate, rng) for number in range(30)]
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-            paths[policy, task] = path
+    paths = write_theory(tmp_path_factory.mktemp("theory"))
     return load_theory(paths, TASKS, 0.5, 0.95, GRID)
 
 

@@ -39,8 +39,9 @@ from taskreason.transfers import compile_towers
 
 REFERENCE = "sft"
 POLICIES = (REFERENCE, GRID_POLICY)
+TITLES = tuple(escape(label_policy(policy)) for policy in POLICIES)
 SHARED = ("prefix", "skills", "length")
-QUARTERS = (0.25, 0.5, 0.75, 1.0)
+PARTS = {"first third": 1 / 3, "two thirds": 2 / 3, "whole": 1.0}
 
 
 @dataclass(frozen=True)
@@ -143,22 +144,8 @@ def make_single(theory: Theory) -> Table:
                     "fixed_point": fixed,
                 }
             )
-    rows = [
-        make_row(
-            "Task",
-            "States",
-            "Right",
-            "$n$",
-            "SFT",
-            r"\textsc{+grpo}",
-            "Gain",
-            "up",
-            "same",
-            "down",
-            "$p$",
-            "Limit",
-        )
-    ]
+    head = ["Task", "States", "Right", "$n$", *TITLES, "Gain", "Up", "Same", "Down", "$p$", "Limit"]
+    rows = [make_row(*head)]
     names = {
         ("expert", "expert"): ("expert's", "its action"),
         ("expert", "optimal"): ("", "any optimal"),
@@ -212,20 +199,8 @@ def make_recursion(theory: Theory) -> Table:
                     "inside": float(table["inside"].mean()),
                 }
             )
-    rows = [
-        make_row(
-            "Task",
-            "Policy",
-            "Kitchens",
-            "One optimum: states",
-            "kitchens",
-            "Denied",
-            "Predicted",
-            "Seen",
-            "Error",
-            "Inside",
-        )
-    ]
+    head = ["Kitchens", "Unique", "all", "Denied", "Predicted", "Seen", "Error", "Inside"]
+    rows = [make_row("Task", "Policy", *head)]
     for record in records:
         if record["policy"] == REFERENCE:
             rows.append(r"\midrule")
@@ -274,10 +249,8 @@ def make_multi(theory: Theory) -> Table:
                 "given_assumption": float(holds[premise].mean()) if premise.any() else None,
             }
         )
-    head = make_row(
-        "Task", "SFT", r"\textsc{+grpo}", "Gain", "States", "Kitchens", "Assumption", "Given it"
-    )
-    rows = [head, r"\midrule"]
+    head = ["Task", *TITLES, "Gain", "States", "Kitchens", "Assumption", "Given it"]
+    rows = [make_row(*head), r"\midrule"]
     for record in records:
         rows.append(
             make_row(
@@ -299,7 +272,7 @@ def make_multi(theory: Theory) -> Table:
 
 
 def make_horizons(theory: Theory) -> Table:
-    """Corollary 3.2: getting through the first quarter, half, … of the expert's trajectory."""
+    """Corollary 3.2: getting through the first third, two thirds and the whole of the expert's trajectory."""
     records, rows = [], []
     for task in theory.tasks:
         rows.append(r"\midrule")
@@ -307,7 +280,7 @@ def make_horizons(theory: Theory) -> Table:
             table = theory.horizons[policy, task]
             last = table.groupby("layout_hash")["horizon"].transform("max")
             cells = []
-            for share in QUARTERS:
+            for share in PARTS.values():
                 part = table[table["horizon"] == (share * last).round().clip(lower=1)]
                 seen, low, high = mean_interval(
                     part["observed"], part["layout_hash"], theory.confidence
@@ -328,11 +301,9 @@ def make_horizons(theory: Theory) -> Table:
                 cells += [f"{product:.2f}", f"{seen:.2f} {shrink(format_interval(low, high))}"]
             title = task_title(task) if policy == REFERENCE else ""
             rows.append(make_row(title, escape(label_policy(policy)), *cells))
-    spans = " & ".join(
-        rf"\multicolumn{{2}}{{c}}{{{share:.0%}}}".replace("%", r"\%") for share in QUARTERS
-    )
-    head = [rf" & & {spans} \\", make_row("Task", "Policy", *["Product", "Seen"] * len(QUARTERS))]
-    return Table(pd.DataFrame(records), make_tabular("ll" + "rl" * len(QUARTERS), [*head, *rows]))
+    spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{name.capitalize()}}}" for name in PARTS)
+    head = [rf" & & {spans} \\", make_row("Task", "Policy", *["Product", "Seen"] * len(PARTS))]
+    return Table(pd.DataFrame(records), make_tabular("ll" + "rl" * len(PARTS), [*head, *rows]))
 
 
 def make_grid(theory: Theory) -> Table:
