@@ -19,7 +19,8 @@ pytestmark = pytest.mark.slow
 
 def run_smoke(folder, *arguments):
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", "2", "--config", "scale=smoke", *arguments]
+    command += ["--directory", str(folder), "--cores", "2"]
+    command += ["--config", "scale=smoke", "report={theory: true}", *arguments]
     return subprocess.run(
         command,
         stdout=subprocess.PIPE,
@@ -62,6 +63,14 @@ def test_the_main_table_has_every_policy_on_every_task(smoke):
     cells = {(row["task"], row["policy"]) for row in rows}
     assert cells == {(t, p) for t in TASKS for p in ("expert", "base", "sft", "sft_grpo")}
     assert all(float(row["sr"]) == 1 for row in rows if row["policy"] == "expert")
+
+
+def test_the_theory_is_measured_in_every_kitchen(smoke):
+    rows = list(csv.DictReader((smoke / "results/tables/theory_recursion.csv").open()))
+    assert {(row["task"], row["policy"]) for row in rows} == {
+        (task, policy) for task in TASKS for policy in ("sft", "sft_grpo")
+    }
+    assert all(row["kitchens"] == "3" and row["rollouts"] == "24" for row in rows)
 
 
 @needs_latex

@@ -30,7 +30,7 @@ rule compile_paper:
         tables=[table for table in TABLES if table.endswith(".tex")],
         figures=[figure for figure in FIGURES if figure.endswith(".pdf")],
         macros="results/macros.tex",
-        theory=rules.make_theory.output if config["report"]["theory"] else [],
+        theory=THEORY,
     output:
         "paper/main.pdf",
     log:

@@ -81,6 +81,10 @@ rule make_theory:
         "../scripts/make_theory.py"
 
 
+# The default target takes part of it where the paper is to have the section.
+THEORY = rules.make_theory.output if config["report"]["theory"] else []
+
+
 rule theory:
     input:
         rules.make_theory.output,

@@ -163,7 +163,7 @@ def make_single(theory: Theory) -> Table:
                 *(f"{record[policy]:.3f}" for policy in POLICIES),
                 _print_small_gain(record),
                 *(format_rate(record[key]) for key in ("improved", "unchanged", "worse")),
-                f"{record['sign_test']:.2g}",
+                _print_p(record["sign_test"]),
                 MISSING if record["fixed_point"] is None else f"{record['fixed_point']:.3f}",
             )
         )
@@ -360,6 +360,10 @@ def _find_assumption(theory: Theory, task: str) -> pd.Series:
     both = theory.pair("states", task, ["layout_hash", "place", "depth", "choices"])
     before, after = (both[f"optimal_{p}"] / both[f"replies_{p}"] for p in POLICIES)
     return (after >= before).groupby(both["layout_hash"]).all()
+
+
+def _print_p(p: float) -> str:
+    return r"\ensuremath{<} 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _print_small_gain(record: Mapping) -> str:
