@@ -1,6 +1,8 @@
 # One SFT and one GRPO training per task and seed. One thread each: two trainings side by side beat one on two threads.
 # Checkpoints go to a folder that is no output, so that an interrupted training resumes instead of being wiped.
 
+GRPO_PLAYS = config["grpo"]["turns"] == "multi"
+
 
 rule train_sft:
     input:
@@ -40,6 +42,7 @@ rule train_grpo:
         trajectories=rules.collect.output.trajectories,
         model=rules.train_sft.output.model,
         kitchens=rules.make_validation_kitchens.output[0],
+        training=rules.make_training_kitchens.output[0] if GRPO_PLAYS else [],
     output:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/grpo"),
         curve=f"{OUT}/training/{{task}}{{run}}/grpo.csv",

@@ -21,5 +21,6 @@ with logged(snakemake):
     if snakemake.params.stage == "grpo":
         watched["kitchens"] = Path(snakemake.input.kitchens)
         watched["validation"] = Path(snakemake.output.validation)
+        watched["training"] = Path(snakemake.input.training) if snakemake.input.training else None
     cfg = load_config(snakemake.config).for_seed(snakemake.params.seed)
     run(Job(snakemake.params.stage, snakemake.wildcards.task, files, **watched), cfg)

@@ -87,6 +87,7 @@ class Grpo:
     beta: float
     temperature: float
     reward: str
+    turns: str
     augment: bool
     rehearsal: float
     eval_steps: int

@@ -55,8 +55,8 @@ class Start:
     optimal_steps: int | None
 
 
-class _Run:
-    """An episode in progress."""
+class Run:
+    """An episode in progress; greedy or sampled replies are fed to it one by one."""
 
     def __init__(self, start: Start):
         self.start = start
@@ -111,7 +111,7 @@ def run_episodes(
 ) -> list[Episode]:
     """One episode per start, in their order; at most ``batch_size`` run at once. ``timeout`` is in steps."""
     waiting = list(enumerate(starts))[::-1]
-    running: list[tuple[int, _Run]] = []
+    running: list[tuple[int, Run]] = []
     done: dict[int, Episode] = {}
 
     def settle() -> None:
@@ -125,7 +125,7 @@ def run_episodes(
     while waiting or running:
         while waiting and len(running) < batch_size:
             n, start = waiting.pop()
-            running.append((n, _Run(start)))
+            running.append((n, Run(start)))
         settle()
         if running:
             replies = policy.act([run.next_turn() for _, run in running])

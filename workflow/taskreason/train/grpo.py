@@ -5,6 +5,7 @@ state, a group is ``group_size`` sampled replies to it, the reward is 0.1 for th
 expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
 Departures: with ``augment`` objects carry other numbers at every visit, with ``rehearsal`` some states are those of
 generic chores, where any optimal action counts, and with ``reward: optimal`` it counts in the task's states, too.
+With ``turns: multi`` whole episodes take the place of single decisions (:mod:`taskreason.train.multi_turn`).
 """
 
 import random
@@ -31,9 +32,10 @@ from taskreason.train.common import (
     split_batch,
     train_and_save,
 )
+from taskreason.train.multi_turn import MultiTurnTrainer, episode_reward
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.train.validation import ValidationLog
-from taskreason.trajectories import Decision, load_decisions
+from taskreason.trajectories import Decision, load_decisions, load_starts
 
 SPARE_TOKENS = 8
 """Tokens by which a sampled reply may exceed the longest of the expert's."""
@@ -47,17 +49,24 @@ COLUMNS = {
     "entropy": "entropy",
     "zero_std_share": "frac_reward_zero_std",
     "completion_length": "completions/mean_length",
+    "generated_tokens": "generated_tokens",
     "loss": "loss",
     "learning_rate": "learning_rate",
 }
 
 
 def train_grpo(
-    task: str, cfg: Config, files: TrainingFiles, kitchens: Path, validation: Path
+    task: str,
+    cfg: Config,
+    files: TrainingFiles,
+    kitchens: Path,
+    validation: Path,
+    training: Path | None = None,
 ) -> None:
     """Improve the SFT policy of one task by GRPO on its expert states; resumes from the checkpoints.
 
-    kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that.
+    kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that. training: the
+    kitchens of the trajectories, where ``grpo.turns`` is multi.
     """
     decisions = load_decisions(files.trajectories, cfg.expert.policy)
     model, tokenizer = load_trainee(files.start, cfg)
@@ -68,9 +77,16 @@ def train_grpo(
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
     longest = max(map(len, tokenizer([decision.completion for decision in pool])["input_ids"]))
     completions = grpo.prompts_per_step * grpo.group_size
-    trainer = SharedPromptTrainer(
+    kind, rewards, options = SharedPromptTrainer, [format_reward, action_reward], {}
+    if grpo.turns == "multi":
+        seen = {decision.layout_hash for decision in decisions}
+        starts = [s for s in load_starts(task, training) if s.kitchen.layout.hash in seen]
+        kind, rewards = MultiTurnTrainer, [episode_reward]
+        options = {"starts": starts, "timeout": cfg.timeouts[task]}
+        options |= {"prompt": cfg.prompt, "augment": grpo.augment}
+    trainer = kind(
         model=model,
-        reward_funcs=[format_reward, action_reward],
+        reward_funcs=rewards,
         args=GRPOConfig(
             max_steps=steps,
             generation_batch_size=completions,
@@ -99,6 +115,7 @@ def train_grpo(
         ),
         processing_class=tokenizer,
         peft_config=make_adapters(cfg.train),
+        **options,
     )
     curve = CurveLog(files.curve, COLUMNS, prompts / len(pool), f"GRPO {task}")
     watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)

@@ -16,17 +16,19 @@ from taskreason.errors import UserError
 from taskreason.train.common import TrainingFiles
 
 STAGES = ("sft", "sft_longer", "grpo")
+WATCHED = ("kitchens", "validation", "training")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be done. stage: one of ``STAGES``. kitchens, validation: of GRPO, to watch it, else None."""
+    """A training to be done. stage: one of ``STAGES``. kitchens, validation, training: of GRPO, which says what for."""
 
     stage: str
     task: str
     files: TrainingFiles
     kitchens: Path | None = None
     validation: Path | None = None
+    training: Path | None = None
 
 
 def run(job: Job, cfg: Config) -> None:
@@ -54,7 +56,7 @@ def train(job: Job, cfg: Config) -> None:
     from taskreason.train.sft import train_sft, train_sft_longer
 
     if job.stage == "grpo":
-        train_grpo(job.task, cfg, job.files, job.kitchens, job.validation)
+        train_grpo(job.task, cfg, job.files, job.kitchens, job.validation, job.training)
     else:
         {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)
 
@@ -64,7 +66,7 @@ def read_job(path: Path) -> tuple[Job, Config]:
     values = json.loads(path.read_text())
     cfg = load_config(values.pop("config"))
     files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
-    watched = {key: values[key] and Path(values[key]) for key in ("kitchens", "validation")}
+    watched = {key: values[key] and Path(values[key]) for key in WATCHED}
     return Job(values["stage"], values["task"], TrainingFiles(**files), **watched), cfg
 
 

@@ -26,6 +26,8 @@ class SharedPromptTrainer(GRPOTrainer):
     that does not hold, every method is TRL's own.
     """
 
+    _drawn = 0  # tokens that have been sampled for the step under way
+
     @property
     def shares_prompts(self) -> bool:
         """Whether this run's loss shares prompts."""
@@ -42,6 +44,13 @@ class SharedPromptTrainer(GRPOTrainer):
             batch = self._generate_and_score_completions(generation_batch)
             self._buffered_inputs = split_tensor_dict(batch, slices)
         return self._buffered_inputs[self._step % slices]
+
+    def _generate_and_score_completions(self, inputs):
+        output = super()._generate_and_score_completions(inputs)
+        mode = "train" if self.model.training else "eval"
+        self._metrics[mode]["generated_tokens"].append(self._drawn)
+        self._drawn = 0
+        return output
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -79,6 +88,13 @@ class SharedPromptTrainer(GRPOTrainer):
     def _generate_single_turn(
         self, prompt_ids, images, multimodal_fields, num_generations, **options
     ):
+        replies, log_probs = self._draw_replies(
+            prompt_ids, images, multimodal_fields, num_generations, **options
+        )
+        self._drawn += sum(map(len, replies))
+        return replies, log_probs
+
+    def _draw_replies(self, prompt_ids, images, multimodal_fields, num_generations, **options):
         if (
             self.use_vllm
             or self.accelerator.num_processes > 1
