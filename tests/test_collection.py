@@ -86,7 +86,7 @@ def test_what_is_kept_succeeds_within_the_bound_by_possible_actions(kitchens, tm
             assert row["prompt"].startswith(told or "Stations:")
             state, before = kitchen.step(state, kitchen.find_action(state, row["action"])), row
         assert kitchen.is_goal(state)
-    assert len(load_decisions(tmp_path / "d.jsonl", "model")) == len(rows)
+    assert len(load_decisions(tmp_path / "d.jsonl", exact=False)) == len(rows)
 
 
 def test_detours_are_refused_where_the_planner_is_the_expert(kitchens, tmp_path):
@@ -153,3 +153,17 @@ def test_a_budget_ends_collection_with_what_there_is(kitchens, tmp_path):
     hopeless = replace(CFG, expert=replace(CFG.expert, budget=5))
     with pytest.raises(UserError, match="raise expert.budget"):
         run(kitchens, tmp_path / "none", hopeless, Wavering(share=1))
+
+
+def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(kitchens, tmp_path):
+    expert = replace(CFG.expert, policy="planner", noise=0.15, attempts=10)
+    cfg = replace(CFG, expert=expert, kitchens=replace(CFG.kitchens))
+    collect(TASK, cfg, kitchens, tmp_path / "d.jsonl", tmp_path / "s.json")
+    decisions = load_decisions(tmp_path / "d.jsonl", exact=cfg.expert.is_exact)
+    slips = [d for d in decisions if d.action not in d.optimal_actions]
+    assert 0 < len(slips) < 0.15 * len(decisions)
+    with pytest.raises(UserError, match="not among optimal_actions"):
+        load_decisions(tmp_path / "d.jsonl")
+    exact = replace(cfg, expert=replace(expert, noise=0.0))
+    collect(TASK, exact, kitchens, tmp_path / "e.jsonl", tmp_path / "s.json")
+    assert load_decisions(tmp_path / "e.jsonl", exact=exact.expert.is_exact)

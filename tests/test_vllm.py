@@ -144,6 +144,6 @@ def test_a_model_collects_trajectories(tmp_path, engine, served):
     else:
         collect("burger", cfg, *paths, policy=engine)
     assert len({row["layout_hash"] for row in read_jsonl(tmp_path / "d.jsonl")}) == 5
-    assert load_decisions(tmp_path / "d.jsonl", "model")
+    assert load_decisions(tmp_path / "d.jsonl", exact=False)
     summary = json.loads((tmp_path / "s.json").read_text())
     assert summary["reply_tokens"] > 0 and summary["requests"] > 0

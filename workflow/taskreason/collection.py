@@ -20,6 +20,7 @@ from taskreason.planner import Planner
 from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
 from taskreason.policies.loading import load_model_policy, load_rules
+from taskreason.policies.slips import SlippingPolicy
 from taskreason.reasoning import format_reply
 from taskreason.rollout import Episode, Start, read_episode, run_episodes
 from taskreason.task import build_prompt, read_thought, recount
@@ -81,6 +82,7 @@ def collect(
     starts, bound = load_starts(task, kitchens_path), cfg.expert_bounds[task]
     settings = {
         "temperature": cfg.expert.temperature,
+        "noise": cfg.expert.noise,
         "name": policy.name,
         "bound": bound,
         "prompt": asdict(cfg.prompt),
@@ -99,7 +101,8 @@ def collect(
 def load_expert(cfg: Config) -> Policy:
     """The policy that ``expert`` names."""
     if cfg.expert.policy == "planner":
-        return load_rules("planner", cfg.seed)
+        noise = cfg.expert.noise
+        return SlippingPolicy(noise, cfg.seed) if noise else load_rules("planner", cfg.seed)
     expert = cfg.expert
     return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
 
@@ -160,8 +163,8 @@ def choose_episode(start: Start, episodes: Sequence[Episode], cfg: Config) -> Ep
 def reject_reason(episode: Episode, start: Start, cfg: Config) -> str | None:
     """Why an episode is no expert trajectory, or None.
 
-    An expert trajectory is a shortest successful one. The planner's are so by right; of a model's, every step must be
-    possible and must have a thought, and the choice among attempts stands in for "shortest".
+    An expert trajectory is a shortest successful one. The exact planner's are so by right; of a model's, every step
+    must be possible and must have a thought, and the choice among attempts stands in for "shortest".
     """
     if not episode.success:
         return "not_solved_within_bound"
@@ -169,7 +172,7 @@ def reject_reason(episode: Episode, start: Start, cfg: Config) -> str | None:
         return "invalid_action"
     if not all(map(read_thought, episode.replies)):
         return "no_thought"
-    if cfg.expert.policy == "planner" and episode.steps > start.optimal_steps:
+    if cfg.expert.is_exact and episode.steps > start.optimal_steps:
         return "not_shortest"
     return None
 

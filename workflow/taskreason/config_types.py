@@ -22,10 +22,16 @@ class Expert:
     policy: str
     model: str
     trajectories: int
+    noise: float
     attempts: int
     budget: int
     temperature: float
     tensor_parallel: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every action of the expert is optimal."""
+        return self.policy == "planner" and not self.noise
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,17 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Ablation:
+    task: str
+    trajectories: tuple[int, ...]
+    noise: tuple[float, ...]
+    attempts: int
+    reward: tuple[str, ...]
+    turns_trajectories: int
+    turns_seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Rollout:
     batch_size: int
     max_new_tokens: int
@@ -176,6 +193,7 @@ class Config:
     rollout: Rollout
     endpoint: Endpoint
     theory: Theory
+    ablation: Ablation
     report: Report
     resources: Resources
 

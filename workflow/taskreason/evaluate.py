@@ -44,6 +44,13 @@ def evaluate(
         )
 
 
+def play(model: Path, task: str, cfg: Config, kitchens: Path, episodes: Path) -> None:
+    """Write a model's episodes in the kitchens of one file."""
+    actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
+    starts = load_starts(task, kitchens)
+    rollout_to_file(actor, starts, cfg.timeouts[task], cfg.rollout.batch_size, episodes, cfg.seed)
+
+
 def score_single_turns(policy: Policy, starts: list[Start], limit: int) -> dict[str, int]:
     """Count right replies on expert states, evenly drawn from all starts, at most ``limit`` of them.
 

@@ -71,16 +71,16 @@ def load_starts(task: str, path: Path) -> list[Start]:
     ]
 
 
-def load_decisions(path: Path, expert: str = "planner") -> list[Decision]:
+def load_decisions(path: Path, exact: bool = True) -> list[Decision]:
     """Read a trajectory file; every decision must be valid in its prompt and earn the full reward.
 
-    expert: ``expert.policy``; the planner's actions must be optimal, too.
+    exact: the expert was an exact planner, so its actions must be optimal, too.
     """
     keys = tuple(Decision.__dataclass_fields__)
     decisions = []
     for number, row in enumerate(read_lines(path, keys, str(path)), start=1):
         decision = Decision(**{key: row[key] for key in keys})
-        fault = _find_fault(decision, expert)
+        fault = _find_fault(decision, exact)
         if fault:
             raise UserError(
                 f"{path}:{number}: {fault}; delete the file and run `snakemake {path}` to make it again."
@@ -89,7 +89,7 @@ def load_decisions(path: Path, expert: str = "planner") -> list[Decision]:
     return decisions
 
 
-def _find_fault(decision: Decision, expert: str) -> str | None:
+def _find_fault(decision: Decision, exact: bool) -> str | None:
     """What is wrong with a decision, or None."""
     texts = (decision.prompt, decision.completion, decision.action)
     if not all(isinstance(text, str) for text in texts) or not isinstance(
@@ -98,7 +98,7 @@ def _find_fault(decision: Decision, expert: str) -> str | None:
         return "prompt, completion and action must be text and optimal_actions a list"
     if f"\n{decision.action}\n" not in decision.prompt:
         return f"the action {decision.action!r} is not among the prompt's valid actions"
-    if expert == "planner" and decision.action not in decision.optimal_actions:
+    if exact and decision.action not in decision.optimal_actions:
         return f"the action {decision.action!r} is not among optimal_actions"
     if sum(score_reply(decision.completion, (decision.action,))) < FORMAT_REWARD + ACTION_REWARD:
         return "the completion does not earn the full reward for its own action"

@@ -48,7 +48,7 @@ GAINS = (
 SHIPPED_BASE = "workflow/resources/base_model"
 # Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
 UNPRINTED_SETTINGS = (
-    *("resources.", "sweep.", "base.model", "base.compare", "base.rebuild"),
+    *("resources.", "sweep.", "ablation.", "base.model", "base.compare", "base.rebuild"),
     *("endpoint.", "report.kitchen_task"),
 )
 # Nor those that mean nothing while another setting has its value: (key, value) -> keys.
@@ -57,6 +57,7 @@ IDLE_SETTINGS = {
         *("expert.model", "expert.attempts", "expert.budget"),
         *("expert.temperature", "expert.tensor_parallel"),
     ),
+    ("expert.noise", 0): ("expert.noise",),
     ("train.accelerate", ""): ("train.accelerate",),
     ("train.gradient_checkpointing", False): ("train.gradient_checkpointing",),
     ("train.lora_rank", 0): ("train.lora_alpha", "train.lora_dropout"),

@@ -68,7 +68,7 @@ def train_grpo(
     kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that. training: the
     kitchens of the trajectories, where ``grpo.turns`` is multi.
     """
-    decisions = load_decisions(files.trajectories, cfg.expert.policy)
+    decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     model, tokenizer = load_trainee(files.start, cfg)
     grpo = cfg.grpo
     pool = decisions + draw_rehearsal(cfg.seed, count_chores(len(decisions), grpo.rehearsal))

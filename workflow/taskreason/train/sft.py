@@ -41,7 +41,7 @@ LONGER = 1_000_000
 
 def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
     """Fine-tune the base model on one task's trajectories; resumes from the checkpoints."""
-    decisions = load_decisions(files.trajectories, cfg.expert.policy)
+    decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg.sft.augment, cfg.seed)
     rows = mix_chores(rows, cfg.sft.rehearsal, cfg.seed)
     _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
@@ -49,7 +49,7 @@ def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
 
 def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
     """Train the SFT policy on for as many replies as GRPO would: what more training alone is worth."""
-    decisions = load_decisions(files.trajectories, cfg.expert.policy)
+    decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     pool = len(decisions) + count_chores(len(decisions), cfg.grpo.rehearsal)
     steps = count_steps(cfg.grpo, pool)
     replies = steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size

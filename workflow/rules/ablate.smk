@@ -1,0 +1,165 @@
+# `snakemake ablations`: other numbers of trajectories, an expert with slips, another reward, and GRPO on whole episodes.
+# Not part of the reproduction's default target.
+from taskreason.ablations import PLAIN, list_starts, list_studies
+
+STARTS, STUDIES = list_starts(config), list_studies(config)
+ABLATED = config["ablation"]["task"]
+ABLATION = f"{OUT}/ablation/{ABLATED}"
+
+
+def one_of(names):
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def start_of(wildcards):
+    name = STUDIES[wildcards.name].start
+    if name == PLAIN:
+        return expand(rules.train_sft.output.model, task=ABLATED, run=RUNS[0])
+    return expand(rules.ablate_sft.output.model, name=name)
+
+
+def trajectories_of(wildcards):
+    name = STUDIES[wildcards.name].start
+    if name == PLAIN:
+        return f"{OUT}/trajectories/{ABLATED}.jsonl"
+    return expand(rules.ablate_collect.output.trajectories, name=name)[0]
+
+
+rule ablate_collect:
+    input:
+        kitchens=f"{OUT}/kitchens/{ABLATED}/train.jsonl",
+        model=model_source(EXPERT) if EXPERT_IS_MODEL else [],
+    output:
+        trajectories=f"{ABLATION}/sft/{{name}}/trajectories.jsonl",
+        summary=f"{ABLATION}/sft/{{name}}/trajectories.summary.json",
+    log:
+        f"{LOGS}/ablation/{ABLATED}/collect/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ablation/{ABLATED}/collect/{{name}}.tsv"
+    wildcard_constraints:
+        name=one_of(STARTS),
+    conda:
+        TRAIN_ENV if EXPERT_IS_MODEL else LIGHT_ENV
+    threads: 1
+    resources:
+        gpu=EXPERT_GPUS,
+        mem_mb=heavy_memory if EXPERT_IS_MODEL else 1000,
+        runtime=heavy_runtime if EXPERT_IS_MODEL else 60,
+    params:
+        task=ABLATED,
+        expert=lambda wildcards: config["expert"] | STARTS[wildcards.name],
+        prompt=config["prompt"],
+        bound=config["expert_bounds"][ABLATED],
+    message:
+        "Collecting expert trajectories of {params.task}, {wildcards.name}"
+    script:
+        "../scripts/ablate_collect.py"
+
+
+rule ablate_sft:
+    input:
+        model=rules.prepare_base.output.model,
+        trajectories=rules.ablate_collect.output.trajectories,
+    output:
+        model=model_files(f"{ABLATION}/sft/{{name}}/model"),
+        curve=f"{ABLATION}/sft/{{name}}/log.csv",
+        provenance=f"{ABLATION}/sft/{{name}}/provenance.json",
+    log:
+        f"{LOGS}/ablation/{ABLATED}/sft/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ablation/{ABLATED}/sft/{{name}}.tsv"
+    wildcard_constraints:
+        name=one_of(STARTS),
+    priority: 20
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=heavy_runtime,
+    params:
+        stage="sft",
+        task=ABLATED,
+        expert=lambda wildcards: STARTS[wildcards.name],
+        prompt=config["prompt"],
+        train=config["train"],
+        sft=config["sft"],
+        grpo={},
+        seed=config["seeds"][0],
+        checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/sft/{{name}}",
+    message:
+        "SFT on {params.task}, {wildcards.name}"
+    script:
+        "../scripts/ablate_train.py"
+
+
+rule ablate_grpo:
+    input:
+        model=start_of,
+        trajectories=trajectories_of,
+        training=f"{OUT}/kitchens/{ABLATED}/train.jsonl",
+        validation=f"{OUT}/kitchens/{ABLATED}/validation.jsonl",
+    output:
+        model=model_files(f"{ABLATION}/grpo/{{name}}/model"),
+        curve=f"{ABLATION}/grpo/{{name}}/log.csv",
+        validation=f"{ABLATION}/grpo/{{name}}/validation.csv",
+        provenance=f"{ABLATION}/grpo/{{name}}/provenance.json",
+    log:
+        f"{LOGS}/ablation/{ABLATED}/grpo/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ablation/{ABLATED}/grpo/{{name}}.tsv"
+    wildcard_constraints:
+        name=one_of(STUDIES),
+    priority: 30
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=GPU,
+        mem_mb=heavy_memory,
+        runtime=heavy_runtime,
+    params:
+        stage="grpo",
+        task=ABLATED,
+        expert=lambda wildcards: STARTS.get(STUDIES[wildcards.name].start, {}),
+        prompt=config["prompt"],
+        train=config["train"],
+        grpo=lambda wildcards: config["grpo"] | STUDIES[wildcards.name].grpo,
+        timeout=config["timeouts"][ABLATED],
+        seed=lambda wildcards: STUDIES[wildcards.name].seed,
+        checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/grpo/{{name}}",
+    message:
+        "GRPO on {params.task}, {wildcards.name}"
+    script:
+        "../scripts/ablate_train.py"
+
+
+rule ablate_evaluate:
+    input:
+        model=model_files(f"{ABLATION}/{{stage}}/{{name}}/model"),
+        kitchens=f"{OUT}/kitchens/{ABLATED}/eval.jsonl",
+    output:
+        f"{ABLATION}/{{stage}}/{{name}}/episodes.jsonl",
+    log:
+        f"{LOGS}/ablation/{ABLATED}/evaluate/{{stage}}/{{name}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ablation/{ABLATED}/evaluate/{{stage}}/{{name}}.tsv"
+    wildcard_constraints:
+        stage="sft|grpo",
+        name=one_of([*STARTS, *STUDIES]),
+    conda:
+        TRAIN_ENV
+    threads: 1
+    resources:
+        gpu=EVAL_GPUS,
+        mem_mb=heavy_memory,
+        runtime=heavy_runtime,
+    params:
+        task=ABLATED,
+        evaluation=EVALUATION,
+        seed=lambda wildcards: STUDIES[wildcards.name].seed if wildcards.name in STUDIES else 0,
+    message:
+        "Rollouts on {params.task} after {wildcards.stage}, {wildcards.name}"
+    script:
+        "../scripts/ablate_evaluate.py"

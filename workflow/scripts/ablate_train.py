@@ -1,0 +1,27 @@
+"""SFT on another expert's trajectories, or GRPO as one of the ablations has it."""
+
+from pathlib import Path
+
+from job import folder, logged
+
+with logged(snakemake):
+    from taskreason.ablations import change
+    from taskreason.config import load_config
+    from taskreason.train.common import TrainingFiles
+    from taskreason.train.job import Job, run
+
+    params, given, output = snakemake.params, snakemake.input, snakemake.output
+    config = change(snakemake.config, "expert", params.expert)
+    config = change(config, "grpo", params.grpo)
+    files = TrainingFiles(
+        trajectories=Path(given.trajectories),
+        start=folder(given.model),
+        model=folder(output.model),
+        checkpoints=Path(params.checkpoints),
+        curve=Path(output.curve),
+        provenance=Path(output.provenance),
+    )
+    watched = []
+    if params.stage == "grpo":
+        watched = map(Path, [given.validation, output.validation, given.training])
+    run(Job(params.stage, params.task, files, *watched), load_config(config).for_seed(params.seed))

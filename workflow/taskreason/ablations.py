@@ -1,0 +1,69 @@
+"""Ablations: what the expert's data and the reward are worth, and single decisions against whole episodes.
+
+A study is one choice that differs from the reproduction's: a number of trajectories, an expert with slips, another
+reward, or the kind of episode that GRPO rewards. Each is trained from the base model on, or from an SFT policy that it
+shares with others, and judged in the evaluation kitchens of one task.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PLAIN = "as_configured"
+"""The reproduction's own SFT policy, of which no other is trained."""
+LOOKS = 8
+"""How often a comparison of single decisions with episodes looks at the validation kitchens."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One training of GRPO, and of the SFT policy before it.
+
+    start: name of the SFT policy, ``PLAIN`` for the reproduction's own; grpo: what changes in that part of the
+    configuration; seed: of GRPO.
+    """
+
+    name: str
+    start: str
+    grpo: Mapping[str, Any]
+    seed: int
+
+
+def list_starts(config: Mapping) -> dict[str, dict[str, Any]]:
+    """The SFT policies to be trained: name -> what changes in the configuration's ``expert``."""
+    ablation = config["ablation"]
+    numbers = dict.fromkeys([*ablation["trajectories"], ablation["turns_trajectories"]])
+    starts = {
+        f"trajectories={number}": {"trajectories": number}
+        for number in numbers
+        if number != config["expert"]["trajectories"]
+    }
+    for noise in ablation["noise"]:
+        starts[f"noise={noise:g}"] = {"noise": noise, "attempts": ablation["attempts"]}
+    return starts
+
+
+def list_studies(config: Mapping) -> dict[str, Study]:
+    """All trainings of GRPO by name."""
+    ablation, seed = config["ablation"], config["seeds"][0]
+    names = [f"trajectories={number}" for number in ablation["trajectories"]]
+    names += [f"noise={noise:g}" for noise in ablation["noise"]]
+    known = list_starts(config)
+    studies = [Study(name, name, {}, seed) for name in names if name in known]
+    for reward in ablation["reward"]:
+        if reward != config["grpo"]["reward"]:
+            studies.append(Study(f"reward={reward}", PLAIN, {"reward": reward}, seed))
+    weak = f"trajectories={ablation['turns_trajectories']}"
+    start = weak if weak in known else PLAIN
+    every = max(1, config["grpo"]["steps"] // LOOKS)
+    for turns in ("single", "multi"):
+        for number in ablation["turns_seeds"]:
+            # Neither sees chores, so that all tokens are spent on the task.
+            changes = {"turns": turns, "eval_steps": every, "rehearsal": 0}
+            studies.append(Study(f"turns={turns}.seed{number}", start, changes, number))
+    return {study.name: study for study in studies}
+
+
+def change(config: Mapping, group: str, changes: Mapping[str, Any]) -> dict:
+    """The configuration with changes to one of its groups."""
+    return dict(config) | {group: dict(config[group]) | dict(changes)}
