@@ -163,3 +163,58 @@ rule ablate_evaluate:
         "Rollouts on {params.task} after {wildcards.stage}, {wildcards.name}"
     script:
         "../scripts/ablate_evaluate.py"
+
+
+rule make_ablations:
+    input:
+        sft=expand(f"{OUT}/episodes/sft/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0]),
+        grpo=expand(f"{OUT}/episodes/sft_grpo/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0]),
+        episodes=[
+            *expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
+            *expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
+        ],
+        logs=expand(
+            f"{ABLATION}/grpo/{{name}}/{{log}}.csv", name=STUDIES, log=["log", "validation"]
+        ),
+        code=library_files(
+            "ablations.py",
+            "metrics.py",
+            "report/ablation_*.py",
+            "report/table_cells.py",
+            "report/tex.py",
+            "report/style.py",
+        ),
+    output:
+        tables=expand(
+            "results/tables/{name}.{kind}",
+            name=["ablation_points", "ablation_turns"],
+            kind=["csv", "tex"],
+        ),
+        figures=expand(
+            "results/figures/{name}.{kind}",
+            name=["ablation_data", "ablation_turns"],
+            kind=["pdf", "png"],
+        ),
+    log:
+        "results/logs/make_ablations.log",
+    benchmark:
+        "results/benchmarks/make_ablations.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folder=ABLATION,
+        ablation=config["ablation"],
+        confidence=config["report"]["confidence"],
+    message:
+        "Making the tables and figures of the ablations"
+    script:
+        "../scripts/make_ablations.py"
+
+
+rule ablations:
+    input:
+        rules.make_ablations.output,

@@ -1,0 +1,95 @@
+"""Ablations: which trainings there are, and what their tables and figures make of made-up results."""
+
+import pandas as pd
+import pytest
+
+from synthetic_results import make_episode, write_lines
+from taskreason.ablations import PLAIN, change, list_starts, list_studies
+from taskreason.config import resolve_config
+from taskreason.report.ablation_figures import FIGURES
+from taskreason.report.ablation_tables import load_ablations, make_points, make_turns, read_course
+from taskreason.report.style import save_figure
+
+CONFIG = resolve_config({"scale": "laptop"})
+STUDIES = list_studies(CONFIG)
+CONFIGURED = {"trajectories": 100, "noise": 0.0}
+
+
+def write_episodes(path, wins, kitchens=20):
+    rows = [{"layout_hash": f"{n:016x}", "optimal_steps": 8} for n in range(kitchens)]
+    episodes = [
+        make_episode(row, "burger", n < wins, 8 if n < wins else 15) for n, row in enumerate(rows)
+    ]
+    write_lines(path, episodes)
+
+
+def write_logs(folder, tokens, rates):
+    steps = range(1, 5)
+    log = {"step": steps, "generated_tokens": [tokens] * 4, "seconds": [30.0 * n for n in steps]}
+    pd.DataFrame(log).to_csv(folder / "log.csv", index=False)
+    looks = {"step": [0, 2, 4], "training_states": 0.5, "unseen_states": 0.5, "sr": rates}
+    pd.DataFrame(looks).to_csv(folder / "validation.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def ablations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablation")
+    own = {stage: folder / f"{stage}.jsonl" for stage in ("sft", "grpo")}
+    write_episodes(own["sft"], 18)
+    write_episodes(own["grpo"], 19)
+    for start in list_starts(CONFIG):
+        write_episodes(folder / "sft" / start / "episodes.jsonl", 10)
+    for name, study in STUDIES.items():
+        multi = study.grpo.get("turns") == "multi"
+        write_episodes(folder / "grpo" / name / "episodes.jsonl", 12 if multi else 14 + study.seed)
+        write_logs(folder / "grpo" / name, 1000 + 500 * multi, [0.5, 0.55, 0.6 - 0.1 * multi])
+    return load_ablations(folder, STUDIES, own, 15, 0.95)
+
+
+def test_the_trainings_are_those_that_the_configuration_asks_for():
+    starts = list_starts(CONFIG)
+    assert starts["trajectories=300"] == {"trajectories": 300}
+    assert starts["noise=0.4"] == {"noise": 0.4, "attempts": 20} and len(starts) == 6
+    assert "trajectories=100" not in list_starts(CONFIG) and len(STUDIES) == 6 + 1 + 6
+    assert STUDIES["reward=optimal"].start == PLAIN
+    multi = STUDIES["turns=multi.seed2"]
+    assert (multi.start, multi.seed, multi.grpo["turns"]) == ("trajectories=10", 2, "multi")
+    assert multi.grpo["rehearsal"] == STUDIES["turns=single.seed2"].grpo["rehearsal"] == 0
+    # As many trajectories as the reproduction has: nothing of its own to train.
+    same = change(CONFIG, "ablation", {"trajectories": [100], "turns_trajectories": 100})
+    assert list_studies(same)["turns=multi.seed0"].start == PLAIN
+    assert not [name for name in list_starts(same) if name.startswith("trajectories")]
+
+
+def test_a_gain_is_that_over_the_policy_that_it_started_from(ablations):
+    table = make_points(ablations).csv.set_index("study")
+    assert table.index[0] == PLAIN and not [name for name in table.index if "turns" in name]
+    assert table.loc[PLAIN, ["sft", "sft_grpo"]].tolist() == [0.9, 0.95]
+    assert table.loc["trajectories=10", ["sft", "sft_grpo"]].tolist() == [0.5, 0.7]
+    assert table.loc["trajectories=10", "gain"] == pytest.approx(0.2)
+    assert table.loc["reward=optimal", "sft"] == 0.9
+    assert (table.gain_low <= table.gain).all() and (table.gain <= table.gain_high).all()
+
+
+def test_single_decisions_and_episodes_are_compared_seed_by_seed(ablations):
+    table = make_turns(ablations).csv.set_index(["turns", "seed"])
+    assert table.loc[("single", "1"), "sft_grpo"] == 0.75
+    assert table.loc[("single", "mean"), "gain"] == pytest.approx((0.2 + 0.25 + 0.3) / 3)
+    low, high = table.loc[("single", "mean"), ["gain_low", "gain_high"]]
+    assert (high - low) / 2 == pytest.approx(1.959964 * 0.05 / 3**0.5)
+    assert table.loc[("multi", "mean"), "tokens"] == 6000
+    assert table.loc[("multi", "0"), "seconds"] == 120
+
+
+def test_a_course_sets_success_beside_what_was_spent(tmp_path):
+    write_logs(tmp_path, 100, [0.1, 0.2, 0.3])
+    course = read_course(tmp_path)
+    assert course.to_numpy().tolist() == [[0, 0, 0, 0.1], [2, 200, 60, 0.2], [4, 400, 120, 0.3]]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_drawn_and_the_same_again(ablations, tmp_path, name):
+    for run in "ab":
+        save_figure(FIGURES[name](ablations, CONFIGURED), tmp_path / f"{run}.png")
+    first, second = ((tmp_path / f"{run}.png").read_bytes() for run in "ab")
+    assert len(first) > 5000 and first == second

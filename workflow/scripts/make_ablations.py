@@ -1,0 +1,28 @@
+"""Write the tables and figures of the ablations."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake):
+    from taskreason.ablations import list_studies
+    from taskreason.report.ablation_figures import FIGURES
+    from taskreason.report.ablation_tables import TABLES, load_ablations
+    from taskreason.report.style import save_figure
+
+    config, params, output = snakemake.config, snakemake.params, snakemake.output
+    ablations = load_ablations(
+        Path(params.folder),
+        list_studies(config),
+        {stage: Path(snakemake.input[stage]) for stage in ("sft", "grpo")},
+        config["timeouts"][config["ablation"]["task"]],
+        config["report"]["confidence"],
+    )
+    for name, make in TABLES.items():
+        table = make(ablations)
+        table.csv.to_csv(f"results/tables/{name}.csv", index=False, float_format="%.10g")
+        Path(f"results/tables/{name}.tex").write_text(table.tex)
+    configured = {key: config["expert"][key] for key in ("trajectories", "noise")}
+    for name, draw in FIGURES.items():
+        paths = [f"results/figures/{name}.{kind}" for kind in ("pdf", "png")]
+        save_figure(draw(ablations, configured), *paths)

@@ -1,0 +1,188 @@
+"""The tables of the ablations: SFT and SFT+GRPO under other experts and rewards, and single decisions against episodes.
+
+Input: the episodes of every policy in the evaluation kitchens of one task, and GRPO's logs; output: tables as CSV and
+LaTeX. Intervals of gains are paired by kitchen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist, fmean, stdev
+
+import pandas as pd
+
+from taskreason.ablations import PLAIN, Study
+from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summarise
+from taskreason.report.table_cells import Table, print_gain
+from taskreason.report.tex import (
+    escape,
+    format_interval,
+    format_rate,
+    make_row,
+    make_tabular,
+    shrink,
+)
+from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
+
+LABELS = {PLAIN: "as configured", "single": "single decisions", "multi": "whole episodes"}
+LOG_COLUMNS = ["step", "generated_tokens", "seconds"]
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """sft, grpo: episodes by study; starts: the SFT policy of each study; runs: (turns, seed) -> its course.
+
+    A course has one row a look at the validation kitchens: tokens sampled and seconds spent until then, and SR.
+    """
+
+    sft: Mapping[str, pd.DataFrame]
+    grpo: Mapping[str, pd.DataFrame]
+    starts: Mapping[str, str]
+    runs: Mapping[tuple[str, int], pd.DataFrame]
+    timeout: int
+    confidence: float
+
+    def measure(self, episodes: pd.DataFrame) -> CellMetrics:
+        """SR and steps of one policy."""
+        return summarise(episodes, self.timeout, self.confidence)
+
+    def list_points(self) -> list[str]:
+        """The studies that are not comparisons of single decisions with episodes, the reproduction's own first."""
+        return [
+            PLAIN,
+            *(name for name in self.grpo if name != PLAIN and not name.startswith("turns=")),
+        ]
+
+
+def load_ablations(
+    folder: Path,
+    studies: Mapping[str, Study],
+    own: Mapping[str, Path],
+    timeout: int,
+    confidence: float,
+) -> Ablations:
+    """Read what the studies left in ``folder``; own: the reproduction's episodes after "sft" and after "grpo"."""
+    starts = {PLAIN: PLAIN} | {name: study.start for name, study in studies.items()}
+    sft = {
+        start: read_episodes(
+            own["sft"] if start == PLAIN else folder / "sft" / start / "episodes.jsonl"
+        )
+        for start in dict.fromkeys(starts.values())
+    }
+    grpo = {PLAIN: read_episodes(own["grpo"])}
+    grpo |= {name: read_episodes(folder / "grpo" / name / "episodes.jsonl") for name in studies}
+    runs = {
+        (study.grpo["turns"], study.seed): read_course(folder / "grpo" / name)
+        for name, study in studies.items()
+        if "turns" in study.grpo
+    }
+    return Ablations(sft, grpo, starts, runs, timeout, confidence)
+
+
+def read_course(folder: Path) -> pd.DataFrame:
+    """SR in validation kitchens against tokens sampled and seconds spent, from the logs of one training."""
+    log = read_training_log(folder / "log.csv", LOG_COLUMNS)
+    looks = read_training_log(folder / "validation.csv", VALIDATION_COLUMNS)
+    spent = pd.DataFrame(
+        {
+            "step": [0, *log["step"]],
+            "tokens": [0, *log["generated_tokens"].cumsum()],
+            "seconds": [0.0, *log["seconds"]],
+        }
+    )
+    return looks.merge(spent, on="step")[["step", "tokens", "seconds", "sr"]]
+
+
+def make_points(ablations: Ablations) -> Table:
+    """SR after SFT and after GRPO under each choice, and GRPO's gain."""
+    records = []
+    for name in ablations.list_points():
+        before, after = ablations.sft[ablations.starts[name]], ablations.grpo[name]
+        left, right = ablations.measure(before), ablations.measure(after)
+        gain, low, high = paired_gain(after, before, ablations.confidence)
+        records.append(
+            {
+                "study": name,
+                "episodes": right.episodes,
+                "sft": left.sr,
+                "sft_low": left.sr_low,
+                "sft_high": left.sr_high,
+                "sft_grpo": right.sr,
+                "sft_grpo_low": right.sr_low,
+                "sft_grpo_high": right.sr_high,
+                "gain": gain,
+                "gain_low": low,
+                "gain_high": high,
+            }
+        )
+    rows = [make_row("Changed", "SFT", "SFT + GRPO", "Gain"), r"\midrule"]
+    for record in records:
+        rates = [
+            f"{format_rate(record[key])} {shrink(format_interval(record[f'{key}_low'], record[f'{key}_high']))}"
+            for key in ("sft", "sft_grpo")
+        ]
+        gain = print_gain(*(record[key] for key in ("gain", "gain_low", "gain_high")))
+        rows.append(make_row(escape(LABELS.get(record["study"], record["study"])), *rates, gain))
+    return Table(pd.DataFrame(records), make_tabular("llll", rows))
+
+
+def make_turns(ablations: Ablations) -> Table:
+    """GRPO on single decisions and on whole episodes from the same SFT policy: every seed, then their mean."""
+    records = []
+    for turns, seed in ablations.runs:
+        course = ablations.runs[turns, seed]
+        name = f"turns={turns}.seed{seed}"
+        before, after = ablations.sft[ablations.starts[name]], ablations.grpo[name]
+        records.append(
+            {
+                "turns": turns,
+                "seed": str(seed),
+                "sft": ablations.measure(before).sr,
+                "sft_grpo": ablations.measure(after).sr,
+                "gain": paired_gain(after, before, ablations.confidence)[0],
+                "tokens": float(course["tokens"].iloc[-1]),
+                "seconds": float(course["seconds"].iloc[-1]),
+            }
+        )
+    for turns in dict.fromkeys(record["turns"] for record in records):
+        part = [record for record in records if record["turns"] == turns]
+        means = {
+            key: fmean(r[key] for r in part)
+            for key in ("sft", "sft_grpo", "gain", "tokens", "seconds")
+        }
+        records.append(
+            {"turns": turns, "seed": "mean"} | means | _spread(part, ablations.confidence)
+        )
+    rows = [make_row("GRPO on", "Seed", "SFT", "SFT + GRPO", "Gain", "Tokens", "Minutes")]
+    seen = None
+    for record in sorted(records, key=lambda r: r["turns"], reverse=True):
+        if record["turns"] != seen:
+            rows.append(r"\midrule")
+        gain = rf"\ensuremath{{{record['gain']:+.2f}}}"
+        if record.get("gain_low") is not None:
+            gain = print_gain(record["gain"], record["gain_low"], record["gain_high"])
+        rows.append(
+            make_row(
+                LABELS[record["turns"]] if record["turns"] != seen else "",
+                record["seed"],
+                format_rate(record["sft"]),
+                format_rate(record["sft_grpo"]),
+                gain,
+                rf"{record['tokens'] / 1000:.0f}\,k",
+                f"{record['seconds'] / 60:.1f}",
+            )
+        )
+        seen = record["turns"]
+    return Table(pd.DataFrame(records), make_tabular("lrrrlrr", rows))
+
+
+def _spread(part: list[dict], confidence: float) -> dict[str, float | None]:
+    """Interval of the mean gain over seeds, by the normal approximation; none for a single seed."""
+    if len(part) < 2:
+        return {"gain_low": None, "gain_high": None}
+    gains = [record["gain"] for record in part]
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * stdev(gains) / len(gains) ** 0.5
+    return {"gain_low": fmean(gains) - half, "gain_high": fmean(gains) + half}
+
+
+TABLES = {"ablation_points": make_points, "ablation_turns": make_turns}
