@@ -10,6 +10,7 @@ import random
 import struct
 from pathlib import Path
 
+from taskreason.ablations import PLAIN
 from taskreason.config import resolve_config
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
@@ -92,6 +93,41 @@ def write_theory(folder: Path) -> dict[tuple[str, str], Path]:
             rows = [_measure_kitchen(number, rate, rng) for number in range(30)]
             write_lines(paths[policy, task], rows)
     return paths
+
+
+def write_ablations(folder: Path, studies: dict) -> dict[str, Path]:
+    """Write what all studies leave, and the reproduction's own episodes, whose paths are returned.
+
+    Of 20 kitchens SFT wins 10 (the reproduction's own 18), GRPO on decisions 14 and its seed more, on episodes 12.
+    """
+    own = {stage: folder / f"{stage}.jsonl" for stage in ("sft", "grpo")}
+    _write_wins(own["sft"], 18)
+    _write_wins(own["grpo"], 19)
+    for name, study in studies.items():
+        multi = study.grpo.get("turns") == "multi"
+        if study.start != PLAIN:
+            _write_wins(folder / "sft" / study.start / "episodes.jsonl", 10)
+        _write_wins(folder / "grpo" / name / "episodes.jsonl", 12 if multi else 14 + study.seed)
+        write_course(folder / "grpo" / name, 1000 + 500 * multi, [0.5, 0.55, 0.6 - 0.1 * multi])
+    return own
+
+
+def _write_wins(path: Path, wins: int, kitchens: int = 20) -> None:
+    rows = [{"layout_hash": f"{n:016x}", "optimal_steps": 8} for n in range(kitchens)]
+    episodes = [
+        make_episode(row, "burger", n < wins, 8 if n < wins else 15) for n, row in enumerate(rows)
+    ]
+    write_lines(path, episodes)
+
+
+def write_course(folder: Path, tokens: int, rates: list[float]) -> None:
+    """Write GRPO's logs: four steps of so many tokens and half a minute, three looks that see these success rates."""
+    steps = range(1, 5)
+    rows = [f"{step},{tokens},{30.0 * step}" for step in steps]
+    (folder / "log.csv").write_text("\n".join(["step,generated_tokens,seconds", *rows]) + "\n")
+    looks = [f"{step},0.5,0.5,{rate}" for step, rate in zip((0, 2, 4), rates, strict=True)]
+    head = "step,training_states,unseen_states,sr"
+    (folder / "validation.csv").write_text("\n".join([head, *looks]) + "\n")
 
 
 def _measure_kitchen(number, rate, rng, length=4):

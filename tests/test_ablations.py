@@ -1,48 +1,33 @@
 """Ablations: which trainings there are, and what their tables and figures make of made-up results."""
 
-import pandas as pd
+import re
+from pathlib import Path
+
 import pytest
 
-from synthetic_results import make_episode, write_lines
+from synthetic_results import write_ablations, write_course
 from taskreason.ablations import PLAIN, change, list_starts, list_studies
 from taskreason.config import resolve_config
 from taskreason.report.ablation_figures import FIGURES
-from taskreason.report.ablation_tables import load_ablations, make_points, make_turns, read_course
+from taskreason.report.ablation_tables import (
+    load_ablations,
+    make_ablation_macros,
+    make_points,
+    make_turns,
+    read_course,
+)
 from taskreason.report.style import save_figure
 
+PAPER = Path(__file__).resolve().parents[1] / "paper"
 CONFIG = resolve_config({"scale": "laptop"})
 STUDIES = list_studies(CONFIG)
 CONFIGURED = {"trajectories": 100, "noise": 0.0}
 
 
-def write_episodes(path, wins, kitchens=20):
-    rows = [{"layout_hash": f"{n:016x}", "optimal_steps": 8} for n in range(kitchens)]
-    episodes = [
-        make_episode(row, "burger", n < wins, 8 if n < wins else 15) for n, row in enumerate(rows)
-    ]
-    write_lines(path, episodes)
-
-
-def write_logs(folder, tokens, rates):
-    steps = range(1, 5)
-    log = {"step": steps, "generated_tokens": [tokens] * 4, "seconds": [30.0 * n for n in steps]}
-    pd.DataFrame(log).to_csv(folder / "log.csv", index=False)
-    looks = {"step": [0, 2, 4], "training_states": 0.5, "unseen_states": 0.5, "sr": rates}
-    pd.DataFrame(looks).to_csv(folder / "validation.csv", index=False)
-
-
 @pytest.fixture(scope="module")
 def ablations(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation")
-    own = {stage: folder / f"{stage}.jsonl" for stage in ("sft", "grpo")}
-    write_episodes(own["sft"], 18)
-    write_episodes(own["grpo"], 19)
-    for start in list_starts(CONFIG):
-        write_episodes(folder / "sft" / start / "episodes.jsonl", 10)
-    for name, study in STUDIES.items():
-        multi = study.grpo.get("turns") == "multi"
-        write_episodes(folder / "grpo" / name / "episodes.jsonl", 12 if multi else 14 + study.seed)
-        write_logs(folder / "grpo" / name, 1000 + 500 * multi, [0.5, 0.55, 0.6 - 0.1 * multi])
+    own = write_ablations(folder, STUDIES)
     return load_ablations(folder, STUDIES, own, 15, 0.95)
 
 
@@ -82,7 +67,7 @@ def test_single_decisions_and_episodes_are_compared_seed_by_seed(ablations):
 
 
 def test_a_course_sets_success_beside_what_was_spent(tmp_path):
-    write_logs(tmp_path, 100, [0.1, 0.2, 0.3])
+    write_course(tmp_path, 100, [0.1, 0.2, 0.3])
     course = read_course(tmp_path)
     assert course.to_numpy().tolist() == [[0, 0, 0, 0.1], [2, 200, 60, 0.2], [4, 400, 120, 0.3]]
 
@@ -93,3 +78,11 @@ def test_figures_are_drawn_and_the_same_again(ablations, tmp_path, name):
         save_figure(FIGURES[name](ablations, CONFIGURED), tmp_path / f"{run}.png")
     first, second = ((tmp_path / f"{run}.png").read_bytes() for run in "ab")
     assert len(first) > 5000 and first == second
+
+
+def test_the_papers_section_uses_the_macros_that_there_are(ablations):
+    text = (PAPER / "ablations.tex").read_text()
+    macros = make_ablation_macros(ablations, CONFIG["ablation"])
+    assert set(re.findall(r"\\(Ablation\w+)", text)) <= set(macros)
+    assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "8"
+    assert macros["AblationSft"] == "0.50 to 0.90"

@@ -16,14 +16,17 @@ from synthetic_results import (
     CONFIG,
     TASKS,
     TIMEOUTS,
+    write_ablations,
     write_json,
     write_results,
     write_theory,
 )
+from taskreason.ablations import list_studies
 from taskreason.config import resolve_config
 from taskreason.errors import UserError
 from taskreason.metrics import wilson_interval
-from taskreason.report import theory_figures
+from taskreason.report import ablation_figures, ablation_tables, theory_figures
+from taskreason.report.ablation_tables import load_ablations, make_ablation_macros
 from taskreason.report.figures import FIGURES, FigureSources, make_figure
 from taskreason.report.kitchen_drawing import Move, find_moves, name_objects
 from taskreason.report.macros import collect_macros, count_parameters, name_macro, write_macros
@@ -38,6 +41,7 @@ from taskreason.report.verdicts import count_tasks
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAPER = PROJECT / "paper"
+EVERYTHING = {"baselines": [], "theory": True, "ablations": True}
 
 
 @pytest.fixture(scope="module")
@@ -355,6 +359,20 @@ def draw_theory(root, out):
     write_macros(make_theory_macros(theory), out / "theory.tex")
 
 
+def draw_ablations(root, out, config):
+    """What the section on the ablations reads."""
+    studies = list_studies(config)
+    folder = root / "ablation"
+    own = write_ablations(folder, studies)
+    ablations = load_ablations(folder, studies, own, TIMEOUTS["burger"], 0.95)
+    for name, make in ablation_tables.TABLES.items():
+        (out / "tables" / f"{name}.tex").write_text(make(ablations).tex)
+    for name, draw in ablation_figures.FIGURES.items():
+        figure = draw(ablations, {"trajectories": 100, "noise": 0.0})
+        save_figure(figure, out / "figures" / f"{name}.pdf")
+    write_macros(make_ablation_macros(ablations, config["ablation"]), out / "ablations.tex")
+
+
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
 @pytest.mark.parametrize("published_scale", [False, True])
 def test_the_paper_compiles_cleanly_in_another_folder(
@@ -366,9 +384,10 @@ def test_the_paper_compiles_cleanly_in_another_folder(
     write_tables(list_tables(TASKS), results, published, out / "tables")
     (out / "figures").mkdir(exist_ok=True)
     if published_scale:
-        config = resolve_config({"scale": "paper", "report": {"baselines": [], "theory": True}})
+        config = resolve_config({"scale": "paper", "report": EVERYTHING})
         macros = collect_macros(results, published, config, root)
         draw_theory(root, out)
+        draw_ablations(root, out, config)
     for name in FIGURES:
         save_figure(make_figure(name, sources), out / "figures" / f"{name}.pdf")
     write_macros(macros, out / "macros.tex")

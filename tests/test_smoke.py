@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def run_smoke(folder, *arguments):
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
     command += ["--directory", str(folder), "--cores", "2"]
-    command += ["--config", "scale=smoke", "report={theory: true}", *arguments]
+    command += ["--config", "scale=smoke", "report={theory: true, ablations: true}", *arguments]
     return subprocess.run(
         command,
         stdout=subprocess.PIPE,
@@ -71,6 +71,12 @@ def test_the_theory_is_measured_in_every_kitchen(smoke):
         (task, policy) for task in TASKS for policy in ("sft", "sft_grpo")
     }
     assert all(row["kitchens"] == "3" and row["rollouts"] == "24" for row in rows)
+
+
+def test_the_ablations_are_trained(smoke):
+    rows = list(csv.DictReader((smoke / "results/tables/ablation_turns.csv").open()))
+    assert [row["turns"] for row in rows] == ["single", "multi"] * 2
+    assert all(float(row["tokens"]) > 0 for row in rows)
 
 
 @needs_latex

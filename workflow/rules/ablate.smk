@@ -195,6 +195,7 @@ rule make_ablations:
             name=["ablation_data", "ablation_turns"],
             kind=["pdf", "png"],
         ),
+        macros="results/ablations.tex",
     log:
         "results/logs/make_ablations.log",
     benchmark:
@@ -213,6 +214,10 @@ rule make_ablations:
         "Making the tables and figures of the ablations"
     script:
         "../scripts/make_ablations.py"
+
+
+# The default target takes part of it where the paper is to have the section.
+ABLATIONS = rules.make_ablations.output if config["report"]["ablations"] else []
 
 
 rule ablations:

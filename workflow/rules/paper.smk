@@ -31,6 +31,7 @@ rule compile_paper:
         figures=[figure for figure in FIGURES if figure.endswith(".pdf")],
         macros="results/macros.tex",
         theory=THEORY,
+        ablations=ABLATIONS,
     output:
         "paper/main.pdf",
     log:

@@ -7,7 +7,8 @@ from job import logged
 with logged(snakemake):
     from taskreason.ablations import list_studies
     from taskreason.report.ablation_figures import FIGURES
-    from taskreason.report.ablation_tables import TABLES, load_ablations
+    from taskreason.report.ablation_tables import TABLES, load_ablations, make_ablation_macros
+    from taskreason.report.macros import write_macros
     from taskreason.report.style import save_figure
 
     config, params, output = snakemake.config, snakemake.params, snakemake.output
@@ -22,6 +23,7 @@ with logged(snakemake):
         table = make(ablations)
         table.csv.to_csv(f"results/tables/{name}.csv", index=False, float_format="%.10g")
         Path(f"results/tables/{name}.tex").write_text(table.tex)
+    write_macros(make_ablation_macros(ablations, config["ablation"]), Path(output.macros))
     configured = {key: config["expert"][key] for key in ("trajectories", "noise")}
     for name, draw in FIGURES.items():
         paths = [f"results/figures/{name}.{kind}" for kind in ("pdf", "png")]

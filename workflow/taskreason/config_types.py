@@ -166,6 +166,7 @@ class Report:
     kitchen_task: str
     baselines: tuple[str, ...]
     theory: bool
+    ablations: bool
 
 
 @dataclass(frozen=True)

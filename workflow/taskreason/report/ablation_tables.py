@@ -13,6 +13,7 @@ import pandas as pd
 
 from taskreason.ablations import PLAIN, Study
 from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summarise
+from taskreason.report.labels import task_title
 from taskreason.report.table_cells import Table, print_gain
 from taskreason.report.tex import (
     escape,
@@ -183,6 +184,27 @@ def _spread(part: list[dict], confidence: float) -> dict[str, float | None]:
     gains = [record["gain"] for record in part]
     half = NormalDist().inv_cdf(0.5 + confidence / 2) * stdev(gains) / len(gains) ** 0.5
     return {"gain_low": fmean(gains) - half, "gain_high": fmean(gains) + half}
+
+
+def make_ablation_macros(ablations: Ablations, settings: Mapping) -> dict[str, str]:
+    """The numbers that the paper's section quotes; settings: the configuration's ``ablation``."""
+    points, turns = make_points(ablations).csv, make_turns(ablations).csv
+    largest = points.loc[points["gain"].idxmax()]
+    means = turns[turns["seed"] == "mean"].set_index("turns")["gain"]
+    total = len(points)
+    rates = [format_rate(rate) for rate in (points["sft"].min(), points["sft"].max())]
+    return {
+        "AblationTask": task_title(settings["task"]).lower(),
+        "AblationStart": str(settings["turns_trajectories"]),
+        "AblationPoints": str(total),
+        "AblationSft": " to ".join(dict.fromkeys(rates)),
+        "AblationAbove": f"{(points['gain_low'] > 0).sum() or 'none'} of the {total}",
+        "AblationBelow": f"{(points['gain_high'] < 0).sum() or 'none'} of the {total}",
+        "AblationLargest": rf"\ensuremath{{{largest['gain']:+.2f}}}",
+        "AblationLargestName": escape(LABELS.get(largest["study"], largest["study"])),
+        "AblationSingle": rf"\ensuremath{{{means['single']:+.3f}}}",
+        "AblationMulti": rf"\ensuremath{{{means['multi']:+.3f}}}",
+    }
 
 
 TABLES = {"ablation_points": make_points, "ablation_turns": make_turns}

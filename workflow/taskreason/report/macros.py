@@ -66,6 +66,7 @@ IDLE_SETTINGS = {
     ("grpo.vllm", "none"): ("grpo.vllm_server", "grpo.vllm_memory"),
     ("grpo.vllm", "colocate"): ("grpo.vllm_server",),
     ("grpo.vllm", "server"): ("grpo.vllm_memory",),
+    ("report.ablations", False): ("report.ablations",),
     ("report.theory", False): (
         *("report.theory", "theory.kitchens", "theory.replies", "theory.rollouts"),
         *("theory.off_path", "theory.batch_size"),
@@ -160,6 +161,7 @@ def _config_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     yield "BaseIsPretrained", str(int(pretrained))
     yield "ExpertIsModel", str(int(expert["policy"] == "model"))
     yield "TheoryIsMeasured", str(int(config["report"]["theory"]))
+    yield "AblationsAreMade", str(int(config["report"]["ablations"]))
     yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
     yield "RewardFormat", f"{FORMAT_REWARD:g}"
     yield "RewardAction", f"{ACTION_REWARD:g}"
