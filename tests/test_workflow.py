@@ -24,6 +24,7 @@ PROMISED = [
             *GRIDS,
             "comparison",
             "baselines",
+            "bound",
             "probes",
             "collection",
             "seeds",
