@@ -167,8 +167,8 @@ rule ablate_evaluate:
 
 rule make_ablations:
     input:
-        sft=expand(f"{OUT}/episodes/sft/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0]),
-        grpo=expand(f"{OUT}/episodes/sft_grpo/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0]),
+        sft=expand(f"{OUT}/episodes/sft/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0])[0],
+        grpo=expand(f"{OUT}/episodes/sft_grpo/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0])[0],
         episodes=[
             *expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
             *expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
