@@ -144,10 +144,18 @@ def test_seeds_that_agree_leave_the_spread_of_the_kitchens():
     assert agreed.sr_high == pytest.approx(0.75 + half, abs=0.006)
 
 
+def test_policies_that_never_fail_keep_the_interval_of_one_training():
+    perfect = summarise(cross([[True] * 100] * 3), 15)
+    assert (perfect.sr_low, perfect.sr_high) == pytest.approx(wilson_interval(100, 100))
+    assert paired_gain(*[cross([[True] * 100] * 3)] * 2)[1] < 0
+
+
 def test_paired_gain_over_seeds_takes_their_spread_in():
     worse = cross([[False] * 300] * 3)
     always = paired_gain(cross([[True] * 300] * 3), worse)
-    assert always == (1.0, 1.0, 1.0)
+    assert always[0] == always[2] == 1.0 and 0.97 < always[1] < 1.0
+    alone = paired_gain(make_frame([(True, 9)] * 300), make_frame([(False, 15)] * 300))
+    assert always == pytest.approx(alone), "seeds that agree tell no more than one"
     once = paired_gain(cross([[True] * 300, [False] * 300, [False] * 300]), worse)
     assert once[0] == pytest.approx(1 / 3) and once[1] == 0 < once[2]
     base = make_frame([(False, 15)] * 300)

@@ -7,24 +7,6 @@ ABLATED = config["ablation"]["task"]
 ABLATION = f"{OUT}/ablation/{ABLATED}"
 
 
-def one_of(names):
-    return "|".join(map(re.escape, names)) or "none"
-
-
-def start_of(wildcards):
-    name = STUDIES[wildcards.name].start
-    if name == PLAIN:
-        return expand(rules.train_sft.output.model, task=ABLATED, run=RUNS[0])
-    return expand(rules.ablate_sft.output.model, name=name)
-
-
-def trajectories_of(wildcards):
-    name = STUDIES[wildcards.name].start
-    if name == PLAIN:
-        return f"{OUT}/trajectories/{ABLATED}.jsonl"
-    return expand(rules.ablate_collect.output.trajectories, name=name)[0]
-
-
 rule ablate_collect:
     input:
         kitchens=f"{OUT}/kitchens/{ABLATED}/train.jsonl",
@@ -207,7 +189,7 @@ rule make_ablations:
         mem_mb=1000,
         runtime=10,
     params:
-        folder=ABLATION,
+        folder=lambda wildcards, input: Path(input.logs[0]).parents[2],
         ablation=config["ablation"],
         confidence=config["report"]["confidence"],
     message:

@@ -186,3 +186,30 @@ def paper_sources():
     return sorted(
         from_project(path) for path in files if path.suffix in kinds and path.name != "main.tex"
     )
+
+
+def one_of(names):
+    """A wildcard's values as a pattern."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def start_of(wildcards):
+    """The SFT policy from which an ablation's GRPO starts."""
+    name = STUDIES[wildcards.name].start
+    if name == PLAIN:
+        return expand(rules.train_sft.output.model, task=ABLATED, run=RUNS[0])
+    return expand(rules.ablate_sft.output.model, name=name)
+
+
+def trajectories_of(wildcards):
+    """The expert's decisions that an ablation's GRPO reads."""
+    name = STUDIES[wildcards.name].start
+    if name == PLAIN:
+        return f"{OUT}/trajectories/{ABLATED}.jsonl"
+    return expand(rules.ablate_collect.output.trajectories, name=name)[0]
+
+
+def theory_model(wildcards):
+    """The model that a measurement of the theory is about."""
+    trained = rules.train_sft if wildcards.policy == "sft" else rules.train_grpo
+    return expand(trained.output.model, task=wildcards.task, run=RUNS[0])

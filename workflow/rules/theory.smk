@@ -10,11 +10,6 @@ THEORY_TABLES = [
 THEORY_FIGURES = ["theory_single", "theory_recursion", "theory_horizons"]
 
 
-def theory_model(wildcards):
-    trained = rules.train_sft if wildcards.policy == "sft" else rules.train_grpo
-    return expand(trained.output.model, task=wildcards.task, run=RUNS[0])
-
-
 rule measure_theory:
     input:
         model=theory_model,

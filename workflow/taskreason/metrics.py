@@ -40,7 +40,7 @@ class CellMetrics:
 
     episodes: episodes counted
     sr, sr_low, sr_high: success rate with its Wilson score interval, or over several seeds the
-        crossed bootstrap's
+        crossed bootstrap's, never narrower than Wilson's for as many kitchens
     asat, asat_low, asat_high: average steps, a failure counting as the timeout, with a bootstrap
         interval
     asst: average steps of successful episodes; None when there is none
@@ -65,7 +65,7 @@ class CellMetrics:
     malformed_rate: float
 
 
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson (1927) score interval of a proportion; (0, 1) when nothing was observed."""
     if n == 0:
         return 0.0, 1.0
@@ -117,7 +117,8 @@ def paired_gain(
 
     The interval adds half an observation to each cell of the paired 2 x 2 table, so that it keeps a
     width even when the two policies agree on every kitchen. Over several seeds the interval is the crossed bootstrap
-    of :func:`crossed_interval`; a policy that has one seed only is compared with every seed of the other.
+    of :func:`crossed_interval`, or that of one training of average outcome where it is wider; a policy that has one
+    seed only is compared with every seed of the other.
     """
     once = min(better, worse, key=lambda part: part["seed"].nunique())
     keys = ["layout_hash"] if once["seed"].nunique() == 1 else ["layout_hash", "seed"]
@@ -127,18 +128,34 @@ def paired_gain(
         if "seed" not in pairs:
             pairs["seed"] = pairs["seed_better" if several is better else "seed_worse"]
         pairs["gain"] = pairs.success_better.astype(float) - pairs.success_worse.astype(float)
-        return float(pairs["gain"].mean()), *crossed_interval(pairs, "gain", confidence)
+        kitchens = pairs["layout_hash"].nunique()
+        only = [(pairs["gain"] == sign).mean() * kitchens for sign in (1, -1)]
+        bounds = span(
+            crossed_interval(pairs, "gain", confidence), _agresti_min(*only, kitchens, confidence)
+        )
+        return float(pairs["gain"].mean()), *bounds
     only_better = int((pairs.success_better & ~pairs.success_worse).sum())
     only_worse = int((~pairs.success_better & pairs.success_worse).sum())
-    n, up, down = len(pairs) + 2, only_better + 0.5, only_worse + 0.5
+    gain = (only_better - only_worse) / max(len(pairs), 1)
+    return gain, *_agresti_min(only_better, only_worse, len(pairs), confidence)
+
+
+def _agresti_min(better: float, worse: float, pairs: int, confidence: float) -> tuple[float, float]:
+    """Interval of a difference of paired proportions, from the pairs in which one side alone succeeds."""
+    n, up, down = pairs + 2, better + 0.5, worse + 0.5
     centre = (up - down) / n
     half = (
         NormalDist().inv_cdf(0.5 + confidence / 2)
         * math.sqrt((up + down) - (up - down) ** 2 / n)
         / n
     )
-    gain = (only_better - only_worse) / max(len(pairs), 1)
-    return gain, max(-1.0, centre - half), min(1.0, centre + half)
+    return max(-1.0, centre - half), min(1.0, centre + half)
+
+
+def span(*intervals: tuple[float, float]) -> tuple[float, float]:
+    """From the lowest lower end to the highest upper end."""
+    lows, highs = zip(*intervals, strict=True)
+    return min(lows), max(highs)
 
 
 def read_episodes(path: Path) -> pd.DataFrame:
@@ -169,7 +186,12 @@ def summarise(
     charged = np.where(success, steps, timeout)
     if episodes["seed"].nunique() > 1:
         table = episodes.assign(charged=charged)
-        sr_low, sr_high = crossed_interval(table, "success", confidence)
+        # The bootstrap has no width where all episodes agree: never narrower than one training's interval.
+        kitchens = table["layout_hash"].nunique()
+        sr_low, sr_high = span(
+            crossed_interval(table, "success", confidence),
+            wilson_interval(success.mean() * kitchens, kitchens, confidence),
+        )
         asat_low, asat_high = crossed_interval(table, "charged", confidence)
     else:
         sr_low, sr_high = wilson_interval(int(success.sum()), len(success), confidence)
