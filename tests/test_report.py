@@ -330,6 +330,7 @@ def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path)
         "generalization": "small",
         "comparison": "scriptsize",
         "baselines": "small",
+        "bound": "small",
         "collection": "small",
         "seeds": "small",
     }
