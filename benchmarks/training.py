@@ -21,6 +21,7 @@ from transformers import DynamicCache, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from taskreason.config import load_config
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.planner import Planner
@@ -35,6 +36,8 @@ from taskreason.train.shared_prompt import SharedPromptTrainer, copy_model, scor
 
 MODEL = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
 TASK, KITCHENS = "burger", 40
+WHOLE = load_config({}).train
+"""Every weight is trained, in one process."""
 PROMPTS, GROUP, STEPS, TOKENS, BETA, RATE = 32, 8, 4, 72, 0.03, 5e-5
 SFT_BATCH, SFT_STEPS = 8, 60
 
@@ -113,7 +116,7 @@ def measure_grpo(rows: list[dict]) -> dict[str, float]:
                     learning_rate=RATE,
                     shuffle_dataset=False,
                     logging_steps=1000,
-                    **common_arguments(Path(folder), 1000, 0),
+                    **common_arguments(Path(folder), 1000, 0, WHOLE),
                 ),
                 train_dataset=Dataset.from_list(needed),
                 processing_class=tokenizer,
@@ -223,7 +226,7 @@ def measure_sft(rows: list[dict]) -> dict[str, float]:
                 max_length=None,
                 logging_steps=1000,
                 train_sampling_strategy="sequential",
-                **common_arguments(Path(folder), 100000, 0),
+                **common_arguments(Path(folder), 100000, 0, WHOLE),
             ),
             train_dataset=data,
             processing_class=tokenizer,
