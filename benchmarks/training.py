@@ -26,6 +26,7 @@ from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.planner import Planner
 from taskreason.policies.attention import share_prompts
+from taskreason.policies.generation import Sampling
 from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
 from taskreason.reasoning import Expert
 from taskreason.rollout import Start, run_episodes
@@ -262,7 +263,7 @@ def measure_sft(rows: list[dict]) -> dict[str, float]:
 
 def measure_rollout(episodes: int = 40) -> dict[str, float]:
     """Greedy episodes of the base model, and its decisions a second; it fails most, so they are long."""
-    policy = TransformersPolicy.load(MODEL, episodes, TOKENS)
+    policy = TransformersPolicy.load(MODEL, episodes, Sampling(TOKENS))
     starts = []
     for seed in range(1000, 1000 + episodes):
         kitchen = Kitchen(generate_layout(TASKS[TASK].template, seed, "scattered"))
