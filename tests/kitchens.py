@@ -7,6 +7,8 @@ from pathlib import Path
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.kitchen.layout_files import parse_layout
+from taskreason.planner import shortest_plan
+from taskreason.rollout import Start
 from taskreason.task import TASKS
 
 SOUP = {
@@ -38,6 +40,14 @@ SOUP = {
 def make_kitchen(task, seed, mode="scattered"):
     """The kitchen of one seed."""
     return Kitchen(generate_layout(TASKS[task].template, seed, mode))
+
+
+def make_start(task, seed, left):
+    """A kitchen that needs so many more steps."""
+    kitchen = make_kitchen(task, seed)
+    for action in shortest_plan(kitchen)[:-left]:
+        kitchen.initial = kitchen.step(kitchen.initial, action)
+    return Start(kitchen, task, left)
 
 
 def walk(kitchen, seed, steps):

@@ -9,14 +9,12 @@ import pytest
 from datasets import Dataset
 from trl import GRPOConfig
 
-from kitchens import make_kitchen
+from kitchens import make_start
 from taskreason.collection import collect
 from taskreason.config import load_config
-from taskreason.planner import shortest_plan
 from taskreason.policies.transformers import load_model
 from taskreason.prompting import PLAIN
 from taskreason.reasoning import Expert
-from taskreason.rollout import Start
 from taskreason.task import RESOURCES, build_prompt
 from taskreason.train.common import TrainingFiles
 from taskreason.train.grpo import train_grpo
@@ -26,14 +24,6 @@ from taskreason.trajectories import make_kitchens
 
 TASK = "burger"
 MODEL = RESOURCES / "base_models" / "tiny"
-
-
-def make_start(seed, left):
-    """A kitchen that needs so many more steps."""
-    kitchen = make_kitchen(TASK, seed)
-    for action in shortest_plan(kitchen)[:-left]:
-        kitchen.initial = kitchen.step(kitchen.initial, action)
-    return Start(kitchen, TASK, left)
 
 
 def make_trainer(folder, starts, timeout, augment):
@@ -62,7 +52,7 @@ def make_trainer(folder, starts, timeout, augment):
 @pytest.mark.parametrize("left", [1, 3])
 def test_every_decision_gets_the_advantage_of_its_episode(tmp_path, monkeypatch, left):
     """The expert's replies or idling, at random: an episode succeeds when all of its replies are the expert's."""
-    starts = [make_start(seed, left) for seed in (1, 2)]
+    starts = [make_start(TASK, seed, left) for seed in (1, 2)]
     trainer = make_trainer(tmp_path, starts, left, augment=False)
     tokenizer, rng, known = trainer._tokenizer, random.Random(0), {}
     for start in starts:
@@ -99,7 +89,7 @@ def test_every_decision_gets_the_advantage_of_its_episode(tmp_path, monkeypatch,
 
 
 def test_renamed_objects_are_acted_on_under_their_own_names(tmp_path, monkeypatch):
-    starts = [make_start(seed, 4) for seed in (1, 2)]
+    starts = [make_start(TASK, seed, 4) for seed in (1, 2)]
     trainer = make_trainer(tmp_path, starts, 3, augment=True)
     tokenizer = trainer._tokenizer
 

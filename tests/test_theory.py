@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from kitchens import make_kitchen
+from kitchens import make_kitchen, make_start
 from taskreason.config import load_config
 from taskreason.errors import UserError
 from taskreason.planner import shortest_plan
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.transformers import TransformersPolicy
-from taskreason.rollout import Start
 from taskreason.task import RESOURCES, build_prompt
 from taskreason.theory.amplification import amplify, find_fixed_point
 from taskreason.theory.analysis import (
@@ -123,14 +122,6 @@ class TabularPolicy(GeneratingPolicy):
             for text in texts
         ]
         return [f"Thought: so.\nAction: {action}" for action in draws]
-
-
-def make_start(task, seed, left):
-    """A kitchen that needs so many more steps."""
-    kitchen = make_kitchen(task, seed)
-    for action in shortest_plan(kitchen)[:-left]:
-        kitchen.initial = kitchen.step(kitchen.initial, action)
-    return Start(kitchen, task, left)
 
 
 def test_what_is_measured_is_what_the_policy_does(tmp_path):

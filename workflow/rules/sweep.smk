@@ -25,7 +25,7 @@ rule train_point:
     benchmark:
         f"{BENCHMARKS}/sweep/{SWEPT}/{{point}}.tsv"
     wildcard_constraints:
-        point="|".join(map(re.escape, POINTS)) or "none",
+        point=one_of(POINTS),
     conda:
         TRAIN_ENV
     threads: 1
