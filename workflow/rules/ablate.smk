@@ -140,7 +140,9 @@ rule ablate_evaluate:
     params:
         task=ABLATED,
         evaluation=EVALUATION,
-        seed=lambda wildcards: STUDIES[wildcards.name].seed if wildcards.name in STUDIES else 0,
+        seed=lambda wildcards: (
+            STUDIES[wildcards.name].seed if wildcards.name in STUDIES else config["seeds"][0]
+        ),
     message:
         "Rollouts on {params.task} after {wildcards.stage}, {wildcards.name}"
     script:
