@@ -35,7 +35,8 @@ from taskreason.report.results import load_results
 from taskreason.report.style import save_figure
 from taskreason.report.tables import list_tables, make_table, write_tables
 from taskreason.report.tex import escape, format_value
-from taskreason.report.theory_tables import TABLES, load_theory, read_grid
+from taskreason.report.theory_data import load_theory, read_grid
+from taskreason.report.theory_tables import TABLES
 from taskreason.report.theory_verdicts import make_theory_macros
 from taskreason.report.verdicts import count_tasks
 
@@ -353,11 +354,12 @@ def draw_theory(root, out):
     """What the section on the theory reads."""
     grid = read_grid(out / "tables" / "generalization.csv")
     theory = load_theory(write_theory(root / "theory"), TASKS, 0.03, 0.95, grid)
-    for name, make in TABLES.items():
-        (out / "tables" / f"{name}.tex").write_text(make(theory).tex)
+    tables = {name: make(theory) for name, make in TABLES.items()}
+    for name, table in tables.items():
+        (out / "tables" / f"{name}.tex").write_text(table.tex)
     for name, draw in theory_figures.FIGURES.items():
         save_figure(draw(theory), out / "figures" / f"{name}.pdf")
-    write_macros(make_theory_macros(theory), out / "theory.tex")
+    write_macros(make_theory_macros(tables), out / "theory.tex")
 
 
 def draw_ablations(root, out, config):

@@ -115,13 +115,13 @@ class TabularPolicy(GeneratingPolicy):
                         shares = give_chances(kitchen, known, greed=0.7)
                         self.known[build_prompt(kitchen, known)] = shares
 
-    def generate(self, texts):
-        """One reply a text."""
-        draws = [
-            self.rng.choice(list(self.known[text]), p=list(self.known[text].values()))
-            for text in texts
-        ]
-        return [f"Thought: so.\nAction: {action}" for action in draws]
+    def sample(self, texts, number):
+        """``number`` replies to each text."""
+        return [[self.draw(text) for _ in range(number)] for text in texts]
+
+    def draw(self, text):
+        action = self.rng.choice(list(self.known[text]), p=list(self.known[text].values()))
+        return f"Thought: so.\nAction: {action}"
 
 
 def test_what_is_measured_is_what_the_policy_does(tmp_path):

@@ -8,8 +8,9 @@ from job import logged
 with logged(snakemake):
     from taskreason.report.macros import write_macros
     from taskreason.report.style import save_figure
+    from taskreason.report.theory_data import load_theory, read_grid
     from taskreason.report.theory_figures import FIGURES
-    from taskreason.report.theory_tables import TABLES, load_theory, read_grid
+    from taskreason.report.theory_tables import TABLES
     from taskreason.report.theory_verdicts import make_theory_macros
 
     config, output = snakemake.config, snakemake.output
@@ -21,12 +22,12 @@ with logged(snakemake):
         config["report"]["confidence"],
         read_grid(Path(snakemake.input.grid)),
     )
+    tables = {name: make(theory) for name, make in TABLES.items()}
     for path in map(Path, output.tables):
         if path.suffix == ".csv":
-            table = TABLES[path.stem](theory)
-            table.csv.to_csv(path, index=False, float_format="%.10g")
-            path.with_suffix(".tex").write_text(table.tex)
-    write_macros(make_theory_macros(theory), Path(output.macros))
+            tables[path.stem].csv.to_csv(path, index=False, float_format="%.10g")
+            path.with_suffix(".tex").write_text(tables[path.stem].tex)
+    write_macros(make_theory_macros(tables), Path(output.macros))
     for path in map(Path, output.figures):
         if path.suffix == ".pdf":
             save_figure(FIGURES[path.stem](theory), path, path.with_suffix(".png"))

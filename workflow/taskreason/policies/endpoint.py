@@ -26,9 +26,10 @@ class EndpointPolicy(GeneratingPolicy):
         self.model, self.endpoint = model, endpoint
         self._key = read_key(endpoint)
 
-    def generate(self, texts: list[str]) -> list[str]:
-        """One reply a text; raises UserError when the server gives up on one."""
-        return asyncio.run(self._ask_all(texts))
+    def sample(self, texts: list[str], number: int) -> list[list[str]]:
+        """``number`` replies to each text, asked for one by one; UserError when the server gives up on one."""
+        replies = asyncio.run(self._ask_all([text for text in texts for _ in range(number)]))
+        return [replies[n : n + number] for n in range(0, len(replies), number)]
 
     async def _ask_all(self, texts: list[str]) -> list[str]:
         places = asyncio.Semaphore(self.endpoint.concurrency)

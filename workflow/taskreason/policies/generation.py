@@ -1,6 +1,6 @@
 """What every language model as a policy shares, whichever engine runs it: prompts in, replies out.
 
-An engine implements :meth:`GeneratingPolicy.generate`. Greedy replies depend on the prompt alone, so each prompt is
+An engine implements :meth:`GeneratingPolicy.sample`. Greedy replies depend on the prompt alone, so each prompt is
 answered once and remembered: a stuck episode asks the same question until the timeout.
 """
 
@@ -65,11 +65,10 @@ class GeneratingPolicy(ABC):
             self._known |= zip(unknown, self.generate(unknown), strict=True)
         return [self._known[text] for text in texts]
 
-    def sample(self, texts: list[str], number: int) -> list[list[str]]:
-        """``number`` replies to each text, drawn one by one; engines that read a prompt once for all do better."""
-        replies = self.generate([text for text in texts for _ in range(number)])
-        return [replies[n : n + number] for n in range(0, len(replies), number)]
+    def generate(self, texts: list[str]) -> list[str]:
+        """Run the model: one reply a text, in order."""
+        return [reply for (reply,) in self.sample(texts, 1)]
 
     @abstractmethod
-    def generate(self, texts: list[str]) -> list[str]:
-        """Run the model: one reply a text, in order; counts them in ``usage``."""
+    def sample(self, texts: list[str], number: int) -> list[list[str]]:
+        """Run the model: ``number`` replies to each text, in order; counts them in ``usage``."""

@@ -107,10 +107,6 @@ class TransformersPolicy(GeneratingPolicy):
         model.to("cuda" if torch.cuda.is_available() else "cpu")
         return cls(model, tokenizer, str(folder), batch_size, sampling, prompt)
 
-    def generate(self, texts: list[str]) -> list[str]:
-        """What the model writes after each text."""
-        return [reply for (reply,) in self.sample(texts, 1)]
-
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
         """``number`` replies to each text, which is read once; ``batch_size`` replies at a time."""
         prompts = tokenize(texts, self.tokenizer, self.prompt)

@@ -58,10 +58,6 @@ class VllmPolicy(GeneratingPolicy):
         check_template(policy.tokenizer, prompt, folder)
         return policy
 
-    def generate(self, texts: list[str]) -> list[str]:
-        """One reply a text."""
-        return [reply for (reply,) in self.sample(texts, 1)]
-
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
         """``number`` replies to each text; the engine makes its own batches."""
         from vllm import SamplingParams

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from taskreason.report.labels import label_policy, task_title
 from taskreason.report.style import PAGE_WIDTH, POLICY_COLOURS, POLICY_MARKERS, new_figure
-from taskreason.report.theory_tables import POLICIES, REFERENCE, Theory
+from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
 from taskreason.theory.amplification import amplify
 
 STEPS_SHOWN = (1, 2, 5)

@@ -1,19 +1,13 @@
 """The tables of the theory: what the paper's theorems say, beside what the policies of this run do.
 
-Input: the measurements of the SFT policy, which is the reference, and of the SFT+GRPO policy of each task; output:
-tables as CSV and LaTeX. Intervals of differences are bootstrapped over kitchens.
+As CSV and LaTeX; intervals of differences are bootstrapped over kitchens.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import permutations, takewhile
+from collections.abc import Callable, Mapping
 from math import comb
-from pathlib import Path
 
 import pandas as pd
 
-from taskreason.errors import UserError
-from taskreason.kitchen.engine import Kitchen
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.table_cells import Table, print_gain
 from taskreason.report.tex import (
@@ -25,78 +19,13 @@ from taskreason.report.tex import (
     make_tabular,
     shrink,
 )
-from taskreason.task import TASKS
+from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
+from taskreason.report.theory_grid import make_grid
 from taskreason.theory.amplification import find_fixed_point
-from taskreason.theory.analysis import (
-    follow_horizons,
-    list_states,
-    mean_interval,
-    predict_along,
-    predict_kitchens,
-    read_measurement,
-)
-from taskreason.transfers import compile_towers
+from taskreason.theory.analysis import mean_interval
 
-REFERENCE = "sft"
-POLICIES = (REFERENCE, GRID_POLICY)
 TITLES = tuple(escape(label_policy(policy)) for policy in POLICIES)
-SHARED = ("prefix", "skills", "length")
 PARTS = {"first third": 1 / 3, "two thirds": 2 / 3, "whole": 1.0}
-
-
-@dataclass(frozen=True)
-class Theory:
-    """states, kitchens, along, horizons: the tables of :mod:`taskreason.theory.analysis` by policy and task.
-
-    grid: SR by training task and evaluated task; beta: GRPO's; confidence: level of all intervals.
-    """
-
-    tasks: tuple[str, ...]
-    states: Mapping[tuple[str, str], pd.DataFrame]
-    kitchens: Mapping[tuple[str, str], pd.DataFrame]
-    along: Mapping[tuple[str, str], pd.DataFrame]
-    horizons: Mapping[tuple[str, str], pd.DataFrame]
-    grid: Mapping[tuple[str, str], float]
-    beta: float
-    confidence: float
-
-    def pair(self, table: str, task: str, keys: Sequence[str]) -> pd.DataFrame:
-        """One of the tables for both policies side by side: columns end in _sft and _sft_grpo."""
-        tables = getattr(self, table)
-        left, right = (tables[policy, task] for policy in POLICIES)
-        return left.merge(right, on=list(keys), suffixes=[f"_{policy}" for policy in POLICIES])
-
-
-def load_theory(
-    measured: Mapping[tuple[str, str], Path],
-    tasks: Sequence[str],
-    beta: float,
-    confidence: float,
-    grid: Mapping[tuple[str, str], float],
-) -> Theory:
-    """Read the measurements, by policy and task, and work out all that the tables show."""
-    rows = {key: read_measurement(path) for key, path in measured.items()}
-    return Theory(
-        tuple(tasks),
-        {key: list_states(part) for key, part in rows.items()},
-        {key: predict_kitchens(part, confidence) for key, part in rows.items()},
-        {key: predict_along(part) for key, part in rows.items()},
-        {key: follow_horizons(part) for key, part in rows.items()},
-        grid,
-        beta,
-        confidence,
-    )
-
-
-def read_grid(path: Path) -> dict[tuple[str, str], float]:
-    """Mean SR over seeds of every cell of the table of generalisation, as written by the report."""
-    try:
-        cells = pd.read_csv(path).groupby(["train_task", "eval_task"])["sr"].mean()
-    except (OSError, ValueError, KeyError):
-        raise UserError(
-            f"{path}: is no table of SR by task; make it with `snakemake {path}`"
-        ) from None
-    return {key: float(sr) for key, sr in cells.items()}
 
 
 def sign_test(better: int, worse: int) -> float:
@@ -304,55 +233,6 @@ def make_horizons(theory: Theory) -> Table:
     spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{name.capitalize()}}}" for name in PARTS)
     head = [rf" & & {spans} \\", make_row("Task", "Policy", *["Product", "Seen"] * len(PARTS))]
     return Table(pd.DataFrame(records), make_tabular("ll" + "rl" * len(PARTS), [*head, *rows]))
-
-
-def make_grid(theory: Theory) -> Table:
-    """Corollary 3.2 across tasks: what a task shares with the one trained on, beside SR, and their rank correlation."""
-    recipes = {task: list_recipes(task) for task in theory.tasks}
-    records = []
-    for trained in theory.tasks:
-        for task in theory.tasks:
-            if trained == task:
-                continue
-            (mine, *_), (wanted, *_) = recipes[trained], recipes[task]
-            common = max(count_common(a, b) for a in recipes[trained] for b in recipes[task])
-            records.append(
-                {
-                    "train_task": trained,
-                    "eval_task": task,
-                    "prefix": common / len(wanted),
-                    "skills": sum(slot in mine for slot in wanted) / len(wanted),
-                    "length": min(1.0, len(mine) / len(wanted)),
-                    "sr": theory.grid[trained, task],
-                }
-            )
-    frame = pd.DataFrame(records)
-    rows = [make_row("Trained on", "Evaluated on", "Prefix", "Kinds", "Length", "SR"), r"\midrule"]
-    for record in records:
-        titles = [task_title(record[key]) for key in ("train_task", "eval_task")]
-        rows.append(make_row(*titles, *(format_rate(record[key]) for key in (*SHARED, "sr"))))
-    ranks = frame[[*SHARED, "sr"]].rank().corr()["sr"]
-    shown = [
-        MISSING if pd.isna(ranks[key]) else rf"\ensuremath{{{ranks[key]:+.2f}}}" for key in SHARED
-    ]
-    rows += [r"\midrule", make_row("Rank correlation with SR", "", *shown, "")]
-    for key in SHARED:
-        frame[f"{key}_correlation"] = ranks[key]
-    return Table(frame, make_tabular("llrrrr", rows))
-
-
-def list_recipes(task: str) -> list[list[tuple[str, int]]]:
-    """The orders in which a task's items may be stacked, from the bottom: kinds, each with the flags it must have."""
-    (tower,) = compile_towers(Kitchen(TASKS[task].template).goal)
-    top = [tower.top] if tower.top else []
-    orders = [[*tower.chain, *loose, *top] for loose in permutations(tower.loose)]
-    return [[(slot.kind, slot.flags) for slot in order] for order in orders]
-
-
-def count_common(first: Sequence, second: Sequence) -> int:
-    """Length of the longest beginning that two sequences share."""
-    pairs = zip(first, second, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _find_assumption(theory: Theory, task: str) -> pd.Series:

@@ -3,24 +3,20 @@
 Output: macro name -> LaTeX text. Each says how a theorem fared in this run, whatever that was.
 """
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY
-from taskreason.report.theory_tables import (
-    SHARED,
-    Theory,
-    make_grid,
-    make_multi,
-    make_recursion,
-    make_single,
-)
+from taskreason.report.table_cells import Table
+from taskreason.report.theory_grid import SHARED
 from taskreason.report.verdicts import count_tasks
 
 
-def make_theory_macros(theory: Theory) -> dict[str, str]:
-    """All macros of the section."""
-    single, recursion = make_single(theory).csv, make_recursion(theory).csv
-    multi, grid = make_multi(theory).csv, make_grid(theory).csv
+def make_theory_macros(tables: Mapping[str, Table]) -> dict[str, str]:
+    """All macros of the section, from the tables of :data:`taskreason.report.theory_tables.TABLES`."""
+    names = ("single", "recursion", "multi", "grid")
+    single, recursion, multi, grid = (tables[f"theory_{name}"].csv for name in names)
     macros = _single_macros(single) | _recursion_macros(recursion) | _multi_macros(multi)
     shared = grid.iloc[0]
     for key in SHARED:
