@@ -30,6 +30,13 @@ PROFILE = ROOT / "profiles" / "slurm"
 ACCOUNTING = all(map(shutil.which, ["slurmdbd", "mariadbd", "mariadb-install-db"]))
 LONG_SFT = "sft={epochs: 8, save_steps: 4}"
 """SFT of about seventy steps at the smoke scale: long enough to be caught in the middle."""
+WHOLE = [
+    "base={rebuild: true, compare: [workflow/resources/base_model]}",
+    "report={theory: true, ablations: true}",
+    "sweep={grpo_learning_rate: [0.0002]}",
+]
+"""With these, and the target ``sweep`` beside the default one, every rule has work."""
+ON_GPU = "build_base|train_|evaluate_(?!rules)|probe_|measure_|ablate_(?!collect)"
 MOST_SECONDS = 3600
 SFT_OF_BURGER = "results/smoke/models/burger/sft/model.safetensors"
 
@@ -207,12 +214,14 @@ def test_every_rule_runs_as_a_slurm_job(cluster, checkout, tmp_path, capsys):
         for name, body in read_rules()
         if re.search(r"^    (script|shell):", body, re.MULTILINE) and "localrule: True" not in body
     }
-    planned = count_jobs(run_snakemake(checkout, "-n", "--config", "scale=smoke", root=checkout))
-    planned = {rule: count for rule, count in planned.items() if rule in remote}
-    assert planned["train_grpo"] == 4 and planned["make_figure"] == 9
+    targets = ("all", "sweep")
+    plan = run_snakemake(checkout, "-n", *targets, "--config", "scale=smoke", *WHOLE, root=checkout)
+    planned = {rule: count for rule, count in count_jobs(plan).items() if rule in remote}
+    assert planned.keys() == remote and planned["train_grpo"] == 4
     before = len(list_jobs(cluster))
     log = tmp_path / "snakemake.log"
-    with run_on_cluster(checkout, cluster, log, "resources={gpu: 1}") as run:
+    options = ["resources={gpu: 1}", *WHOLE]
+    with run_on_cluster(checkout, cluster, log, *options, targets=targets) as run:
         status = run.wait(MOST_SECONDS)
     jobs = list_jobs(cluster)[before:]
     counts = ", ".join(f"{rule} {count}" for rule, count in sorted(planned.items()))
@@ -223,7 +232,7 @@ def test_every_rule_runs_as_a_slurm_job(cluster, checkout, tmp_path, capsys):
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     for job in jobs:
         on_gpu = job["Partition"] == "gpu"
-        assert on_gpu == bool(re.match("train_|evaluate_(?!rules)|probe_", job["rule"])), job
+        assert on_gpu == bool(re.match(ON_GPU, job["rule"])), job
         assert job.get("TresPerJob", "").endswith("gpu:1") == on_gpu, job
     if ACCOUNTING:
         numbers = [job["JobId"] for job in jobs]
