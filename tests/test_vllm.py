@@ -84,7 +84,8 @@ def agreement(replies, others):
 
 
 @contextmanager
-def serve(model):
+def serve(model, log):
+    """The endpoint of a server of its own, which writes to a file."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -92,10 +93,11 @@ def serve(model):
     command += ["--served-model-name", "laptop", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager"]
     command += ["--model-impl", choose_implementation(model)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with log.open("w") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         for _ in range(300):
-            assert server.poll() is None, server.stdout.read().decode()[-3000:]
+            assert server.poll() is None, log.read_text()[-3000:]
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
                 break
@@ -121,8 +123,8 @@ def test_a_rollout_runs_through_the_offline_engine(engine):
     assert all(episode.replies and episode.steps <= 6 for episode in episodes)
 
 
-def test_a_served_model_takes_the_actions_of_transformers(model, turns, reference):
-    with serve(model) as endpoint:
+def test_a_served_model_takes_the_actions_of_transformers(model, turns, reference, tmp_path):
+    with serve(model, tmp_path / "server.log") as endpoint:
         policy = EndpointPolicy("laptop", endpoint, Sampling(CFG.rollout.max_new_tokens))
         share = agreement(policy.act(turns), reference)
     print(f"server: {share:.1%} of {len(turns)} actions agree")
@@ -139,7 +141,7 @@ def test_a_model_collects_trajectories(tmp_path, engine, served):
     make_kitchens("burger", "train", cfg, tmp_path / "train.jsonl")
     paths = [tmp_path / name for name in ("train.jsonl", "d.jsonl", "s.json")]
     if served:
-        with serve(TRAINED) as endpoint:
+        with serve(TRAINED, tmp_path / "server.log") as endpoint:
             collect("burger", replace(cfg, endpoint=endpoint), *paths)
     else:
         collect("burger", cfg, *paths, policy=engine)

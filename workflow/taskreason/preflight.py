@@ -16,13 +16,22 @@ from taskreason.config_types import Config
 from taskreason.errors import UserError
 from taskreason.models import API, check_model, is_api
 
+COLLECTIONS = {"collect", "ablate_collect"}
 READERS = {
     "base.model": {"fetch_model", "prepare_base"},
     "base.compare": {"fetch_model", "evaluate_compared"},
-    "expert.model": {"fetch_model", "collect"},
+    "expert.model": {"fetch_model", *COLLECTIONS},
 }
 """The rules that read each of the configured models."""
-TRAININGS = {"train_sft", "train_sft_longer", "train_grpo", "train_point"}
+TRAININGS = {
+    *("train_sft", "train_sft_longer", "train_grpo", "train_point"),
+    *("ablate_sft", "ablate_grpo"),
+}
+ROLLOUTS = {
+    *("evaluate_base", "evaluate_compared", "evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"),
+    *("measure_theory", "ablate_evaluate"),
+}
+"""The rules in which the configured engine answers for a model, besides the expert's."""
 SHARDED = ("FSDP", "DEEPSPEED")
 
 
@@ -45,11 +54,12 @@ def check_start(
                 check_model(key, name)
     if rules & TRAININGS:
         check_training(cfg, local)
-    if (
-        local
-        and cfg.rollout.engine == "vllm"
-        and any(rule.startswith("evaluate_") for rule in rules)
-    ):
+    asked = rules & ROLLOUTS
+    if all(map(is_api, cfg.base.compare)):
+        asked -= {"evaluate_compared"}
+    if cfg.expert.policy == "model" and not is_api(cfg.expert.model):
+        asked |= rules & COLLECTIONS
+    if local and asked and cfg.rollout.engine == "vllm":
         check_package("rollout.engine", "vllm", "vllm")
 
 
