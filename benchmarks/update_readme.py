@@ -96,6 +96,35 @@ def make_estimate() -> str:
     )
 
 
+def make_published_size() -> str | None:
+    """What a step of the published size took where benchmarks/published_size.py ran."""
+    source = ROOT / "results" / "bench" / "published_size.json"
+    if not source.exists():
+        return None
+    measured = json.loads(source.read_text())
+    given, hardware = measured["arguments"], measured["hardware"]
+    rank = int(given["lora_rank"])
+    rows = {
+        "sft": f"{given['batch']} decisions",
+        "grpo": f"{given['states']} states, {given['group']} replies each of up to {given['tokens']} tokens",
+    }
+    body = [
+        [
+            f"{stage.upper()}, {rows[stage]}",
+            f"{measured[stage]['step_s']:.0f}",
+            f"{measured[stage].get('largest_gpu_gib', measured[stage]['largest_resident_gib']):.1f}",
+        ]
+        for stage in rows
+    ]
+    weights = f"adapters of rank {rank}" if rank else "all weights"
+    place = ", ".join(hardware["gpus"]) or f"{hardware['cores']} cores of {hardware['processor']}"
+    return (
+        f"{format_table(['One step', 'Seconds', 'Largest, GiB'], body)}\n\n"
+        f"Random weights in the shape of Qwen2.5-1.5B, {weights} trained, on {place}. "
+        "Made by `benchmarks/published_size.py`."
+    )
+
+
 def make_graph() -> str:
     """The rules in mermaid, without the arrows that others imply."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
@@ -161,6 +190,7 @@ def main() -> None:
         "speeds": make_speeds,
         "scales": make_scales,
         "estimate": make_estimate,
+        "published_size": make_published_size,
         "graph": make_graph,
     }
     several = len(list_seeds()) > 1

@@ -37,14 +37,17 @@ def build_chat_tokenizer() -> Qwen2TokenizerFast:
     return tokenizer
 
 
-def save_chat_model(folder: Path, shard_size: str = "1TB") -> Path:
-    """Random weights, bf16, in the layout of Qwen2.5-0.5B-Instruct, shrunk; ``shard_size`` may cut them into files."""
+def save_chat_model(folder: Path, shard_size: str = "1TB", width: int = 8) -> Path:
+    """Random weights, bf16, in the layout of Qwen2.5-0.5B-Instruct, shrunk; ``shard_size`` may cut them into files.
+
+    width: of each of the seven attention heads.
+    """
     tokenizer = build_chat_tokenizer()
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=len(tokenizer) + 5,  # published models, too, have more rows than tokens
-            hidden_size=56,
+            hidden_size=7 * width,
             num_hidden_layers=3,
             intermediate_size=152,
             num_attention_heads=7,

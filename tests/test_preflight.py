@@ -1,6 +1,7 @@
 """What stops a run in one sentence before its first job."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,14 @@ def test_a_missing_sampler_is_noticed_before_the_first_training(rule):
     with pytest.raises(UserError, match="grpo.vllm needs the package vllm"):
         start(rule, grpo={"vllm": "colocate"})
     start("evaluate_sft", grpo={"vllm": "colocate"})
+
+
+def test_a_model_that_no_engine_can_sample_from_beside_its_training_is_named():
+    shipped = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
+    cfg = load_config({"grpo": {"vllm": "colocate"}})
+    with pytest.raises(UserError, match="grpo.vllm: colocate can't sample from .*base_model"):
+        check_start([("train_sft", 0)], [("base.model", str(shipped))], cfg, False)
+    check_start([("evaluate_sft", 0)], [("base.model", str(shipped))], cfg, False)
 
 
 @pytest.mark.parametrize("text", [None, "[", "just text", "distributed_type_: FSDP"])

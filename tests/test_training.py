@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
+from transformers import Qwen2Config
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
@@ -22,7 +23,13 @@ from taskreason.train import common, shared_prompt
 from taskreason.train.base import build_base
 from taskreason.train.chores import draw_rehearsal
 from taskreason.train.common import CurveLog, TrainingFiles
-from taskreason.train.grpo import action_reward, draw_prompts, format_reward, train_grpo
+from taskreason.train.grpo import (
+    action_reward,
+    choose_sampler,
+    draw_prompts,
+    format_reward,
+    train_grpo,
+)
 from taskreason.train.sft import mix_chores, repeat_decisions, train_sft
 from taskreason.trajectories import load_decisions, make_kitchens
 
@@ -67,6 +74,18 @@ def run(stage, made, out, cfg=CFG):
     watched = [made / "validation.jsonl", out / "validation.csv"] if stage == "grpo" else []
     train(TASK, cfg, name_files(stage, made, out), *watched)
     return pd.read_csv(out / "log.csv")
+
+
+def test_an_engine_beside_the_trainer_needs_heads_of_the_usual_width(tmp_path):
+    """vLLM's own Qwen2 takes a head for hidden_size / heads wide, and would sample from another model."""
+    for name, width in (("usual", 16), ("wide", 32)):
+        config = Qwen2Config(hidden_size=64, num_attention_heads=4, head_dim=width)
+        config.save_pretrained(tmp_path / name)
+    beside = replace(CFG, grpo=replace(CFG.grpo, vllm="colocate"))
+    assert choose_sampler(beside, tmp_path / "usual")["vllm_mode"] == "colocate"
+    with pytest.raises(UserError, match="grpo.vllm: colocate can't sample from .*wide"):
+        choose_sampler(beside, tmp_path / "wide")
+    assert choose_sampler(CFG, tmp_path / "wide") == {}
 
 
 @pytest.mark.parametrize("stage", ["sft", "grpo"])

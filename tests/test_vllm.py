@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from chat_models import save_chat_model
 from kitchens import read_jsonl
 from taskreason.collection import collect
 from taskreason.config import load_config
@@ -149,3 +151,36 @@ def test_a_model_collects_trajectories(tmp_path, engine, served):
     assert load_decisions(tmp_path / "d.jsonl", exact=False)
     summary = json.loads((tmp_path / "s.json").read_text())
     assert summary["reply_tokens"] > 0 and summary["requests"] > 0
+
+
+def run_smoke(folder, targets, *options):
+    """The workflow at the smoke scale, up to some of its files."""
+    command = [sys.executable, "-m", "snakemake", *targets, "-s", str(ROOT / "Snakefile")]
+    command += ["--directory", str(folder), "--cores", "2", "--config", "scale=smoke", *options]
+    command += ["rollout={engine: vllm, max_model_len: 4096}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+def test_the_smoke_run_goes_through_the_engine_to_its_tables(tmp_path):
+    """Every rollout of the workflow, by one key of the config."""
+    tables = ["results/tables/main.csv", "results/tables/generalization.tex"]
+    run_smoke(tmp_path, tables)
+    rows = pd.read_csv(tmp_path / tables[0])
+    assert set(rows["policy"]) == {"expert", "base", "sft", "sft_grpo"}
+    assert set(rows["task"]) == set(TASKS) and set(rows["episodes"]) == {4}
+    logs = (tmp_path / "results/smoke/logs").glob("evaluate_*/**/*.log")
+    engines = [log for log in logs if "vllm" in log.read_text().lower()]
+    print(f"{len(engines)} jobs ran vLLM")
+    assert len(engines) >= 12
+
+
+def test_grpo_samples_from_an_engine_beside_it(tmp_path):
+    """The engine's tokens are about as likely to the trainer, also after the weights have changed."""
+    model = save_chat_model(tmp_path / "model", width=32)
+    options = [f"base={{model: {model}}}", "prompt={style: chat, history: true}"]
+    options += ["grpo={vllm: colocate, steps: 3, learning_rate: 0.01}"]
+    run_smoke(tmp_path, ["results/smoke/models/burger/grpo/model.safetensors"], *options)
+    curve = pd.read_csv(tmp_path / "results/smoke/training/burger/grpo.csv")
+    print(curve[["step", "reward", "kl", "completion_length", "sampler_mismatch"]])
+    assert len(curve) == 3 and (curve["sampler_mismatch"] < 0.02).all()

@@ -5,6 +5,7 @@ a folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run
 torch nor the weights. Weights are read from safetensors only.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -27,6 +28,28 @@ def check_folder(folder: Path) -> None:
     if missing:
         raise UserError(
             f"{folder}: {missing[0]} is missing; give the folder of a saved causal language model."
+        )
+
+
+def has_wide_heads(folder: Path) -> bool:
+    """Whether a model is a Qwen2 whose heads are not hidden_size / heads wide, for which vLLM's own code takes them."""
+    try:
+        config = json.loads((Path(folder) / "config.json").read_text())
+        usual = config["hidden_size"] // config["num_attention_heads"]
+        return config["model_type"] == "qwen2" and config.get("head_dim", usual) != usual
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return False  # no such model; whoever loads it says what is wrong with it
+
+
+def check_colocation(folder: Path) -> None:
+    """Raise UserError for a model that no vLLM engine can sample from in the process that trains it.
+
+    vLLM would have to run it by transformers' code, and changes that for everybody in the process.
+    """
+    if has_wide_heads(folder):
+        raise UserError(
+            f"grpo.vllm: colocate can't sample from {folder}, whose attention heads are wider than vLLM expects of "
+            "a Qwen2; set it to none."
         )
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from taskreason.config_types import Config
 from taskreason.errors import UserError
-from taskreason.models import API, check_model, is_api
+from taskreason.models import API, check_colocation, check_model, is_api
 
 COLLECTIONS = {"collect", "ablate_collect"}
 READERS = {
@@ -52,6 +52,8 @@ def check_start(
                 check_endpoint(name, cfg)
             else:
                 check_model(key, name)
+        if key == "base.model" and rules & TRAININGS and cfg.grpo.vllm == "colocate":
+            check_colocation(Path(name))
     if rules & TRAININGS:
         check_training(cfg, local)
     asked = rules & ROLLOUTS

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from taskreason.config_types import Prompt, Rollout
 from taskreason.errors import UserError
+from taskreason.models import has_wide_heads
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.prompting import PLAIN, check_template, tokenize
 
@@ -80,14 +81,5 @@ class VllmPolicy(GeneratingPolicy):
 
 
 def choose_implementation(folder: Path) -> str:
-    """Whose code vLLM runs the model by: its own, or transformers' where its own would read the weights wrongly.
-
-    vLLM's Qwen2 takes the width of a head for hidden_size / num_attention_heads, whatever head_dim says; the laptop's
-    models have wider heads.
-    """
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    usual = config.hidden_size // config.num_attention_heads
-    wide = config.model_type == "qwen2" and getattr(config, "head_dim", None) not in (None, usual)
-    return "transformers" if wide else "auto"
+    """Whose code vLLM runs the model by: its own, or transformers' where its own would read the weights wrongly."""
+    return "transformers" if has_wide_heads(folder) else "auto"

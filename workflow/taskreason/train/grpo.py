@@ -17,6 +17,7 @@ from trl import GRPOConfig
 
 from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config, Prompt
+from taskreason.models import check_colocation
 from taskreason.prompting import list_messages
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
@@ -53,6 +54,8 @@ COLUMNS = {
     "loss": "loss",
     "learning_rate": "learning_rate",
 }
+MISMATCH = {"sampler_mismatch": "sampling/sampling_logp_difference/mean"}
+"""Where vLLM samples: by how much its log-probabilities of the sampled tokens differ from the trainer's, on average."""
 
 
 def train_grpo(
@@ -101,7 +104,7 @@ def train_grpo(
             warmup_steps=min(5, steps // 2),
             shuffle_dataset=False,
             logging_steps=1,
-            **choose_sampler(cfg),
+            **choose_sampler(cfg, files.start),
             **split_batch(
                 "grpo.prompts_per_step times grpo.group_size", completions, grpo.micro_batch
             ),
@@ -117,7 +120,8 @@ def train_grpo(
         peft_config=make_adapters(cfg.train),
         **options,
     )
-    curve = CurveLog(files.curve, COLUMNS, prompts / len(pool), f"GRPO {task}")
+    columns = COLUMNS if grpo.vllm == "none" else COLUMNS | MISMATCH
+    curve = CurveLog(files.curve, columns, prompts / len(pool), f"GRPO {task}")
     watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)
     trainer.add_callback(watch)
     seconds = train_and_save(
@@ -128,14 +132,15 @@ def train_grpo(
         write_provenance(files.provenance, cfg, seconds)
 
 
-def choose_sampler(cfg: Config) -> dict[str, object]:
-    """TRL's arguments for who samples the completions: the model itself, or a vLLM engine beside it or elsewhere."""
+def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
+    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine beside it or elsewhere."""
     grpo = cfg.grpo
     if grpo.vllm == "none":
         return {}
     options = {"use_vllm": True, "vllm_mode": grpo.vllm}
     if grpo.vllm == "server":
         return options | {"vllm_server_base_url": grpo.vllm_server}
+    check_colocation(folder)
     return options | {
         "vllm_gpu_memory_utilization": grpo.vllm_memory,
         "vllm_max_model_length": cfg.rollout.max_model_len,
