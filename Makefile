@@ -14,6 +14,7 @@ help: ## show this list
 reproduce: ## make every table, every figure and the paper
 	@envs/bootstrap.sh run latex
 	@python envs/unlock.py
+	@python envs/repair.py --cores $(CORES) $(ARGS)
 	snakemake --cores $(CORES) --rerun-incomplete $(ARGS)
 
 test: ## run all tests, a complete run at the smoke scale among them

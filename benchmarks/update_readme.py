@@ -105,12 +105,12 @@ def make_published_size() -> str | None:
     given, hardware = measured["arguments"], measured["hardware"]
     rank = int(given["lora_rank"])
     rows = {
-        "sft": f"{given['batch']} decisions",
-        "grpo": f"{given['states']} states, {given['group']} replies each of up to {given['tokens']} tokens",
+        "sft": f"decisions: {given['batch']}",
+        "grpo": f"states: {given['states']}, replies to each: {given['group']}, tokens at most: {given['tokens']}",
     }
     body = [
         [
-            f"{stage.upper()}, {rows[stage]}",
+            f"{stage.upper()} ({rows[stage]})",
             f"{measured[stage]['step_s']:.0f}",
             f"{measured[stage].get('largest_gpu_gib', measured[stage]['largest_resident_gib']):.1f}",
         ]
@@ -119,7 +119,7 @@ def make_published_size() -> str | None:
     weights = f"adapters of rank {rank}" if rank else "all weights"
     place = ", ".join(hardware["gpus"]) or f"{hardware['cores']} cores of {hardware['processor']}"
     return (
-        f"{format_table(['One step', 'Seconds', 'Largest, GiB'], body)}\n\n"
+        f"{format_table(['One step', 'Seconds', 'Largest memory so far, GiB'], body)}\n\n"
         f"Random weights in the shape of Qwen2.5-1.5B, {weights} trained, on {place}. "
         "Made by `benchmarks/published_size.py`."
     )

@@ -1,7 +1,7 @@
-"""What every script does around its one library call: threads, a log, and errors in one sentence.
+"""What every script does around its one library call: threads, a log, checksums, and errors in one sentence.
 
 Everything printed, by Python or below it, goes to the rule's log. A UserError ends the job with its
-sentence alone.
+sentence alone. Inputs that other jobs have made must be what these have written.
 """
 
 import os
@@ -12,12 +12,15 @@ from pathlib import Path
 # A script may run in an environment of its own (conda, container) that lacks the library.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from taskreason.checksums import locate_record, read_record, read_records, verify, write_record
 from taskreason.errors import UserError
+
+RESULTS = Path("results")
 
 
 @contextmanager
 def logged(snakemake):
-    """Send the process's output to the rule's log and limit numerical libraries to its threads."""
+    """Send the process's output to the rule's log, limit numerical libraries to its threads, and keep checksums."""
     # The libraries read these when they are imported, which happens inside the block.
     for library in ("OMP", "MKL", "OPENBLAS", "RAYON"):
         os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
@@ -26,8 +29,14 @@ def logged(snakemake):
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    record = locate_record(Path(snakemake.log[0]))
+    before = read_record(record)
+    # While the job runs, its outputs are nobody's.
+    record.unlink(missing_ok=True)
     try:
+        verify(snakemake.input, read_records(RESULTS))
         yield
+        write_record(snakemake.output, record, snakemake.input, before)
     except UserError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)

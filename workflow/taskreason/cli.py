@@ -1,4 +1,4 @@
-"""The `taskreason` command: replay, plan, generate, rollout, play and estimate.
+"""The `taskreason` command: replay, plan, generate, rollout, play, estimate and check.
 
 Requests and replies are JSON lines; what a person can fix is said in one sentence on standard error
 with exit status 2. Modules that are slow to import are imported by the subcommand that needs them,
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from taskreason.checksums import ASIDE, list_damage, put_aside, read_records
 from taskreason.config import load_config, resolve_config
 from taskreason.cost.model import GPUS
 from taskreason.errors import UserError
@@ -115,6 +116,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--lora-rank", type=_natural, help="instead of train.lora_rank; 0 for none"
     )
     estimate.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+
+    check = add("check", _check, "find files under results/ that are not what the run has written")
+    check.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    check.add_argument(
+        "--repair", action="store_true", help=f"rename them to *{ASIDE}, so that they are made anew"
+    )
     return parser
 
 
@@ -296,6 +303,22 @@ def _find_layout(args: argparse.Namespace) -> Layout:
         return load_layouts(args.layout)[0]
     template = TASKS[args.task or next(iter(TASKS))].template
     return template if args.seed is None else generate_layout(template, args.seed, args.mode)
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Names damaged files on standard output and says why on standard error; the status is 1 where one is left."""
+    known = read_records(args.results)
+    if not any(map(os.path.exists, known)):
+        raise UserError(
+            f"{args.results}: nothing that a job has left checksums of is there; give the results folder of a run, "
+            "from the folder that it was started in."
+        )
+    damaged = list_damage(known)
+    for path, why in damaged.items():
+        print(path)
+        kept = f"; kept as {put_aside(path)}" if args.repair else ""
+        print(f"taskreason: {path}: {why}{kept}.", file=sys.stderr)
+    return 1 if damaged and not args.repair else 0
 
 
 if __name__ == "__main__":
