@@ -17,17 +17,23 @@ ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
 
 
-def run_smoke(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", "2"]
-    command += ["--config", "scale=smoke", "report={theory: true, ablations: true}", *arguments]
+CONFIG = ["--config", "scale=smoke", "report={theory: true, ablations: true}"]
+
+
+def run(folder, *command):
     return subprocess.run(
         command,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
+
+
+def run_smoke(folder, *targets):
+    command = [sys.executable, "-m", "snakemake", *targets, "-s", str(ROOT / "Snakefile")]
+    return run(folder, *command, "--cores", "2", *CONFIG)
 
 
 def measure_processor_time():
@@ -96,3 +102,43 @@ def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
     assert measure_processor_time() - start < 60
     made = re.findall(r"^\s*rule (\w+):|^Job \d+: (.*)$", done.stdout, re.MULTILINE)
     assert not [job for pair in made for job in pair if re.search(r"SFT|GRPO|Rollouts", job)]
+
+
+def flip_a_bit(path):
+    """As a failing disk does it: the times of the file stay as they were."""
+    content, state = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke):
+    trajectories = smoke / "results/smoke/trajectories/burger.jsonl"
+    weights = smoke / "results/smoke/models/cheese_burger/grpo/model.safetensors"
+    table = smoke / "results/tables/main.csv"
+    whole = {path: path.read_bytes() for path in (trajectories, weights, table)}
+    trajectories.write_bytes(whole[trajectories][:-100])
+    flip_a_bit(weights)
+    table.write_bytes(b"")
+
+    reader = "results/smoke/episodes/sft_grpo/cheese_burger/cheese_burger.jsonl"
+    (smoke / reader).unlink()
+    stopped = run_smoke(smoke, reader)
+    log = smoke / "results/smoke/logs/evaluate/sft_grpo/cheese_burger.log"
+    assert stopped.returncode != 0 and "Traceback" not in log.read_text()
+    assert re.search(r"grpo/model.safetensors: the file is not what the run has", log.read_text())
+
+    options = ["-s", str(ROOT / "Snakefile"), "--cores", "2", *CONFIG]
+    done = run(smoke, sys.executable, str(ROOT / "envs" / "repair.py"), *options)
+    assert done.returncode == 0, done.stdout[-6000:]
+    for path, content in whole.items():
+        name = path.relative_to(smoke)
+        assert re.search(rf"^{name}: .*; kept as {name}.damaged", done.stdout, re.MULTILINE)
+        assert path.read_bytes() == content and Path(f"{path}.damaged").is_file()
+    last = run_smoke(smoke)
+    assert last.returncode == 0, last.stdout[-6000:]
+    made = re.findall(r"^Job \d+: (.*)$", last.stdout, re.MULTILINE)
+    assert [job for job in made if "Rollouts" in job] and not re.search(
+        "SFT on|GRPO on", " ".join(made)
+    )
+    assert "Nothing to be done" in run_smoke(smoke).stdout

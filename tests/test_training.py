@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -35,6 +36,7 @@ from taskreason.trajectories import load_decisions, make_kitchens
 
 TASK = "cheese_sandwich"
 CFG = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})
+SHIPPED = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
 FILES = {
     "config.json",
     "generation_config.json",
@@ -58,10 +60,10 @@ def made(tmp_path_factory):
     return folder
 
 
-def name_files(stage, made, out):
+def name_files(stage, made, out, start=None):
     return TrainingFiles(
         trajectories=made / "decisions.jsonl",
-        start=made / "base",
+        start=start or made / "base",
         model=out / stage,
         checkpoints=out / "c",
         curve=out / "log.csv",
@@ -69,20 +71,23 @@ def name_files(stage, made, out):
     )
 
 
-def run(stage, made, out, cfg=CFG):
+def run(stage, made, out, cfg=CFG, start=None):
     train = {"sft": train_sft, "grpo": train_grpo}[stage]
     watched = [made / "validation.jsonl", out / "validation.csv"] if stage == "grpo" else []
-    train(TASK, cfg, name_files(stage, made, out), *watched)
+    train(TASK, cfg, name_files(stage, made, out, start), *watched)
     return pd.read_csv(out / "log.csv")
 
 
 def test_an_engine_beside_the_trainer_needs_heads_of_the_usual_width(tmp_path):
     """vLLM's own Qwen2 takes a head for hidden_size / heads wide, and would sample from another model."""
     for name, width in (("usual", 16), ("wide", 32)):
-        config = Qwen2Config(hidden_size=64, num_attention_heads=4, head_dim=width)
+        config = Qwen2Config(
+            hidden_size=64, num_attention_heads=4, head_dim=width, max_position_embeddings=512
+        )
         config.save_pretrained(tmp_path / name)
     beside = replace(CFG, grpo=replace(CFG.grpo, vllm="colocate"))
-    assert choose_sampler(beside, tmp_path / "usual")["vllm_mode"] == "colocate"
+    options = choose_sampler(beside, tmp_path / "usual")
+    assert (options["vllm_mode"], options["vllm_max_model_length"]) == ("colocate", 512)
     with pytest.raises(UserError, match="grpo.vllm: colocate can't sample from .*wide"):
         choose_sampler(beside, tmp_path / "wide")
     assert choose_sampler(CFG, tmp_path / "wide") == {}
@@ -90,7 +95,13 @@ def test_an_engine_beside_the_trainer_needs_heads_of_the_usual_width(tmp_path):
 
 @pytest.mark.parametrize("stage", ["sft", "grpo"])
 def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypatch, stage, capsys):
-    whole = run(stage, made, tmp_path / "whole")
+    """And ends with the same weights: the same data in the same order, the same draws."""
+    # Only a model that knows the format gets different rewards for different replies.
+    cfg = replace(
+        CFG, grpo=replace(CFG.grpo, steps=4), rollout=replace(CFG.rollout, max_new_tokens=64)
+    )
+    start = SHIPPED if stage == "grpo" else None
+    whole = run(stage, made, tmp_path / "whole", cfg, start)
     last = int(whole["step"].iloc[-1])
     original = CurveLog.on_log
 
@@ -102,18 +113,21 @@ def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(CurveLog, "on_log", kill_near_the_end)
         with pytest.raises(Killed):
-            run(stage, made, tmp_path / "killed")
+            run(stage, made, tmp_path / "killed", cfg, start)
     assert not (tmp_path / "killed" / stage).exists(), "no half-made model"
     capsys.readouterr()
-    resumed = run(stage, made, tmp_path / "killed")
+    resumed = run(stage, made, tmp_path / "killed", cfg, start)
     assert "resuming from" in capsys.readouterr().out
     assert resumed["step"].tolist() == whole["step"].tolist()
     assert {file.name for file in (tmp_path / "killed" / stage).iterdir()} == FILES
     assert not (tmp_path / "killed" / "c").exists()
-    first, second = (load_model(tmp_path / name / stage)[0] for name in ("whole", "killed"))
-    if stage == "sft":  # the same data in the same order, so the same weights
-        for one, other in zip(first.parameters(), second.parameters(), strict=True):
-            assert (one - other).abs().max() < 1e-4
+    for name in set(whole) - {"seconds"}:
+        assert resumed[name].equals(whole[name]), name
+    assert stage == "sft" or (whole["reward_std"] > 0).any()
+    weights = [
+        (tmp_path / name / stage / "model.safetensors").read_bytes() for name in ("whole", "killed")
+    ]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize("fast_bf16", [True, False])

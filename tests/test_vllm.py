@@ -169,7 +169,7 @@ def test_the_smoke_run_goes_through_the_engine_to_its_tables(tmp_path):
     rows = pd.read_csv(tmp_path / tables[0])
     assert set(rows["policy"]) == {"expert", "base", "sft", "sft_grpo"}
     assert set(rows["task"]) == set(TASKS) and set(rows["episodes"]) == {4}
-    logs = (tmp_path / "results/smoke/logs").glob("evaluate_*/**/*.log")
+    logs = (tmp_path / "results/smoke/logs/evaluate").rglob("*.log")
     engines = [log for log in logs if "vllm" in log.read_text().lower()]
     print(f"{len(engines)} jobs ran vLLM")
     assert len(engines) >= 12

@@ -8,6 +8,7 @@ torch nor the weights. Weights are read from safetensors only.
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from taskreason.errors import UserError
 from taskreason.files import write_json
@@ -33,12 +34,25 @@ def check_folder(folder: Path) -> None:
 
 def has_wide_heads(folder: Path) -> bool:
     """Whether a model is a Qwen2 whose heads are not hidden_size / heads wide, for which vLLM's own code takes them."""
+    config = _read_config(folder)
+    hidden, heads = config.get("hidden_size"), config.get("num_attention_heads")
+    if config.get("model_type") != "qwen2" or not hidden or not heads:
+        return False
+    return config.get("head_dim", hidden // heads) != hidden // heads
+
+
+def limit_length(folder: Path, wanted: int) -> int:
+    """Tokens of prompt and reply together: as many as wanted, at most those that the model has positions for."""
+    return min(wanted, _read_config(folder).get("max_position_embeddings") or wanted)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """A model's config.json; empty where there is none, as whoever loads the model says what is wrong with it."""
     try:
         config = json.loads((Path(folder) / "config.json").read_text())
-        usual = config["hidden_size"] // config["num_attention_heads"]
-        return config["model_type"] == "qwen2" and config.get("head_dim", usual) != usual
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
-        return False  # no such model; whoever loads it says what is wrong with it
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def check_colocation(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from taskreason.config_types import Prompt, Rollout
 from taskreason.errors import UserError
-from taskreason.models import has_wide_heads
+from taskreason.models import has_wide_heads, limit_length
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.prompting import PLAIN, check_template, tokenize
 
@@ -45,7 +45,7 @@ class VllmPolicy(GeneratingPolicy):
         engine = LLM(
             model=str(folder),
             dtype="bfloat16" if on_gpu else "float32",
-            max_model_len=rollout.max_model_len,
+            max_model_len=limit_length(folder, rollout.max_model_len),
             tensor_parallel_size=rollout.tensor_parallel,
             enable_prefix_caching=True,
             # Capturing graphs takes longer than a small model's whole rollout on a CPU.

@@ -22,12 +22,12 @@ from transformers import (
     PrinterCallback,
     TrainerCallback,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from taskreason.config_types import Config, Grpo, Prompt, Train
 from taskreason.errors import UserError
 from taskreason.policies.transformers import has_fast_bf16, load_model
 from taskreason.prompting import PLAIN, check_template, tokenize
+from taskreason.train.checkpoints import CheckpointSums, find_checkpoint
 
 LOG_SECONDS = 15
 
@@ -232,12 +232,13 @@ def train_and_save(
 
     Of several processes the first one writes; the others return None. dtype: of the weights on disk.
     """
-    last = get_last_checkpoint(str(checkpoint_dir)) if checkpoint_dir.is_dir() else None
+    last = find_checkpoint(checkpoint_dir, curve.label)
     accelerator = trainer.accelerator
     if last and accelerator.is_main_process:
         print(f"{curve.label}: resuming from {last}", flush=True)
     trainer.remove_callback(PrinterCallback)  # one line now and then is enough
     trainer.add_callback(curve)
+    trainer.add_callback(CheckpointSums)
     trainer.train(resume_from_checkpoint=last)
     # Where the weights are spread over processes, all of these have to take part in collecting them.
     state = (

@@ -17,7 +17,7 @@ from trl import GRPOConfig
 
 from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config, Prompt
-from taskreason.models import check_colocation
+from taskreason.models import check_colocation, limit_length
 from taskreason.prompting import list_messages
 from taskreason.provenance import write_provenance
 from taskreason.task import score_reply
@@ -143,7 +143,7 @@ def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
     check_colocation(folder)
     return options | {
         "vllm_gpu_memory_utilization": grpo.vllm_memory,
-        "vllm_max_model_length": cfg.rollout.max_model_len,
+        "vllm_max_model_length": limit_length(folder, cfg.rollout.max_model_len),
     }
 
 
