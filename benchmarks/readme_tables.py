@@ -108,9 +108,10 @@ def label_row(name: str) -> str:
     return labels.get(name, name.replace("base:", "Base, "))
 
 
-def print_gain(*bounds: str) -> str:
-    gain, low, high = map(float, bounds)
-    return f"{gain:+.2f} ({low:+.2f} to {high:+.2f})"
+def print_gain(*bounds: str, digits: int = 2) -> str:
+    """A gain and, where it is known, its interval."""
+    gain, *interval = (f"{float(bound):+.{digits}f}" for bound in bounds if bound)
+    return f"{gain} ({' to '.join(interval)})" if interval else gain
 
 
 def make_bound() -> str | None:
@@ -211,6 +212,59 @@ def make_sweep() -> str | None:
     return (
         f"{table}\n\nMade by `snakemake sweep` with the values under `sweep` in the scale's file."
     )
+
+
+def make_theory() -> str | None:
+    """Single turns before and after GRPO, the recursion against episodes, and success in the fewest steps."""
+    single, recursion, multi = (read_table(f"theory_{k}") for k in ("single", "recursion", "multi"))
+    if not single or not recursion or not multi:
+        return None
+    header = ["Task", "p(s), SFT", "p(s), SFT + GRPO", "gain", "P(s₀) gain"]
+    header += ["predicted, SFT + GRPO", "seen", "kitchens inside"]
+    body = []
+    for row in multi:
+        own = next(
+            r
+            for r in single
+            if (r["task"], r["place"], r["right"]) == (row["task"], "expert", "expert")
+        )
+        kitchens = next(
+            r for r in recursion if (r["task"], r["policy"]) == (row["task"], "sft_grpo")
+        )
+        body.append(
+            [
+                row["task"].replace("_", " "),
+                *(format_number(own[policy], 3) for policy in ("sft", "sft_grpo")),
+                print_gain(*(own[key] for key in GAIN), digits=3),
+                print_gain(*(row[key] for key in GAIN), digits=3),
+                *(format_number(kitchens[key], 2) for key in ("predicted", "observed", "inside")),
+            ]
+        )
+    return f"{format_table(header, body)}\n\nMade by `snakemake theory`."
+
+
+def make_ablations() -> str | None:
+    """SR after SFT and after GRPO under other experts and rewards, and on whole episodes."""
+    points, turns = read_table("ablation_points"), read_table("ablation_turns")
+    if not points or not turns:
+        return None
+    body = [
+        [
+            row["study"].replace("_", " "),
+            *(f"{float(row[policy]):.2f}" for policy in ("sft", "sft_grpo")),
+            print_gain(*(row[key] for key in GAIN)),
+        ]
+        for row in points
+    ]
+    for row in turns:
+        if row["seed"] == "mean":
+            shown = [
+                f"GRPO on {'single decisions' if row['turns'] == 'single' else 'whole episodes'}"
+            ]
+            shown += [f"{float(row[policy]):.2f}" for policy in ("sft", "sft_grpo")]
+            body.append([*shown, print_gain(*(row[key] for key in GAIN))])
+    header = ["Changed", "SR, SFT", "SR, SFT + GRPO", "gain"]
+    return f"{format_table(header, body)}\n\nMade by `snakemake ablations`; the last two rows are means over seeds."
 
 
 def read_table(name: str) -> list[dict[str, str]] | None:

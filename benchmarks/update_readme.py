@@ -187,6 +187,8 @@ def main() -> None:
         "grid": readme_tables.make_grid,
         "seeds": readme_tables.make_seeds,
         "sweep": readme_tables.make_sweep,
+        "theory": readme_tables.make_theory,
+        "ablations": readme_tables.make_ablations,
         "speeds": make_speeds,
         "scales": make_scales,
         "estimate": make_estimate,

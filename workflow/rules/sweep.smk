@@ -38,7 +38,7 @@ rule train_point:
         changes=lambda wildcards: POINTS[wildcards.point].changes,
         sft=config["sft"],
         grpo=config["grpo"],
-        work=f"{OUT}/checkpoints/sweep/{SWEPT}/{{point}}",
+        checkpoints=f"{OUT}/checkpoints/sweep/{SWEPT}/{{point}}",
     message:
         "Sweep on {params.task}: {wildcards.point}"
     script:

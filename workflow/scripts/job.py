@@ -1,7 +1,8 @@
 """What every script does around its one library call: threads, a log, checksums, and errors in one sentence.
 
 Everything printed, by Python or below it, goes to the rule's log. A UserError ends the job with its
-sentence alone. Inputs that other jobs have made must be what these have written.
+sentence alone. Inputs that other jobs have made must be what these have written, and unfinished work
+of a killed attempt is taken up where it is of the same settings and inputs.
 """
 
 import os
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from taskreason.checksums import locate_record, read_record, read_records, verify, write_record
 from taskreason.errors import UserError
+from taskreason.unfinished import describe_work, take_up
 
 RESULTS = Path("results")
 
@@ -33,10 +35,18 @@ def logged(snakemake):
     before = read_record(record)
     # While the job runs, its outputs are nobody's.
     record.unlink(missing_ok=True)
+    note = record.with_suffix(".unfinished.json")
     try:
-        verify(snakemake.input, read_records(RESULTS))
+        known = read_records(RESULTS)
+        verify(snakemake.input, known)
+        params = dict(snakemake.params.items())
+        work = describe_work(params, snakemake.input, known)
+        checkpoints = Path(params["checkpoints"]) if "checkpoints" in params else None
+        for path in take_up(note, work, snakemake.output, checkpoints):
+            print(f"{path}: unfinished work of other settings or inputs, removed", flush=True)
         yield
         write_record(snakemake.output, record, snakemake.input, before)
+        note.unlink()
     except UserError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)

@@ -14,7 +14,7 @@ with logged(snakemake):
     from taskreason.train.sft import train_sft
 
     cfg = load_config(apply_point(snakemake.config, snakemake.wildcards.point))
-    task, work, sft = snakemake.params.task, Path(snakemake.params.work), snakemake.input.sft
+    task, work, sft = snakemake.params.task, Path(snakemake.params.checkpoints), snakemake.input.sft
     files = TrainingFiles(
         trajectories=Path(snakemake.input.trajectories),
         start=folder(snakemake.input.base),
