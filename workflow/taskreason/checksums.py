@@ -6,14 +6,13 @@ everything. Files without a record (sources, a person's own models) are taken as
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from taskreason.errors import UserError
-from taskreason.files import write_json
+from taskreason.files import decode, write_json
 
 FOLDER = "checksums"
 ASIDE = ".damaged"
@@ -40,7 +39,7 @@ def read_records(root: Path) -> dict[str, Mapping[str, Any]]:
 def read_record(file: Path) -> Sums:
     """The outputs of one job; none where the record is not there or unreadable, as it is then no proof of anything."""
     try:
-        found = json.loads(file.read_bytes())
+        found = decode(file.read_bytes())
     except (OSError, ValueError):
         return {}
     if not isinstance(found, dict):

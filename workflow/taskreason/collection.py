@@ -15,7 +15,7 @@ from pathlib import Path
 
 from taskreason.config_types import Config
 from taskreason.errors import UserError
-from taskreason.files import write_json, write_lines
+from taskreason.files import decode, write_json, write_lines
 from taskreason.planner import Planner
 from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
@@ -43,7 +43,7 @@ class Attempts:
         # Episodes of another expert or other settings are not this collection's; a torn last line is tried again.
         for line in lines[1:] if lines[:1] == [header] else []:
             try:
-                row = json.loads(line)
+                row = decode(line)
                 self._add(read_episode(row["episode"]), Usage(**row["usage"]))
             except (ValueError, KeyError, TypeError):
                 break

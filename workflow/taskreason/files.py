@@ -1,4 +1,4 @@
-"""JSON lines on disk: written atomically, read with errors that name the file, the line and the fix."""
+"""JSON on disk: written atomically, read with errors that name the file, the line and the fix."""
 
 import json
 import os
@@ -27,6 +27,14 @@ def write_json(path: Path, value: Any) -> None:
     os.replace(temporary, path)
 
 
+def decode(text: str | bytes) -> Any:
+    """JSON as plain values. ValueError for everything else, nesting too deep to be read among it."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
+
+
 def read_lines(path: Path, keys: Iterable[str], made_by: str) -> list[dict[str, Any]]:
     """Read JSON lines whose objects have at least ``keys``; ``made_by`` is the target that makes the file again."""
     fix = f"delete the file and run `snakemake {made_by}` to make it again"
@@ -37,7 +45,7 @@ def read_lines(path: Path, keys: Iterable[str], made_by: str) -> list[dict[str, 
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
+            row = decode(line)
         except ValueError:
             raise UserError(f"{path}:{number}: the line is not JSON; {fix}.") from None
         missing = [key for key in keys if not isinstance(row, dict) or key not in row]

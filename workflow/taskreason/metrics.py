@@ -8,7 +8,6 @@ cell. Departures from the paper: SR carries a Wilson score interval, ASAT a boot
 minimal, invalid and malformed rates are measured beside them.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from taskreason.errors import UserError
+from taskreason.files import decode
 
 EPISODE_TYPES = {
     "layout_hash": str,
@@ -241,7 +241,7 @@ def _read_text(path: Path) -> str:
 
 def _parse_episode(line: str, where: str) -> dict:
     try:
-        row = json.loads(line)
+        row = decode(line)
     except ValueError:
         row = None
     if not isinstance(row, dict):

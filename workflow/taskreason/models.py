@@ -5,13 +5,12 @@ a folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run
 torch nor the weights. Weights are read from safetensors only.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from taskreason.errors import UserError
-from taskreason.files import write_json
+from taskreason.files import decode, write_json
 
 API = "api:"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -49,7 +48,7 @@ def limit_length(folder: Path, wanted: int) -> int:
 def _read_config(folder: Path) -> dict[str, Any]:
     """A model's config.json; empty where there is none, as whoever loads the model says what is wrong with it."""
     try:
-        config = json.loads((Path(folder) / "config.json").read_text())
+        config = decode((Path(folder) / "config.json").read_text())
     except (OSError, ValueError):
         return {}
     return config if isinstance(config, dict) else {}

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from taskreason.files import decode
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.policies import Policy, Turn
 from taskreason.task import parse_reply, recount
@@ -193,7 +194,7 @@ def _read_partial(path: Path) -> list[Episode]:
     episodes = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            episodes.append(read_episode(json.loads(line)))
+            episodes.append(read_episode(decode(line)))
         except (ValueError, KeyError, TypeError):
             break
     return episodes

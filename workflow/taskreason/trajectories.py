@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from taskreason.config_types import Config
-from taskreason.errors import UserError
+from taskreason.errors import UserError, quote
 from taskreason.files import read_lines, write_lines
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import draw_disjoint
@@ -97,9 +97,9 @@ def _find_fault(decision: Decision, exact: bool) -> str | None:
     ):
         return "prompt, completion and action must be text and optimal_actions a list"
     if f"\n{decision.action}\n" not in decision.prompt:
-        return f"the action {decision.action!r} is not among the prompt's valid actions"
+        return f"the action {quote(decision.action)} is not among the prompt's valid actions"
     if exact and decision.action not in decision.optimal_actions:
-        return f"the action {decision.action!r} is not among optimal_actions"
+        return f"the action {quote(decision.action)} is not among optimal_actions"
     if sum(score_reply(decision.completion, (decision.action,))) < FORMAT_REWARD + ACTION_REWARD:
         return "the completion does not earn the full reward for its own action"
     return None

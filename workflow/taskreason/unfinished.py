@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from taskreason.checksums import Sums, describe_file
-from taskreason.files import write_json
+from taskreason.files import decode, write_json
 
 PARTIAL = ".partial"
 
@@ -39,7 +39,7 @@ def take_up(note: Path, work: str, outputs: Iterable[str], checkpoints: Path | N
 
 def _read_note(note: Path) -> str | None:
     try:
-        return json.loads(note.read_bytes())["work"]
+        return decode(note.read_bytes())["work"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -15,11 +15,11 @@ Arithmetic alone, from a model's shape and a card's data sheet; nothing here was
 Assumptions are the constants in capitals, each with its reason; replace them once they are measured.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from taskreason.errors import UserError
+from taskreason.files import decode
 
 TRAINING_MFU = 0.3
 """Share of peak FLOP/s in training and scoring: transformers without compilation and with small batches."""
@@ -154,7 +154,7 @@ def find_architecture(key: str, name: str, project: Path) -> Architecture:
 
 def _read_architecture(key: str, path: Path) -> Architecture:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = decode(path.read_text(encoding="utf-8"))
         family = values["model_type"]
         if family not in FAMILIES:
             raise UserError(

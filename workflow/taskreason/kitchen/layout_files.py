@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+from taskreason.errors import quote
 from taskreason.kitchen.domain import (
     CONTAINER_KINDS,
     ITEM_KINDS,
@@ -119,7 +120,7 @@ def _read_predicates(row: Reader, choices: tuple[str, ...]) -> tuple[str, ...]:
     predicates = row.array("predicates", optional=True)
     for i, predicate in enumerate(predicates):
         if predicate not in choices:
-            message = f"is {predicate!r} but must be one of {', '.join(choices)}"
+            message = f"is {quote(predicate)} but must be one of {', '.join(choices)}"
             raise row.fail(f"predicates[{i}]", message)
     return tuple(sorted(set(predicates)))
 
@@ -132,7 +133,9 @@ def _read_robot(top: Reader, width: int, height: int) -> RobotSpec:
     _, x, y = _read_placed(row, PLAYER_KINDS, width, height, more=("direction",))
     direction = row.array("direction")
     if not all(type(step) is int for step in direction) or tuple(direction) not in DIRECTIONS:
-        raise row.fail("direction", f"is {direction!r} but must be [0,1], [0,-1], [1,0] or [-1,0]")
+        raise row.fail(
+            "direction", f"is {quote(direction)} but must be [0,1], [0,-1], [1,0] or [-1,0]"
+        )
     return RobotSpec(x, y, (direction[0], direction[1]))
 
 
@@ -146,10 +149,12 @@ def _read_goal_predicate(row: Reader) -> GoalPredicate:
             raise row.fail(key, f"must have {len(signature)} entries for {predicate}")
     for i, kinds in enumerate(signature):
         if args[i] not in kinds:
-            raise row.fail(f"args[{i}]", f"is {args[i]!r} but must be one of {', '.join(kinds)}")
+            raise row.fail(
+                f"args[{i}]", f"is {quote(args[i])} but must be one of {', '.join(kinds)}"
+            )
         digits = isinstance(ids[i], str) and ids[i].isascii() and ids[i].isdigit()
         if not digits and type(ids[i]) is not int:
-            raise row.fail(f"ids[{i}]", f"is {ids[i]!r} but must be a whole number")
+            raise row.fail(f"ids[{i}]", f"is {quote(ids[i])} but must be a whole number")
     return GoalPredicate(predicate, tuple(args), tuple(int(i) for i in ids))
 
 

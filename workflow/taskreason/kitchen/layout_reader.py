@@ -4,9 +4,8 @@ Input: decoded JSON and the name of its source. Output: checked integers, string
 objects. Every refusal is a LayoutError that names the source file, the key and what it must be.
 """
 
-import json
-
-from taskreason.errors import UserError
+from taskreason.errors import UserError, clip, quote
+from taskreason.files import decode
 
 
 class LayoutError(UserError):
@@ -23,7 +22,7 @@ class Reader:
         self.data = data
 
     def fail(self, key: str, message: str) -> LayoutError:
-        return LayoutError(f"{self.source}: {self.path(key)} {message}.")
+        return LayoutError(f"{self.source}: {clip(self.path(key))} {message}.")
 
     def path(self, key: str) -> str:
         return f"{self.key}.{key}" if self.key else key
@@ -36,15 +35,17 @@ class Reader:
     def integer(self, key: str, low: int, high: int) -> int:
         value = self.required(key)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.fail(key, f"is {value!r} but must be a whole number from {low} to {high}")
+            raise self.fail(
+                key, f"is {quote(value)} but must be a whole number from {low} to {high}"
+            )
         return value
 
     def text(self, key: str, choices: tuple[str, ...] = ()) -> str:
         value = self.required(key)
         if not isinstance(value, str):
-            raise self.fail(key, f"is {value!r} but must be a string")
+            raise self.fail(key, f"is {quote(value)} but must be a string")
         if choices and value not in choices:
-            raise self.fail(key, f"is {value!r} but must be one of {', '.join(choices)}")
+            raise self.fail(key, f"is {quote(value)} but must be one of {', '.join(choices)}")
         return value
 
     def array(self, key: str, optional: bool = False) -> list:
@@ -66,8 +67,8 @@ class Reader:
 
 
 def parse_json(text: str, source: str):
-    """`json.loads` that refuses with one sentence; `source` is the file (and line) it names."""
+    """JSON as plain values; refuses with one sentence; `source` is the file (and line) it names."""
     try:
-        return json.loads(text)
+        return decode(text)
     except ValueError as error:
         raise LayoutError(f"{source}: this is not valid JSON ({error}).") from None

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from taskreason.config_types import Theory
+from taskreason.files import decode
 from taskreason.kitchen.engine import State
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
@@ -245,7 +246,7 @@ def _read_partial(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            rows.append(json.loads(line))
+            rows.append(decode(line))
         except ValueError:
             break
     return rows[: len(rows) // KITCHENS_AT_ONCE * KITCHENS_AT_ONCE]
