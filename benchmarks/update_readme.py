@@ -125,6 +125,22 @@ def make_published_size() -> str | None:
     )
 
 
+def make_endurance() -> str | None:
+    """What became of a run that was killed again and again."""
+    source = ROOT / "results" / "bench" / "endurance.json"
+    if not source.exists():
+        return None
+    found = json.loads(source.read_text())
+    body = [[key.replace("_", " "), _print_found(value)] for key, value in found.items()]
+    return f"{format_table(['Found', 'Value'], body)}\n\nMade by `benchmarks/endurance.py`."
+
+
+def _print_found(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {number}" for key, number in value.items())
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
+
+
 def make_graph() -> str:
     """The rules in mermaid, without the arrows that others imply."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
@@ -193,6 +209,7 @@ def main() -> None:
         "scales": make_scales,
         "estimate": make_estimate,
         "published_size": make_published_size,
+        "endurance": make_endurance,
         "graph": make_graph,
     }
     several = len(list_seeds()) > 1
