@@ -12,6 +12,7 @@ sys.path.insert(0, str(WORKFLOW_DIR))
 
 from taskreason.config import load_config, resolve_config
 from taskreason.errors import UserError
+from taskreason.faults import check_writable
 from taskreason.files import list_runs
 from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten, to_file_name
 from taskreason.preflight import check_start
@@ -123,6 +124,7 @@ wildcard_constraints:
 onstart:
     jobs = {(job.rule.name, job.resources.get("gpu", 0)) for job in workflow.dag.needrun_jobs()}
     try:
+        check_writable(Path("results"))
         check_start(jobs, MODELS, load_config(config), workflow.local_exec)
     except UserError as error:
         sys.exit(str(error))

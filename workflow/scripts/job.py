@@ -1,8 +1,9 @@
 """What every script does around its one library call: threads, a log, checksums, and errors in one sentence.
 
 Everything printed, by Python or below it, goes to the rule's log. A UserError ends the job with its
-sentence alone. Inputs that other jobs have made must be what these have written, and unfinished work
-of a killed attempt is taken up where it is of the same settings and inputs.
+sentence alone, and so does a machine that runs out of something. Inputs that other jobs have made
+must be what these have written, and unfinished work of a killed attempt is taken up where it is of
+the same settings and inputs.
 """
 
 import os
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from taskreason.checksums import locate_record, read_record, read_records, verify, write_record
 from taskreason.errors import UserError
+from taskreason.faults import explain_fault
 from taskreason.unfinished import describe_work, take_up
 
 RESULTS = Path("results")
@@ -27,6 +29,7 @@ def logged(snakemake):
     for library in ("OMP", "MKL", "OPENBLAS", "RAYON"):
         os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    terminal = os.dup(2)
     log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -49,6 +52,13 @@ def logged(snakemake):
         note.unlink()
     except UserError as error:
         print(error, file=sys.stderr, flush=True)
+        sys.exit(2)
+    except Exception as error:
+        sentence = explain_fault(error, RESULTS)
+        if sentence is None:
+            raise
+        # A full disk has no room for the log either.
+        os.write(terminal, f"{sentence}\n".encode())
         sys.exit(2)
 
 
