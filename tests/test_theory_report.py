@@ -114,3 +114,9 @@ def test_the_papers_section_uses_the_macros_that_there_are(theory):
     assert macros["TheorySingleAbove"] == "on 4 of the 4 tasks"
     assert macros["TheorySingleBelow"] == "on none of the 4 tasks"
     assert macros["TheoryUniqueStates"] == "0.750" and macros["TheoryStates"] == "480"
+    assert macros["TheoryVerdictSingle"].startswith(
+        "held on average on 4 of the 4 tasks and not at"
+    )
+    assert macros["TheoryVerdictRecursion"].startswith("held: episodes lie in")
+    assert macros["TheoryVerdictHorizons"].startswith("held on average at 12 of the 12 horizons")
+    assert macros["TheoryVerdictGrid"].startswith("across tasks, the length of the longer training")

@@ -9,21 +9,78 @@ import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY
 from taskreason.report.table_cells import Table
+from taskreason.report.theory_data import REFERENCE
 from taskreason.report.theory_grid import SHARED
 from taskreason.report.verdicts import count_tasks
+
+ENOUGH_INSIDE = 0.9
+"""Share of kitchens inside their interval from which on the recursion counts as borne out."""
+SHARED_NAMES = {
+    "prefix": "the beginning that the recipes share",
+    "skills": "the share of known kinds of item",
+    "length": "the length of the longer training",
+}
 
 
 def make_theory_macros(tables: Mapping[str, Table]) -> dict[str, str]:
     """All macros of the section, from the tables of :data:`taskreason.report.theory_tables.TABLES`."""
-    names = ("single", "recursion", "multi", "grid")
-    single, recursion, multi, grid = (tables[f"theory_{name}"].csv for name in names)
+    names = ("single", "recursion", "multi", "horizons", "grid")
+    single, recursion, multi, horizons, grid = (tables[f"theory_{name}"].csv for name in names)
     macros = _single_macros(single) | _recursion_macros(recursion) | _multi_macros(multi)
     shared = grid.iloc[0]
     for key in SHARED:
         correlation = shared[f"{key}_correlation"]
         shown = "--" if pd.isna(correlation) else rf"\ensuremath{{{correlation:+.2f}}}"
         macros[f"TheoryRank{key.title()}"] = shown
-    return macros
+    return macros | {
+        "TheoryVerdictSingle": _judge_single(single),
+        "TheoryVerdictRecursion": _judge_recursion(recursion),
+        "TheoryVerdictMulti": _judge_multi(multi),
+        "TheoryVerdictHorizons": _judge_horizons(horizons),
+        "TheoryVerdictGrid": _judge_grid(shared),
+    }
+
+
+def _judge_single(single: pd.DataFrame) -> str:
+    own = single[(single["place"] == "expert") & (single["right"] == "expert")]
+    share = (own["worse"] * own["states"]).sum() / own["states"].sum()
+    held = f"held on average {count_tasks(own['gain_low'] > 0, len(own))}"
+    if not share:
+        return f"{held}, and at every state"
+    return f"{held} and not at every state: a share of {share:.2f} became worse"
+
+
+def _judge_recursion(recursion: pd.DataFrame) -> str:
+    kitchens = recursion["kitchens"]
+    inside = (recursion["inside"] * kitchens).sum() / kitchens.sum()
+    held = "held" if inside >= ENOUGH_INSIDE else "did not hold"
+    return f"{held}: episodes lie in the interval of its prediction in a share of {inside:.2f} of the kitchens"
+
+
+def _judge_multi(multi: pd.DataFrame) -> str:
+    total = len(multi)
+    held = f"held on average {count_tasks(multi['gain_low'] > 0, total)}"
+    return f"{held}, while its assumption held in {_print_range(multi['assumption'], 2)} of the kitchens"
+
+
+def _judge_horizons(horizons: pd.DataFrame) -> str:
+    seen = horizons.pivot(index=["task", "share"], columns="policy", values="observed")
+    higher = int((seen[GRID_POLICY] >= seen[REFERENCE]).sum())
+    return (
+        f"held on average at {higher} of the {len(seen)} horizons of \\cref{{tab:theory_horizons}}"
+    )
+
+
+def _judge_grid(shared: pd.Series) -> str:
+    ranks = {key: shared[f"{key}_correlation"] for key in SHARED}
+    known = {key: rank for key, rank in ranks.items() if not pd.isna(rank)}
+    if not known:
+        return "across tasks nothing can be said of what the recipes share"
+    best = max(known, key=lambda key: abs(known[key]))
+    return (
+        f"across tasks, {SHARED_NAMES[best]} goes with SR most closely "
+        rf"(rank correlation \ensuremath{{{known[best]:+.2f}}})"
+    )
 
 
 def _single_macros(single: pd.DataFrame) -> dict[str, str]:
