@@ -7,7 +7,13 @@ THEORY_TABLES = [
     "theory_horizons",
     "theory_grid",
 ]
-THEORY_FIGURES = ["theory_single", "theory_recursion", "theory_horizons"]
+THEORY_FIGURES = [
+    "theory_single",
+    "theory_recursion",
+    "theory_multi",
+    "theory_horizons",
+    "theory_grid",
+]
 
 
 rule measure_theory:

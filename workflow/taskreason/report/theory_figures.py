@@ -1,4 +1,4 @@
-"""The figures of the theory: single turns before and after GRPO, the recursion against episodes, and horizons."""
+"""The figures of the theory: single turns before and after GRPO, the recursion against episodes, horizons, the grid."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,25 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.style import PAGE_WIDTH, POLICY_COLOURS, POLICY_MARKERS, new_figure
+from taskreason.report.style import (
+    PAGE_WIDTH,
+    POLICY_COLOURS,
+    POLICY_MARKERS,
+    TASK_COLOURS,
+    new_figure,
+)
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
+from taskreason.report.theory_grid import SHARED, make_grid
 from taskreason.theory.amplification import amplify
+from taskreason.theory.analysis import mean_interval
 
 STEPS_SHOWN = (1, 2, 5)
 """Steps of the amplification recursion that are drawn."""
+SHARED_LABELS = {
+    "prefix": "Common beginning of the recipes",
+    "skills": "Known kinds of item",
+    "length": "Length trained on",
+}
 
 
 def draw_single(theory: Theory) -> Figure:
@@ -70,6 +83,55 @@ def draw_recursion(theory: Theory) -> Figure:
     return figure
 
 
+def draw_multi(theory: Theory) -> Figure:
+    """P(s_t) along the expert's trajectory, by the steps still to go, with intervals over kitchens."""
+    figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, 2.3, sharey=True)
+    for axis, task in zip(axes[0], theory.tasks, strict=True):
+        for policy in POLICIES:
+            table = theory.along[policy, task]
+            sizes = table.groupby("left").size()
+            # Kitchens differ in length: only distances that most of them have.
+            shown = sizes.index[sizes > sizes.max() / 2]
+            found = [
+                mean_interval(part["success"], part["layout_hash"], theory.confidence)
+                for _, part in table[table["left"].isin(shown)].groupby("left")
+            ]
+            means, lows, highs = map(list, zip(*found, strict=True))
+            colour = POLICY_COLOURS[policy]
+            axis.plot(shown, means, color=colour, label=label_policy(policy))
+            axis.fill_between(shown, lows, highs, color=colour, alpha=0.15, linewidth=0)
+        axis.set(title=task_title(task), xlabel="Steps to go")
+        axis.invert_xaxis()
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].set_ylabel("Success from here")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def draw_grid(theory: Theory) -> Figure:
+    """SR of every policy on the tasks that it was not trained on, against what the two recipes share."""
+    figure, axes = new_figure(1, len(SHARED), PAGE_WIDTH, 2.5, sharey=True)
+    table = make_grid(theory).csv
+    for axis, key in zip(axes[0], SHARED, strict=True):
+        for place, task in enumerate(theory.tasks):
+            part = table[table["train_task"] == task]
+            axis.scatter(
+                part[key],
+                part["sr"],
+                s=22,
+                marker="osD^"[place % 4],
+                color=TASK_COLOURS[place % len(TASK_COLOURS)],
+                alpha=0.8,
+                linewidth=0,
+                label=task_title(task),
+            )
+        axis.set(xlabel=SHARED_LABELS[key], xlim=(-0.06, 1.06), ylim=(0, 1.06))
+    axes[0, 0].set_ylabel("SR on the other task")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=len(theory.tasks), title="Trained on")
+    return figure
+
+
 def draw_horizons(theory: Theory) -> Figure:
     """How far both policies get along the expert's trajectory: the product of single turns, and episodes."""
     figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, 2.3, sharey=True)
@@ -95,5 +157,7 @@ def draw_horizons(theory: Theory) -> Figure:
 FIGURES: dict[str, Callable[[Theory], Figure]] = {
     "theory_single": draw_single,
     "theory_recursion": draw_recursion,
+    "theory_multi": draw_multi,
     "theory_horizons": draw_horizons,
+    "theory_grid": draw_grid,
 }
