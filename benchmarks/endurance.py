@@ -26,12 +26,11 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = "--config scale=smoke report='{theory: true}'"
+CONFIG = "--config scale=smoke"
 COMPARED = {
     "trajectories": ["results/smoke/trajectories/*.jsonl", "results/smoke/kitchens/**/*.jsonl"],
     "models": ["results/smoke/models/**/*.safetensors"],
     "episodes": ["results/smoke/episodes/**/*.jsonl", "results/smoke/single_turn/**/*.json"],
-    "theory": ["results/smoke/theory/**/*.jsonl"],
     "tables": ["results/tables/*"],
     "macros": ["results/*.tex"],
     "figures": ["results/figures/*"],
