@@ -8,7 +8,7 @@ the same settings and inputs.
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # A script may run in an environment of its own (conda, container) that lacks the library.
@@ -57,8 +57,9 @@ def logged(snakemake):
         sentence = explain_fault(error, RESULTS)
         if sentence is None:
             raise
-        # A full disk has no room for the log either.
         os.write(terminal, f"{sentence}\n".encode())
+        with suppress(OSError):  # a full disk has no room for the log either
+            print(sentence, file=sys.stderr, flush=True)
         sys.exit(2)
 
 
