@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +10,9 @@ import time
 import pytest
 
 from taskreason.cli import main
+from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import parse_layout
+from taskreason.planner import Planner
 from taskreason.task import TASKS
 
 BURGER = TASKS["burger"].template.to_json()
@@ -259,3 +262,32 @@ def test_commands_start_without_heavy_imports():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert time.perf_counter() - start < 5
+
+
+def test_explain_tells_a_shortest_plan_with_a_reason_for_every_step(capsys):
+    assert main(["explain", "--task", "cheese_burger"]) == 0
+    shown = capsys.readouterr().out
+    kitchen = Kitchen(TASKS["cheese_burger"].template)
+    actions = [line.split(". ", 1)[1] for line in shown.splitlines() if line[:3].strip().isdigit()]
+    best = Planner(kitchen).distance(kitchen.initial)
+    assert f"{best} steps, none fewer." in shown and len(actions) == best
+    *_, (last, accepted) = kitchen.replay(actions)
+    assert accepted and kitchen.is_goal(last)
+    assert shown.count("     Robot holding ") == best
+
+
+def test_compare_sets_two_runs_side_by_side(tmp_path, capsys):
+    rows = {"main": "task,policy,seed", "generalization": "train_task,eval_task,seed"}
+    for folder, rates in (("a", "0.5,0.4,0.6,9"), ("b", "0.9,0.8,1.0,8")):
+        (tmp_path / folder / "tables").mkdir(parents=True)
+        for name, keys in rows.items():
+            text = (
+                f"{keys},sr,sr_low,sr_high,asat\nburger,sft,0,{rates}\nburger,base,0,0,0,0.1,15\n"
+            )
+            (tmp_path / folder / "tables" / f"{name}.csv").write_text(text)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"burger +sft 0.50 \(0.40-0.60\) 0.90 \(0.80-1.00\) \+0.40 \* ", shown)
+    assert re.search(r"burger +base 0.00 \(0.00-0.10\) 0.00 \(0.00-0.10\) \+0.00   ", shown)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "nowhere")]) == 2
+    assert "nowhere/tables/main.csv: is no table" in capsys.readouterr().err

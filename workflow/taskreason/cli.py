@@ -1,4 +1,5 @@
-"""The `taskreason` command: replay, plan, generate, rollout, play, estimate and check.
+"""The `taskreason` command: replay, plan, generate, rollout, play, explain, compare, estimate and
+check.
 
 Requests and replies are JSON lines; what a person can fix is said in one sentence on standard error
 with exit status 2. Modules that are slow to import are imported by the subcommand that needs them,
@@ -98,11 +99,17 @@ def build_parser() -> argparse.ArgumentParser:
     rollout.add_argument("--out", type=Path, help="a file instead of standard output; resumable")
 
     play = add("play", _play, "play a kitchen in the terminal")
-    source = play.add_mutually_exclusive_group()
-    source.add_argument("--task", choices=TASKS, help="a task's kitchen")
-    source.add_argument("--layout", help="a layout file")
-    play.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
-    play.add_argument("--mode", choices=MODES, default=MODES[0])
+    explain = add("explain", _explain, "a kitchen's shortest plan, with the reason for every step")
+    for command in (play, explain):
+        source = command.add_mutually_exclusive_group()
+        source.add_argument("--task", choices=TASKS, help="a task's kitchen")
+        source.add_argument("--layout", help="a layout file")
+        command.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
+        command.add_argument("--mode", choices=MODES, default=MODES[0])
+
+    compare = add("compare", _compare, "two results folders side by side")
+    compare.add_argument("first", type=Path, help="folder A, such as results")
+    compare.add_argument("second", type=Path, help="folder B")
 
     estimate = add("estimate", _estimate, "what a run of the workflow would cost on GPUs")
     estimate.add_argument(
@@ -288,6 +295,20 @@ def _play(args: argparse.Namespace) -> int:
     from taskreason.play import play
 
     return play(_find_layout(args))
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from taskreason.explain import explain
+
+    print(explain(_find_layout(args)))
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from taskreason.compare import compare
+
+    print(compare(args.first, args.second))
+    return 0
 
 
 def _estimate(args: argparse.Namespace) -> int:
