@@ -268,7 +268,7 @@ def test_explain_tells_a_shortest_plan_with_a_reason_for_every_step(capsys):
     assert main(["explain", "--task", "cheese_burger"]) == 0
     shown = capsys.readouterr().out
     kitchen = Kitchen(TASKS["cheese_burger"].template)
-    actions = [line.split(". ", 1)[1] for line in shown.splitlines() if line[:3].strip().isdigit()]
+    actions = re.findall(r"^ *[0-9]+\. (.*)$", shown, re.MULTILINE)
     best = Planner(kitchen).distance(kitchen.initial)
     assert f"{best} steps, none fewer." in shown and len(actions) == best
     *_, (last, accepted) = kitchen.replay(actions)
