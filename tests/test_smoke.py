@@ -76,7 +76,7 @@ def test_the_theory_is_measured_in_every_kitchen(smoke):
     assert {(row["task"], row["policy"]) for row in rows} == {
         (task, policy) for task in TASKS for policy in ("sft", "sft_grpo")
     }
-    assert all(row["kitchens"] == "3" and row["rollouts"] == "24" for row in rows)
+    assert all(row["kitchens"] == "2" and row["rollouts"] == "8" for row in rows)
 
 
 def test_the_ablations_are_trained(smoke):

@@ -21,7 +21,7 @@ def compare(first: Path, second: Path) -> str:
         left, right = (
             _read_means(folder / "tables" / f"{name}.csv", keys) for folder in (first, second)
         )
-        both = left.join(right, how="inner", lsuffix="_a", rsuffix="_b")
+        both = left.merge(right, left_index=True, right_index=True, suffixes=("_a", "_b"))
         if both.empty:
             raise UserError(
                 f"{second / 'tables' / f'{name}.csv'}: has no row of {first}; compare runs of the same tasks."
