@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from taskreason.checksums import ASIDE, list_damage, put_aside, read_records
-from taskreason.config import load_config, resolve_config
+from taskreason.config import list_choices, load_config, resolve_config
 from taskreason.cost.model import GPUS
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
@@ -30,8 +30,6 @@ from taskreason.preflight import check_policy
 from taskreason.task import TASKS
 
 POLICIES = ("planner", "random", "greedy")
-ENGINES = ("transformers", "vllm")
-STYLES = ("plain", "chat")
 OPTIMUM_LIMIT = 200_000
 """States after which a rollout does without a kitchen's optimal length; the tasks need fewer."""
 
@@ -88,11 +86,12 @@ def build_parser() -> argparse.ArgumentParser:
     rollout.add_argument("--max-new-tokens", type=_positive, default=256, help="a model's reply")
     rollout.add_argument("--temperature", type=_share, default=0.0, help="0 (default) is greedy")
     rollout.add_argument("--seed", type=_natural, default=0)
+    engines, styles = list_choices("rollout", "engine"), list_choices("prompt", "style")
     rollout.add_argument(
-        "--engine", choices=ENGINES, default=ENGINES[0], help="what runs a local model"
+        "--engine", choices=engines, default=engines[0], help="what runs a local model"
     )
     rollout.add_argument(
-        "--prompt", choices=STYLES, default=STYLES[0], help="chat for instruction-tuned models"
+        "--prompt", choices=styles, default=styles[0], help="chat for instruction-tuned models"
     )
     rollout.add_argument("--history", action="store_true", help="tell the last thought and action")
     rollout.add_argument("--base-url", help="of the server that answers for api:NAME")

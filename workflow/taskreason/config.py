@@ -81,6 +81,11 @@ def _schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA_FILE.read_text())
 
 
+def list_choices(group: str, key: str) -> list[str]:
+    """The values that the schema allows for a key of one of its groups."""
+    return _schema()["properties"][group]["properties"][key]["enum"]
+
+
 def _read_scale(scale: Any, place: str) -> dict[str, Any]:
     names = sorted(path.stem for path in SCALES_DIR.glob("*.yaml"))
     if scale not in names:
