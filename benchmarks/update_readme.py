@@ -24,6 +24,9 @@ from taskreason.provenance import list_instructions
 MACHINES = ROOT / "benchmarks" / "machines.csv"
 OF_ONE_SEED = ("results", "baselines", "bound", "grid", "scales")
 """Parts that show the default run; tables of several seeds fill another."""
+COLUMNS = ("s", "cpu_time", "max_rss")
+STUDIES = {"theory": "theory", "ablation": "ablations", "sweep": "sweep"}
+"""Folders of benchmarks that are of no default run, and the targets that made them."""
 ESTIMATED = (("paper", "h200"), ("paper", "h100"), ("paper_24gb", "rtx4090"))
 """Scales and cards whose cost the page on the published scale shows."""
 
@@ -42,22 +45,26 @@ def make_scales() -> str | None:
     rows = {(row["scale"], row["hardware"]): row for row in read_csv(MACHINES)}
     for folder in sorted((ROOT / "results").glob("*/benchmarks")):
         scale = folder.parent
-        files = [file for file in sorted(folder.rglob("*.tsv")) if "sweep" not in file.parts]
-        jobs = [read_benchmark(file) for file in files]
         records = sorted(scale.glob("training/*/*.provenance.json"))
-        if not jobs or not records:
+        groups: dict[str, list[dict[str, float]]] = {}
+        for file in sorted(folder.rglob("*.tsv")):
+            study = STUDIES.get(file.relative_to(folder).parts[0], "")
+            groups.setdefault(study, []).append(read_benchmark(file))
+        if not records:
             continue
         hardware = json.loads(records[0].read_text())["hardware"]
         instructions = " ".join(hardware.get("instructions", list_instructions()))
         place = f"{hardware['processor']} ({instructions}), {hardware['cores']} cores"
         place += "".join(f", {gpu}" for gpu in hardware["gpus"])
-        rows[scale.name, place] = {
-            "scale": scale.name,
-            "hardware": place,
-            "jobs": str(len(jobs)),
-            "minutes": f"{sum(job['s'] for job in jobs) / 60:.0f}",
-            "largest_mib": f"{max(job['max_rss'] for job in jobs):.0f}",
-        }
+        for study, jobs in groups.items():
+            name = f"{scale.name}, {study}" if study else scale.name
+            rows[name, place] = {
+                "scale": name,
+                "hardware": place,
+                "jobs": str(len(jobs)),
+                "minutes": f"{sum(job['cpu_time' if study else 's'] for job in jobs) / 60:.0f}",
+                "largest_mib": f"{max(job['max_rss'] for job in jobs):.0f}",
+            }
     if not rows:
         return None
     with MACHINES.open("w", newline="") as file:
@@ -68,7 +75,7 @@ def make_scales() -> str | None:
     return (
         f"{format_table(header, [list(row.values()) for row in rows.values()])}\n\n"
         "Made by `make reproduce` and `make readme` (`results/SCALE/benchmarks/`, `benchmarks/machines.csv`). "
-        "Jobs run side by side on the cores that there are."
+        "Jobs run side by side on the cores that there are. Of studies, minutes are of processor time."
     )
 
 
@@ -171,7 +178,7 @@ def reduce_edges(edges: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def read_benchmark(file: Path) -> dict[str, float]:
     row = next(csv.DictReader(file.open(), delimiter="\t"))
     # Jobs that end before the first measurement of memory have NA there.
-    return {key: float(row[key]) if row[key] != "NA" else 0.0 for key in ("s", "max_rss")}
+    return {key: float(row[key]) if row[key] != "NA" else 0.0 for key in COLUMNS}
 
 
 def replace_part(text: str, name: str, content: str) -> str:
