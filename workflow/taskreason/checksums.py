@@ -50,19 +50,16 @@ def read_record(file: Path) -> Sums:
 def write_record(outputs: Iterable[str], file: Path, inputs: Iterable[str], before: Sums) -> None:
     """Note what a job has made.
 
-    before: its record of an earlier time. Where its outputs have become the same again and are newer than its inputs
-    were then, they get their old times, too, so that nothing which was made from them counts as out of date.
+    before: its record of an earlier time. A file that has become the same again gets its old time, too, unless an input
+    is newer than that, so that nothing which was made from it counts as out of date.
     """
     sums = {path: describe_file(Path(path)) for path in outputs if Path(path).is_file()}
-    same = before and all(
-        path in before and before[path]["sha256"] == found["sha256"] for path, found in sums.items()
-    )
-    if same:
-        newest = max((os.stat(path).st_mtime_ns for path in inputs), default=0)
-        if newest <= min(before[path]["mtime_ns"] for path in sums):
-            for path in sums:
-                os.utime(path, ns=(before[path]["mtime_ns"],) * 2)
-            sums = {path: before[path] for path in sums}
+    newest = max((os.stat(path).st_mtime_ns for path in inputs), default=0)
+    for path, found in sums.items():
+        known = before.get(path, {})
+        if known.get("sha256") == found["sha256"] and newest <= known["mtime_ns"]:
+            os.utime(path, ns=(known["mtime_ns"],) * 2)
+            sums[path] = known
     write_json(file, sums)
 
 
