@@ -137,8 +137,9 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
         assert path.read_bytes() == content and Path(f"{path}.damaged").is_file()
     last = run_smoke(smoke)
     assert last.returncode == 0, last.stdout[-6000:]
-    made = re.findall(r"^Job \d+: (.*)$", last.stdout, re.MULTILINE)
-    assert [job for job in made if "Rollouts" in job] and not re.search(
-        "SFT on|GRPO on", " ".join(made)
-    )
+    made = re.findall(r"^Job \d+: (.*)$", done.stdout + last.stdout, re.MULTILINE)
+    assert [job for job in made if re.search("SFT on|GRPO on|Collecting", job)] == [
+        "Collecting expert trajectories of burger",
+        "GRPO on cheese_burger",
+    ]
     assert "Nothing to be done" in run_smoke(smoke).stdout
