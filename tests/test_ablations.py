@@ -61,7 +61,10 @@ def test_single_decisions_and_episodes_are_compared_seed_by_seed(ablations):
     assert table.loc[("single", "1"), "sft_grpo"] == 0.75
     assert table.loc[("single", "mean"), "gain"] == pytest.approx((0.2 + 0.25 + 0.3) / 3)
     low, high = table.loc[("single", "mean"), ["gain_low", "gain_high"]]
-    assert (high - low) / 2 == pytest.approx(1.959964 * 0.05 / 3**0.5)
+    single = table.loc["single"].drop("mean")
+    assert (high - low) / 2 >= 1.959964 * 0.05 / 3**0.5
+    # A training's own interval, over its kitchens, is the wider one here.
+    assert (low, high) == pytest.approx((single["gain_low"].mean(), single["gain_high"].mean()))
     assert table.loc[("multi", "mean"), "tokens"] == 6000
     assert table.loc[("multi", "0"), "seconds"] == 120
 

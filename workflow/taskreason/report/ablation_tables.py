@@ -134,13 +134,16 @@ def make_turns(ablations: Ablations) -> Table:
         course = ablations.runs[turns, seed]
         name = f"turns={turns}.seed{seed}"
         before, after = ablations.sft[ablations.starts[name]], ablations.grpo[name]
+        gain, low, high = paired_gain(after, before, ablations.confidence)
         records.append(
             {
                 "turns": turns,
                 "seed": str(seed),
                 "sft": ablations.measure(before).sr,
                 "sft_grpo": ablations.measure(after).sr,
-                "gain": paired_gain(after, before, ablations.confidence)[0],
+                "gain": gain,
+                "gain_low": low,
+                "gain_high": high,
                 "tokens": float(course["tokens"].iloc[-1]),
                 "seconds": float(course["seconds"].iloc[-1]),
             }
@@ -177,13 +180,13 @@ def make_turns(ablations: Ablations) -> Table:
     return Table(pd.DataFrame(records), make_tabular("lrrrlrr", rows))
 
 
-def _spread(part: list[dict], confidence: float) -> dict[str, float | None]:
-    """Interval of the mean gain over seeds, by the normal approximation; none for a single seed."""
-    if len(part) < 2:
-        return {"gain_low": None, "gain_high": None}
+def _spread(part: list[dict], confidence: float) -> dict[str, float]:
+    """Interval of the mean gain: over seeds, and never narrower than over kitchens in a single training."""
     gains = [record["gain"] for record in part]
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * stdev(gains) / len(gains) ** 0.5
-    return {"gain_low": fmean(gains) - half, "gain_high": fmean(gains) + half}
+    spread = stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
+    low, high = (fmean(record[key] for record in part) for key in ("gain_low", "gain_high"))
+    return {"gain_low": min(low, fmean(gains) - half), "gain_high": max(high, fmean(gains) + half)}
 
 
 def make_ablation_macros(ablations: Ablations, settings: Mapping) -> dict[str, str]:
