@@ -256,15 +256,20 @@ def make_ablations() -> str | None:
         ]
         for row in points
     ]
-    for row in turns:
-        if row["seed"] == "mean":
-            shown = [
-                f"GRPO on {'single decisions' if row['turns'] == 'single' else 'whole episodes'}"
-            ]
-            shown += [f"{float(row[policy]):.2f}" for policy in ("sft", "sft_grpo")]
-            body.append([*shown, print_gain(*(row[key] for key in GAIN))])
+    means = {row["turns"]: row for row in turns if row["seed"] == "mean"}
+    for kind, name in (("single", "single decisions"), ("multi", "whole episodes")):
+        row = means[kind]
+        rates = [f"{float(row[policy]):.2f}" for policy in ("sft", "sft_grpo")]
+        body.append([f"GRPO on {name}", *rates, print_gain(*(row[key] for key in GAIN))])
     header = ["Changed", "SR, SFT", "SR, SFT + GRPO", "gain"]
-    return f"{format_table(header, body)}\n\nMade by `snakemake ablations`; the last two rows are means over seeds."
+    thousands = [f"{float(means[kind]['tokens']) / 1000:.0f}" for kind in ("single", "multi")]
+    difference = print_gain(*(means["difference"][key] for key in GAIN))
+    seeds = sum(row["turns"] == "single" for row in turns) - 1
+    return (
+        f"{format_table(header, body)}\n\nThe last two rows are means over {seeds} seeds, with "
+        f"{' and '.join(thousands)} thousand sampled tokens; SR of single decisions over that of "
+        f"episodes: {difference}. Made by `snakemake ablations`."
+    )
 
 
 def read_table(name: str) -> list[dict[str, str]] | None:

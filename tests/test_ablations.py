@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from synthetic_results import write_ablations, write_course
@@ -10,6 +11,7 @@ from taskreason.ablations import PLAIN, change, list_starts, list_studies
 from taskreason.config import resolve_config
 from taskreason.report.ablation_figures import FIGURES
 from taskreason.report.ablation_tables import (
+    _judge_turns,
     load_ablations,
     make_ablation_macros,
     make_points,
@@ -21,7 +23,7 @@ from taskreason.report.style import save_figure
 PAPER = Path(__file__).resolve().parents[1] / "paper"
 CONFIG = resolve_config({"scale": "laptop"})
 STUDIES = list_studies(CONFIG)
-CONFIGURED = {"trajectories": 100, "noise": 0.0}
+CONFIGURED = {"trajectories": 100, "noise": 0.0, "reward": "expert"}
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,10 @@ def test_the_trainings_are_those_that_the_configuration_asks_for():
     assert STUDIES["reward=optimal"].start == PLAIN
     multi = STUDIES["turns=multi.seed2"]
     assert (multi.start, multi.seed, multi.grpo["turns"]) == ("trajectories=10", 2, "multi")
+    assert (
+        multi.tokens == STUDIES["turns=single.seed0"].tokens == CONFIG["ablation"]["turns_tokens"]
+    )
+    assert STUDIES["reward=optimal"].tokens == 0, "as many steps as the reproduction"
     assert multi.grpo["rehearsal"] == STUDIES["turns=single.seed2"].grpo["rehearsal"] == 0
     # As many trajectories as the reproduction has: nothing of its own to train.
     same = change(CONFIG, "ablation", {"trajectories": [100], "turns_trajectories": 100})
@@ -66,6 +72,9 @@ def test_single_decisions_and_episodes_are_compared_seed_by_seed(ablations):
     # A training's own interval, over its kitchens, is the wider one here.
     assert (low, high) == pytest.approx((single["gain_low"].mean(), single["gain_high"].mean()))
     assert table.loc[("multi", "mean"), "tokens"] == 6000
+    # Of 20 kitchens single decisions win 14, 15 and 16, episodes 12, the same ones.
+    gain, low, high = table.loc[("difference", "mean"), ["gain", "gain_low", "gain_high"]]
+    assert gain == pytest.approx((2 + 3 + 4) / 60) and low < gain < high
     assert table.loc[("multi", "0"), "seconds"] == 120
 
 
@@ -89,3 +98,13 @@ def test_the_papers_section_uses_the_macros_that_there_are(ablations):
     assert set(re.findall(r"\\(Ablation\w+)", text)) <= set(macros)
     assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "8"
     assert macros["AblationSft"] == "0.50 to 0.90"
+    assert macros["AblationTokens"] == r"300\,k"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.2, "single decisions do"), (-0.2, -0.01, "episodes do"), (-0.1, 0.1, "not tell")],
+)
+def test_a_difference_is_called_one_only_where_its_interval_is(low, high, verdict):
+    difference = pd.Series({"gain": (low + high) / 2, "gain_low": low, "gain_high": high})
+    assert verdict in _judge_turns(difference)

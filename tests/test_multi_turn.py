@@ -111,7 +111,8 @@ def test_renamed_objects_are_acted_on_under_their_own_names(tmp_path, monkeypatc
         )
 
 
-def test_a_training_on_episodes_is_logged_like_any_other(tmp_path):
+@pytest.mark.parametrize("tokens", [0, 200])
+def test_a_training_on_episodes_is_logged_like_any_other(tmp_path, tokens):
     cfg = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})
     grpo = replace(cfg.grpo, turns="multi")
     cfg = replace(cfg, grpo=grpo, timeouts=cfg.timeouts | {TASK: 3})
@@ -127,9 +128,16 @@ def test_a_training_on_episodes_is_logged_like_any_other(tmp_path):
         curve=tmp_path / "log.csv",
         provenance=tmp_path / "provenance.json",
     )
-    train_grpo(TASK, cfg, files, validation, tmp_path / "validation.csv", train)
+    train_grpo(TASK, cfg, files, validation, tmp_path / "validation.csv", train, tokens)
     log = pd.read_csv(tmp_path / "log.csv")
-    assert len(log) == cfg.grpo.steps and log["reward"].between(0, 1).all()
+    assert log["reward"].between(0, 1).all()
+    drawn = log["generated_tokens"]
     rows = cfg.grpo.prompts_per_step * cfg.grpo.group_size
-    assert (log["generated_tokens"] >= rows).all(), "a token a reply at least"
+    assert (drawn >= rows).all(), "a token a reply at least"
+    if tokens:
+        assert drawn.sum() >= tokens > drawn.iloc[:-1].sum()
+    else:
+        assert len(log) == cfg.grpo.steps
+    looks = pd.read_csv(tmp_path / "validation.csv")
+    assert looks["step"].iloc[[0, -1]].tolist() == [0, len(log)]
     assert (tmp_path / "grpo" / "model.safetensors").is_file()

@@ -110,6 +110,7 @@ rule ablate_grpo:
         grpo=lambda wildcards: config["grpo"] | STUDIES[wildcards.name].grpo,
         timeout=config["timeouts"][ABLATED],
         seed=lambda wildcards: STUDIES[wildcards.name].seed,
+        tokens=lambda wildcards: STUDIES[wildcards.name].tokens,
         checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/grpo/{{name}}",
     message:
         "GRPO on {params.task}, {wildcards.name}"

@@ -25,6 +25,7 @@ with logged(snakemake):
         Path(f"results/tables/{name}.tex").write_text(table.tex)
     write_macros(make_ablation_macros(ablations, config["ablation"]), Path(output.macros))
     configured = {key: config["expert"][key] for key in ("trajectories", "noise")}
+    configured["reward"] = config["grpo"]["reward"]
     for name, draw in FIGURES.items():
         paths = [f"results/figures/{name}.{kind}" for kind in ("pdf", "png")]
         save_figure(draw(ablations, configured), *paths)

@@ -11,8 +11,8 @@ from typing import Any
 
 PLAIN = "as_configured"
 """The reproduction's own SFT policy, of which no other is trained."""
-LOOKS = 8
-"""How often a comparison of single decisions with episodes looks at the validation kitchens."""
+LOOKS = 4
+"""How often a comparison of single decisions with episodes looks at the validation kitchens in ``grpo.steps`` steps."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,14 @@ class Study:
     """One training of GRPO, and of the SFT policy before it.
 
     start: name of the SFT policy, ``PLAIN`` for the reproduction's own; grpo: what changes in that part of the
-    configuration; seed: of GRPO.
+    configuration; seed: of GRPO; tokens: to be sampled in all, 0 to take the configuration's steps instead.
     """
 
     name: str
     start: str
     grpo: Mapping[str, Any]
     seed: int
+    tokens: int = 0
 
 
 def list_starts(config: Mapping) -> dict[str, dict[str, Any]]:
@@ -60,7 +61,8 @@ def list_studies(config: Mapping) -> dict[str, Study]:
         for number in ablation["turns_seeds"]:
             # Neither sees chores, so that all tokens are spent on the task.
             changes = {"turns": turns, "eval_steps": every, "rehearsal": 0}
-            studies.append(Study(f"turns={turns}.seed{number}", start, changes, number))
+            name = f"turns={turns}.seed{number}"
+            studies.append(Study(name, start, changes, number, ablation["turns_tokens"]))
     return {study.name: study for study in studies}
 
 

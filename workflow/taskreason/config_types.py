@@ -127,6 +127,7 @@ class Ablation:
     attempts: int
     reward: tuple[str, ...]
     turns_trajectories: int
+    turns_tokens: int
     turns_seeds: tuple[int, ...]
 
 

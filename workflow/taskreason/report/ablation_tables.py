@@ -16,6 +16,7 @@ from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summaris
 from taskreason.report.labels import task_title
 from taskreason.report.table_cells import Table, print_gain
 from taskreason.report.tex import (
+    MISSING,
     escape,
     format_interval,
     format_rate,
@@ -25,7 +26,10 @@ from taskreason.report.tex import (
 )
 from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
 
+DIFFERENCE = "difference"
+"""Names the row that sets single decisions against whole episodes."""
 LABELS = {PLAIN: "as configured", "single": "single decisions", "multi": "whole episodes"}
+LABELS |= {DIFFERENCE: "decisions over episodes"}
 LOG_COLUMNS = ["step", "generated_tokens", "seconds"]
 
 
@@ -53,6 +57,14 @@ class Ablations:
             PLAIN,
             *(name for name in self.grpo if name != PLAIN and not name.startswith("turns=")),
         ]
+
+    def pool_turns(self, turns: str) -> pd.DataFrame:
+        """The episodes of all seeds after GRPO on single decisions, or on whole episodes."""
+        return pd.concat(
+            self.grpo[f"turns={turns}.seed{seed}"].assign(seed=seed)
+            for kind, seed in self.runs
+            if kind == turns
+        )
 
 
 def load_ablations(
@@ -128,7 +140,7 @@ def make_points(ablations: Ablations) -> Table:
 
 
 def make_turns(ablations: Ablations) -> Table:
-    """GRPO on single decisions and on whole episodes from the same SFT policy: every seed, then their mean."""
+    """GRPO on single decisions and on whole episodes from one SFT policy: every seed, their mean, the difference."""
     records = []
     for turns, seed in ablations.runs:
         course = ablations.runs[turns, seed]
@@ -157,25 +169,24 @@ def make_turns(ablations: Ablations) -> Table:
         records.append(
             {"turns": turns, "seed": "mean"} | means | _spread(part, ablations.confidence)
         )
+    difference = paired_gain(
+        ablations.pool_turns("single"), ablations.pool_turns("multi"), ablations.confidence
+    )
+    keys = ("gain", "gain_low", "gain_high")
+    records.append({"turns": DIFFERENCE, "seed": "mean"} | dict(zip(keys, difference, strict=True)))
     rows = [make_row("GRPO on", "Seed", "SFT", "SFT + GRPO", "Gain", "Tokens", "Minutes")]
     seen = None
     for record in sorted(records, key=lambda r: r["turns"], reverse=True):
         if record["turns"] != seen:
             rows.append(r"\midrule")
-        gain = rf"\ensuremath{{{record['gain']:+.2f}}}"
-        if record.get("gain_low") is not None:
-            gain = print_gain(record["gain"], record["gain_low"], record["gain_high"])
-        rows.append(
-            make_row(
-                LABELS[record["turns"]] if record["turns"] != seen else "",
-                record["seed"],
-                format_rate(record["sft"]),
-                format_rate(record["sft_grpo"]),
-                gain,
-                rf"{record['tokens'] / 1000:.0f}\,k",
-                f"{record['seconds'] / 60:.1f}",
-            )
-        )
+        gain = print_gain(*(record[key] for key in keys))
+        rates, spent = [MISSING] * 2, [MISSING] * 2
+        if record["turns"] != DIFFERENCE:
+            rates = [format_rate(record[key]) for key in ("sft", "sft_grpo")]
+            tokens = rf"{record['tokens'] / 1000:.0f}\,k"
+            spent = [tokens, f"{record['seconds'] / 60:.1f}"]
+        label = LABELS[record["turns"]] if record["turns"] != seen else ""
+        rows.append(make_row(label, record["seed"], *rates, gain, *spent))
         seen = record["turns"]
     return Table(pd.DataFrame(records), make_tabular("lrrrlrr", rows))
 
@@ -193,7 +204,8 @@ def make_ablation_macros(ablations: Ablations, settings: Mapping) -> dict[str, s
     """The numbers that the paper's section quotes; settings: the configuration's ``ablation``."""
     points, turns = make_points(ablations).csv, make_turns(ablations).csv
     largest = points.loc[points["gain"].idxmax()]
-    means = turns[turns["seed"] == "mean"].set_index("turns")["gain"]
+    means = turns[turns["seed"] == "mean"].set_index("turns")
+    gains, difference = means["gain"], means.loc[DIFFERENCE]
     total = len(points)
     rates = [format_rate(rate) for rate in (points["sft"].min(), points["sft"].max())]
     return {
@@ -205,9 +217,23 @@ def make_ablation_macros(ablations: Ablations, settings: Mapping) -> dict[str, s
         "AblationBelow": f"{(points['gain_high'] < 0).sum() or 'none'} of the {total}",
         "AblationLargest": rf"\ensuremath{{{largest['gain']:+.2f}}}",
         "AblationLargestName": escape(LABELS.get(largest["study"], largest["study"])),
-        "AblationSingle": rf"\ensuremath{{{means['single']:+.3f}}}",
-        "AblationMulti": rf"\ensuremath{{{means['multi']:+.3f}}}",
+        "AblationSingle": rf"\ensuremath{{{gains['single']:+.3f}}}",
+        "AblationMulti": rf"\ensuremath{{{gains['multi']:+.3f}}}",
+        "AblationTokens": rf"{settings['turns_tokens'] / 1000:g}\,k",
+        "AblationTurnsVerdict": _judge_turns(difference),
     }
+
+
+def _judge_turns(difference: pd.Series) -> str:
+    """Which of the two kinds of GRPO does better, if these kitchens and seeds can tell."""
+    shown = print_gain(*(difference[key] for key in ("gain", "gain_low", "gain_high")))
+    if difference["gain_low"] > 0:
+        verdict = "single decisions do better"
+    elif difference["gain_high"] < 0:
+        verdict = "whole episodes do better"
+    else:
+        verdict = "these kitchens and seeds do not tell them apart"
+    return f"{verdict} (SR of decisions over that of episodes: {shown})"
 
 
 TABLES = {"ablation_points": make_points, "ablation_turns": make_turns}

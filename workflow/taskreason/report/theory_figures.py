@@ -15,7 +15,7 @@ from taskreason.report.style import (
 )
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
 from taskreason.report.theory_grid import SHARED, make_grid
-from taskreason.theory.amplification import amplify
+from taskreason.theory.amplification import amplify, find_fixed_point
 from taskreason.theory.analysis import mean_interval
 
 STEPS_SHOWN = (1, 2, 5)
@@ -42,6 +42,8 @@ def draw_single(theory: Theory) -> Figure:
         axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
         axis.scatter(*places, s=7, alpha=0.4, color=POLICY_COLOURS[POLICIES[1]], linewidth=0)
         if theory.beta:
+            limit = find_fixed_point(grid, theory.beta)
+            axis.plot(grid, limit, color="#888888", linewidth=0.8, linestyle="--")
             p = grid
             for step in range(1, max(STEPS_SHOWN) + 1):
                 p = amplify(p, grid, theory.beta)

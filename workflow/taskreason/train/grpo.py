@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datasets import Dataset
+from transformers import TrainerCallback
 from trl import GRPOConfig
 
 from taskreason.augment import draw_renaming, rename
@@ -65,21 +66,25 @@ def train_grpo(
     kitchens: Path,
     validation: Path,
     training: Path | None = None,
+    tokens: int = 0,
 ) -> None:
     """Improve the SFT policy of one task by GRPO on its expert states; resumes from the checkpoints.
 
     kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that. training: the
-    kitchens of the trajectories, where ``grpo.turns`` is multi.
+    kitchens of the trajectories, where ``grpo.turns`` is multi. tokens: end with the step that brings those sampled
+    to so many, however many steps that takes; 0: after ``grpo.steps`` or ``grpo.epochs``.
     """
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     model, tokenizer = load_trainee(files.start, cfg)
     grpo = cfg.grpo
     pool = decisions + draw_rehearsal(cfg.seed, count_chores(len(decisions), grpo.rehearsal))
-    steps = count_steps(grpo, len(pool))
+    lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
+    completions = grpo.prompts_per_step * grpo.group_size
+    # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.
+    steps = -(-tokens // (completions * min(lengths))) or count_steps(grpo, len(pool))
     prompts = steps * grpo.prompts_per_step
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
-    longest = max(map(len, tokenizer([decision.completion for decision in pool])["input_ids"]))
-    completions = grpo.prompts_per_step * grpo.group_size
+    longest = max(lengths)
     kind, rewards, options = SharedPromptTrainer, [format_reward, action_reward], {}
     if grpo.turns == "multi":
         seen = {decision.layout_hash for decision in decisions}
@@ -124,12 +129,26 @@ def train_grpo(
     curve = CurveLog(files.curve, columns, prompts / len(pool), f"GRPO {task}")
     watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)
     trainer.add_callback(watch)
+    if tokens:
+        trainer.add_callback(TokenBudget(tokens))
     seconds = train_and_save(
         trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
     )
     if seconds is not None:
         watch.write()
         write_provenance(files.provenance, cfg, seconds)
+
+
+class TokenBudget(TrainerCallback):
+    """Ends a training with the step after which so many tokens have been sampled, over all runs that it took."""
+
+    def __init__(self, tokens: int):
+        self.tokens = tokens
+
+    def on_log(self, args, state, control, **kwargs):
+        """Count what has been sampled so far; the trainer's log survives in its checkpoints."""
+        if sum(row.get("generated_tokens", 0) for row in state.log_history) >= self.tokens:
+            control.should_training_stop = True
 
 
 def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:

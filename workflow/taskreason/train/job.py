@@ -7,7 +7,7 @@ With ``train.accelerate`` the job is written down as JSON and read by every proc
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from taskreason.config import load_config
@@ -21,7 +21,10 @@ WATCHED = ("kitchens", "validation", "training")
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be done. stage: one of ``STAGES``. kitchens, validation, training: of GRPO, which says what for."""
+    """A training to be done.
+
+    stage: one of ``STAGES``. kitchens, validation, training, tokens: of GRPO, which says what for.
+    """
 
     stage: str
     task: str
@@ -29,6 +32,7 @@ class Job:
     kitchens: Path | None = None
     validation: Path | None = None
     training: Path | None = None
+    tokens: int = 0
 
 
 def run(job: Job, cfg: Config) -> None:
@@ -56,7 +60,8 @@ def train(job: Job, cfg: Config) -> None:
     from taskreason.train.sft import train_sft, train_sft_longer
 
     if job.stage == "grpo":
-        train_grpo(job.task, cfg, job.files, job.kitchens, job.validation, job.training)
+        watched = job.kitchens, job.validation, job.training
+        train_grpo(job.task, cfg, job.files, *watched, job.tokens)
     else:
         {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)
 
@@ -67,7 +72,8 @@ def read_job(path: Path) -> tuple[Job, Config]:
     cfg = load_config(values.pop("config"))
     files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
     watched = {key: values[key] and Path(values[key]) for key in WATCHED}
-    return Job(values["stage"], values["task"], TrainingFiles(**files), **watched), cfg
+    job = Job(values["stage"], values["task"], TrainingFiles(**files), **watched)
+    return replace(job, tokens=values["tokens"]), cfg
 
 
 if __name__ == "__main__":

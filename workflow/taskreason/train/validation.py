@@ -59,6 +59,12 @@ class ValidationLog(TrainerCallback):
         if every and state.is_world_process_zero and (step % every == 0 or step == state.max_steps):
             self._look(step, model)
 
+    def on_train_end(self, args, state, control, model=None, **kwargs):
+        """A look at the end, where it came before the last step that was planned."""
+        due = self.cfg.grpo.eval_steps and state.is_world_process_zero
+        if due and self.rows[-1]["step"] < state.global_step:
+            self._look(state.global_step, model)
+
     def write(self) -> None:
         """Move the finished log into place; without a look it holds the header alone."""
         if not self.rows:
