@@ -1,6 +1,7 @@
 """Tables and figures of the theory, from made-up measurements whose quantities are known by hand."""
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -17,9 +18,9 @@ from taskreason.report.theory_tables import (
     make_multi,
     make_recursion,
     make_single,
-    sign_test,
 )
 from taskreason.report.theory_verdicts import make_theory_macros
+from taskreason.theory.pairs import chance_of_worse, expect_worse, sign_test
 
 PAPER = Path(__file__).resolve().parents[1] / "paper"
 GRID = {(a, b): 0.9 if TASKS.index(a) >= TASKS.index(b) else 0.3 for a in TASKS for b in TASKS}
@@ -39,12 +40,28 @@ def test_single_turns_before_and_after_are_compared_state_by_state(theory):
     assert row.gain == pytest.approx(row.sft_grpo - row.sft)
     assert row.gain_low < row.gain < row.gain_high and row.gain_low > 0
     assert row.improved + row.unchanged + row.worse == pytest.approx(1)
+    assert row.sft_low < row.sft < row.sft_high and row.worse < row.worse_by_chance
     assert row.sign_test < 1e-6 and row.fixed_point > row.sft
     # Two actions are optimal in the first state of four: all of its replies count there.
     tied = table.loc["burger", "expert", "optimal"]
     assert tied.sft == pytest.approx(0.75 * 0.8 + 0.25, abs=0.05)
     away = table.loc["burger", "off_path", "optimal"]
     assert (away.sft, away.gain, away.unchanged, away.sign_test) == (0.5, 0, 1, 1)
+
+
+def test_what_chance_alone_does_is_counted_by_enumeration():
+    """All ways of dealing the replies of a state to two samples, and of a kitchen of two states."""
+    for before, after in ((3, 3), (2, 4)):
+        total = before + after
+        for hits in range(total + 1):
+            deals = list(combinations(range(total), before))
+            shares = [sum(place < hits for place in deal) / before for deal in deals]
+            rest = [(hits - share * before) / after for share in shares]
+            lower = sum(b < a - 1e-12 for a, b in zip(shares, rest, strict=True)) / len(deals)
+            assert chance_of_worse(hits, before, after) == pytest.approx(lower)
+    share, none = expect_worse([(3, 3, 3), (6, 3, 3)])
+    assert share == pytest.approx(chance_of_worse(3, 3, 3) / 2)
+    assert none == pytest.approx(1 - chance_of_worse(3, 3, 3))
 
 
 def test_sign_test_by_hand():
@@ -62,7 +79,8 @@ def test_the_recursion_is_set_beside_episodes(theory):
     assert row.predicted == pytest.approx(0.8**4, abs=0.07)
     assert row.observed == pytest.approx(0.8**4, abs=0.07)
     assert row.missed == pytest.approx(0.2, abs=0.05)
-    assert row.inside > 0.9
+    assert row.inside > 0.9 and row.inside_low < row.inside <= row.inside_high
+    assert row.predicted_low < row.predicted < row.predicted_high
 
 
 def test_multi_turn_success_and_its_assumption(theory):
@@ -89,7 +107,8 @@ def test_tables_and_figures_are_written_and_the_same_again(theory, tmp_path):
         table = make(theory)
         assert len(table.csv) and table.tex.count(r"\begin{tabular}") == 1, name
         widths = {line.count("&") for line in table.tex.splitlines() if line.endswith(r"\\")}
-        assert len(widths) == 1 or name == "theory_horizons"
+        # Two tables have rows that span columns: a heading over two, and a task's name over all.
+        assert len(widths - {0}) == 1 or name == "theory_horizons"
     for name, draw in FIGURES.items():
         paths = [tmp_path / f"{name}{run}.png" for run in range(2)]
         for path in paths:

@@ -13,6 +13,7 @@ from taskreason.report.labels import GRID_POLICY
 from taskreason.theory.analysis import (
     follow_horizons,
     list_states,
+    mean_interval,
     predict_along,
     predict_kitchens,
     read_measurement,
@@ -37,6 +38,10 @@ class Theory:
     grid: Mapping[tuple[str, str], float]
     beta: float
     confidence: float
+
+    def bootstrap(self, values: pd.Series, kitchens: pd.Series) -> tuple[float, float, float]:
+        """A mean with its interval over kitchens."""
+        return mean_interval(values, kitchens, self.confidence)
 
     def pair(self, table: str, task: str, keys: Sequence[str]) -> pd.DataFrame:
         """One of the tables for both policies side by side: columns end in _sft and _sft_grpo."""

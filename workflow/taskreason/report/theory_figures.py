@@ -16,7 +16,6 @@ from taskreason.report.style import (
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
 from taskreason.report.theory_grid import SHARED, make_grid
 from taskreason.theory.amplification import amplify, find_fixed_point
-from taskreason.theory.analysis import mean_interval
 
 STEPS_SHOWN = (1, 2, 5)
 """Steps of the amplification recursion that are drawn."""
@@ -95,7 +94,7 @@ def draw_multi(theory: Theory) -> Figure:
             # Kitchens differ in length: only distances that most of them have.
             shown = sizes.index[sizes > sizes.max() / 2]
             found = [
-                mean_interval(part["success"], part["layout_hash"], theory.confidence)
+                theory.bootstrap(part["success"], part["layout_hash"])
                 for _, part in table[table["left"].isin(shown)].groupby("left")
             ]
             means, lows, highs = map(list, zip(*found, strict=True))

@@ -3,11 +3,11 @@
 As CSV and LaTeX; intervals of differences are bootstrapped over kitchens.
 """
 
-from collections.abc import Callable, Mapping
-from math import comb
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
+from taskreason.metrics import wilson_interval
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.table_cells import Table, print_gain
 from taskreason.report.tex import (
@@ -22,17 +22,10 @@ from taskreason.report.tex import (
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
 from taskreason.report.theory_grid import make_grid
 from taskreason.theory.amplification import find_fixed_point
-from taskreason.theory.analysis import mean_interval
+from taskreason.theory.pairs import expect_worse, sign_test
 
 TITLES = tuple(escape(label_policy(policy)) for policy in POLICIES)
 PARTS = {"first third": 1 / 3, "two thirds": 2 / 3, "whole": 1.0}
-
-
-def sign_test(better: int, worse: int) -> float:
-    """Two-sided exact p-value of so many signs up and down, if both were equally likely; 1 without any."""
-    number = better + worse
-    tail = sum(comb(number, k) for k in range(min(better, worse) + 1)) / 2**number
-    return min(1.0, 2 * tail)
 
 
 def make_single(theory: Theory) -> Table:
@@ -52,7 +45,12 @@ def make_single(theory: Theory) -> Table:
                 part[f"{measure}_{policy}"].astype(float) / part[f"replies_{policy}"]
                 for policy in POLICIES
             )
-            gain, low, high = mean_interval(after - before, part["layout_hash"], theory.confidence)
+            own = {
+                "sft": theory.bootstrap(before, part["layout_hash"]),
+                "sft_grpo": theory.bootstrap(after, part["layout_hash"]),
+                "gain": theory.bootstrap(after - before, part["layout_hash"]),
+            }
+            by_chance, _ = expect_worse(_count_pairs(part, measure))
             up, down = int((after > before).sum()), int((after < before).sum())
             fixed = find_fixed_point(before, theory.beta).mean() if theory.beta else None
             records.append(
@@ -61,42 +59,38 @@ def make_single(theory: Theory) -> Table:
                     "place": place,
                     "right": measure,
                     "states": len(part),
-                    "sft": before.mean(),
-                    "sft_grpo": after.mean(),
-                    "gain": gain,
-                    "gain_low": low,
-                    "gain_high": high,
+                    **spread_columns(own),
                     "improved": up / len(part),
                     "unchanged": 1 - (up + down) / len(part),
                     "worse": down / len(part),
+                    "worse_by_chance": by_chance,
                     "sign_test": sign_test(up, down),
                     "fixed_point": fixed,
                 }
             )
-    head = ["Task", "States", "Right", "$n$", *TITLES, "Gain", "Up", "Same", "Down", "$p$", "Limit"]
+    head = ["Right reply", "$n$", *TITLES, "Gain", "Up", "Down", "by chance", "$p$", "Limit"]
     rows = [make_row(*head)]
     names = {
-        ("expert", "expert"): ("expert's", "its action"),
-        ("expert", "optimal"): ("", "any optimal"),
+        ("expert", "expert"): "expert's action, its states",
+        ("expert", "optimal"): "any optimal, its states",
+        ("off_path", "optimal"): "any optimal, off its path",
     }
     for record in records:
-        where, what = names.get((record["place"], record["right"]), ("off its path", "any optimal"))
         if record["right"] == "expert":
-            rows.append(r"\midrule")
+            title = rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{task_title(record['task'])}}}}}"
+            rows += [r"\midrule", rf"{title} \\"]
         rows.append(
             make_row(
-                task_title(record["task"]) if record["right"] == "expert" else "",
-                where,
-                what,
+                names[record["place"], record["right"]],
                 str(record["states"]),
-                *(f"{record[policy]:.3f}" for policy in POLICIES),
+                *(_print_mean(record, policy) for policy in POLICIES),
                 _print_small_gain(record),
-                *(format_rate(record[key]) for key in ("improved", "unchanged", "worse")),
+                *(format_rate(record[key]) for key in ("improved", "worse", "worse_by_chance")),
                 _print_p(record["sign_test"]),
                 MISSING if record["fixed_point"] is None else f"{record['fixed_point']:.3f}",
             )
         )
-    return Table(pd.DataFrame(records), make_tabular("lllrrrlrrrrr", rows))
+    return Table(pd.DataFrame(records), make_tabular("lrlllrrrrr", rows))
 
 
 def make_recursion(theory: Theory) -> Table:
@@ -106,26 +100,31 @@ def make_recursion(theory: Theory) -> Table:
         for policy in POLICIES:
             table, states = theory.kitchens[policy, task], theory.states[policy, task]
             known = states[states["place"] == "expert"]
-            error, low, high = mean_interval(
-                table["predicted"] - table["observed"], table["layout_hash"], theory.confidence
-            )
             denied = (known["optimal"] - known["expert"].astype(float)) / known["replies"]
+            means = {
+                "unique_states": theory.bootstrap(known["choices"] == 1, known["layout_hash"]),
+                "denied": theory.bootstrap(denied, known["layout_hash"]),
+            }
+            gap = table["predicted"] - table["observed"]
+            for name, column in (
+                ("predicted", table["predicted"]),
+                ("observed", table["observed"]),
+                ("error", gap),
+            ):
+                means[name] = theory.bootstrap(column, table["layout_hash"])
+            for name in ("unique", "inside"):
+                hits = int(table[name].sum())
+                key = "unique_kitchens" if name == "unique" else name
+                bounds = wilson_interval(hits, len(table), theory.confidence)
+                means[key] = hits / len(table), *bounds
             records.append(
                 {
                     "task": task,
                     "policy": policy,
                     "kitchens": len(table),
-                    "unique_states": float((known["choices"] == 1).mean()),
-                    "unique_kitchens": float(table["unique"].mean()),
-                    "denied": float(denied.mean()),
-                    "predicted": table["predicted"].mean(),
                     "missed": table["missed"].mean(),
-                    "observed": table["observed"].mean(),
                     "rollouts": int(table["rollouts"].sum()),
-                    "error": error,
-                    "error_low": low,
-                    "error_high": high,
-                    "inside": float(table["inside"].mean()),
+                    **spread_columns(means),
                 }
             )
     head = ["Kitchens", "Unique", "all", "Denied", "Predicted", "Seen", "Error", "Inside"]
@@ -141,13 +140,13 @@ def make_recursion(theory: Theory) -> Table:
                 format_rate(record["unique_states"]),
                 format_rate(record["unique_kitchens"]),
                 f"{record['denied']:.3f}",
-                f"{record['predicted']:.3f}",
-                f"{record['observed']:.3f}",
+                _print_mean(record, "predicted", 2),
+                _print_mean(record, "observed", 2),
                 print_gain(*(record[key] for key in ("error", "error_low", "error_high"))),
-                format_rate(record["inside"]),
+                _print_mean(record, "inside", 2),
             )
         )
-    return Table(pd.DataFrame(records), make_tabular("llrrrrrrlr", rows))
+    return Table(pd.DataFrame(records), make_tabular("llrrrrllll", rows))
 
 
 def make_multi(theory: Theory) -> Table:
@@ -156,35 +155,34 @@ def make_multi(theory: Theory) -> Table:
     for task in theory.tasks:
         along = theory.pair("along", task, ["layout_hash", "depth", "left"])
         gains = along[f"success_{GRID_POLICY}"] - along[f"success_{REFERENCE}"]
-        starts = along["depth"] == 0
-        gain, low, high = mean_interval(
-            gains[starts], along["layout_hash"][starts], theory.confidence
-        )
-        assumed = _find_assumption(theory, task)
+        first = along[along["depth"] == 0]
+        own = {
+            policy: theory.bootstrap(first[f"success_{policy}"], first["layout_hash"])
+            for policy in POLICIES
+        }
+        own["gain"] = theory.bootstrap(gains[first.index], first["layout_hash"])
+        assumed, by_chance = _find_assumption(theory, task)
         holds = (gains >= 0).groupby(along["layout_hash"]).all()
         premise = assumed.reindex(holds.index).fillna(False).astype(bool)
         records.append(
             {
                 "task": task,
                 "kitchens": len(holds),
-                "sft": along[f"success_{REFERENCE}"][starts].mean(),
-                "sft_grpo": along[f"success_{GRID_POLICY}"][starts].mean(),
-                "gain": gain,
-                "gain_low": low,
-                "gain_high": high,
+                **spread_columns(own),
                 "states_not_lower": float((gains >= 0).mean()),
                 "kitchens_not_lower": float(holds.mean()),
                 "assumption": float(premise.mean()),
+                "assumption_by_chance": by_chance,
                 "given_assumption": float(holds[premise].mean()) if premise.any() else None,
             }
         )
-    head = ["Task", *TITLES, "Gain", "States", "Kitchens", "Assumption", "Given it"]
+    head = ["Task", *TITLES, "Gain", "States", "Kitchens", "Assumed", "by chance", "Given it"]
     rows = [make_row(*head), r"\midrule"]
     for record in records:
         rows.append(
             make_row(
                 task_title(record["task"]),
-                *(f"{record[policy]:.3f}" for policy in POLICIES),
+                *(_print_mean(record, policy) for policy in POLICIES),
                 _print_small_gain(record),
                 *(
                     format_rate(record[key])
@@ -192,12 +190,13 @@ def make_multi(theory: Theory) -> Table:
                         "states_not_lower",
                         "kitchens_not_lower",
                         "assumption",
+                        "assumption_by_chance",
                         "given_assumption",
                     )
                 ),
             )
         )
-    return Table(pd.DataFrame(records), make_tabular("lrrlrrrr", rows))
+    return Table(pd.DataFrame(records), make_tabular("llllrrrrr", rows))
 
 
 def make_horizons(theory: Theory) -> Table:
@@ -211,9 +210,7 @@ def make_horizons(theory: Theory) -> Table:
             cells = []
             for share in PARTS.values():
                 part = table[table["horizon"] == (share * last).round().clip(lower=1)]
-                seen, low, high = mean_interval(
-                    part["observed"], part["layout_hash"], theory.confidence
-                )
+                seen, low, high = theory.bootstrap(part["observed"], part["layout_hash"])
                 product = part["product"].mean()
                 records.append(
                     {
@@ -235,11 +232,36 @@ def make_horizons(theory: Theory) -> Table:
     return Table(pd.DataFrame(records), make_tabular("ll" + "rl" * len(PARTS), [*head, *rows]))
 
 
-def _find_assumption(theory: Theory, task: str) -> pd.Series:
-    """Assumption 3.1 in each kitchen: no state that was asked about, on the path or off it, has become worse."""
+def _find_assumption(theory: Theory, task: str) -> tuple[pd.Series, float]:
+    """Assumption 3.1 in each kitchen: no state that was asked about, on the path or off it, has become worse.
+
+    Also the share of kitchens of which that would be said if no state had changed at all.
+    """
     both = theory.pair("states", task, ["layout_hash", "place", "depth", "choices"])
     before, after = (both[f"optimal_{p}"] / both[f"replies_{p}"] for p in POLICIES)
-    return (after >= before).groupby(both["layout_hash"]).all()
+    kitchens = both.groupby("layout_hash")
+    none = [expect_worse(_count_pairs(part, "optimal"))[1] for _, part in kitchens]
+    return (after >= before).groupby(both["layout_hash"]).all(), sum(none) / len(none)
+
+
+def _count_pairs(both: pd.DataFrame, measure: str) -> Iterable[tuple[int, int, int]]:
+    """Of each state, the right replies of both policies together, and all replies of each."""
+    hits = both[f"{measure}_{REFERENCE}"].astype(int) + both[f"{measure}_{GRID_POLICY}"].astype(int)
+    return zip(hits, *(both[f"replies_{policy}"] for policy in POLICIES), strict=True)
+
+
+def spread_columns(means: Mapping[str, tuple[float, float, float]]) -> dict[str, float]:
+    """Columns of a table: each mean, and the ends of its interval behind it."""
+    return {
+        f"{name}{end}": value
+        for name, values in means.items()
+        for end, value in zip(("", "_low", "_high"), values, strict=True)
+    }
+
+
+def _print_mean(record: Mapping, key: str, decimals: int = 3) -> str:
+    interval = format_interval(record[f"{key}_low"], record[f"{key}_high"], decimals)
+    return f"{record[key]:.{decimals}f} {shrink(interval)}"
 
 
 def _print_p(p: float) -> str:

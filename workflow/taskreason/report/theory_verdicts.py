@@ -47,7 +47,11 @@ def _judge_single(single: pd.DataFrame) -> str:
     held = f"held on average {count_tasks(own['gain_low'] > 0, len(own))}"
     if not share:
         return f"{held}, and at every state"
-    return f"{held} and not at every state: a share of {share:.2f} became worse"
+    chance = (own["worse_by_chance"] * own["states"]).sum() / own["states"].sum()
+    return (
+        f"{held} and not at every state: a share of {share:.2f} has fewer right replies after it, where "
+        f"chance alone would give {chance:.2f} if nothing had changed"
+    )
 
 
 def _judge_recursion(recursion: pd.DataFrame) -> str:
@@ -60,7 +64,8 @@ def _judge_recursion(recursion: pd.DataFrame) -> str:
 def _judge_multi(multi: pd.DataFrame) -> str:
     total = len(multi)
     held = f"held on average {count_tasks(multi['gain_low'] > 0, total)}"
-    return f"{held}, while its assumption held in {_print_range(multi['assumption'], 2)} of the kitchens"
+    share = _print_range(multi["assumption"], 2)
+    return f"{held}, while its assumption held, by the replies counted, in {share} of the kitchens"
 
 
 def _judge_horizons(horizons: pd.DataFrame) -> str:
@@ -99,6 +104,7 @@ def _single_macros(single: pd.DataFrame) -> dict[str, str]:
             f"Theory{name}After": _print_range(part["sft_grpo"], 3),
             f"Theory{name}Improved": _print_range(part["improved"], 2),
             f"Theory{name}Worse": _print_range(part["worse"], 2),
+            f"Theory{name}ByChance": _print_range(part["worse_by_chance"], 2),
         }
     own = single[(single["place"] == "expert") & (single["right"] == "expert")]
     macros["TheoryStates"] = f"{int(own['states'].sum())}"
@@ -131,6 +137,7 @@ def _multi_macros(multi: pd.DataFrame) -> dict[str, str]:
         "TheoryMultiStates": _print_range(multi["states_not_lower"], 2),
         "TheoryMultiKitchens": _print_range(multi["kitchens_not_lower"], 2),
         "TheoryAssumption": _print_range(multi["assumption"], 2),
+        "TheoryAssumptionByChance": _print_range(multi["assumption_by_chance"], 2),
         "TheoryGivenAssumption": _print_range(multi["given_assumption"].dropna().astype(float), 2),
     }
 
