@@ -191,6 +191,7 @@ def _write_training(root: Path, task: str, draw) -> None:
             "config": {},
             "seed": 0,
             "versions": {"python": "3.11.2", "torch": "2.13.0", "transformers": "5", "trl": "1"},
+            "commit": "0123456789abcdef+",
             "hardware": {
                 "processor": "A processor_name & more",
                 "cores": 2,

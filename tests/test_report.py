@@ -311,7 +311,7 @@ def test_the_paper_uses_only_macros_that_exist(macros):
 def test_no_light_stage_imports_torch():
     code = (
         "import sys, taskreason.report.figures, taskreason.report.macros, "
-        "taskreason.report.tables; sys.exit('torch' in sys.modules)"
+        "taskreason.report.tables, taskreason.report.page.build; sys.exit('torch' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from page_reader import PageReader
 from test_workflow import PROMISED, TASKS, needs_latex
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +56,14 @@ def test_every_promised_output_is_there(smoke):
         assert (smoke / output).stat().st_size > 0, output
     if shutil.which("latexmk"):
         assert (smoke / "paper" / "main.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_page_of_the_run_is_whole(smoke):
+    page = PageReader(smoke / "results" / "index.html")
+    assert page.list_broken_links() == []
+    assert all(source.startswith("data:") for source in page.loaded)
+    assert {"results", "theory", "ablations", "run"} <= set(page.ids)
+    assert {"table-main", "table-costs", "table-ablation_turns"} <= page.numbers.keys()
 
 
 def test_nothing_is_left_to_do(smoke):

@@ -170,15 +170,21 @@ rule make_ablations:
             "report/style.py",
         ),
     output:
-        tables=expand(
-            "results/tables/{name}.{kind}",
-            name=["ablation_points", "ablation_turns"],
-            kind=["csv", "tex"],
+        tables=show_in_report(
+            expand(
+                "results/tables/{name}.{kind}",
+                name=["ablation_points", "ablation_turns"],
+                kind=["csv", "tex"],
+            ),
+            "Ablations",
         ),
-        figures=expand(
-            "results/figures/{name}.{kind}",
-            name=["ablation_data", "ablation_turns"],
-            kind=["pdf", "png"],
+        figures=show_in_report(
+            expand(
+                "results/figures/{name}.{kind}",
+                name=["ablation_data", "ablation_turns"],
+                kind=["pdf", "png"],
+            ),
+            "Ablations",
         ),
         macros="results/ablations.tex",
     log:

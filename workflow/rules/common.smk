@@ -16,6 +16,7 @@ from taskreason.faults import check_writable
 from taskreason.files import list_runs
 from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten, to_file_name
 from taskreason.preflight import check_start
+from taskreason.report.captions import FIGURE_TITLES, name_caption, title_table
 
 
 def from_project(path):
@@ -173,6 +174,23 @@ def figure_code(wildcards):
     shared = ["metrics.py", "report/results.py", "report/labels.py", "report/published.py"]
     return library_files(
         *shared, "report/figures.py", "report/style.py", *own.get(wildcards.figure, [])
+    )
+
+
+def show_in_report(files, part):
+    """Mark the tables (CSV) and figures (PNG) among outputs for `snakemake --report`."""
+    return [mark(file, part) if file.endswith((".csv", ".png")) else file for file in files]
+
+
+def mark(file, part):
+    """One table or figure with its title and caption."""
+    kind, name = Path(file).parent.name, Path(file).stem
+    return report(
+        file,
+        caption=f"../report/{name_caption(kind, name)}",
+        category=kind.capitalize(),
+        subcategory=part,
+        labels={"Title": title_table(name) if kind == "tables" else FIGURE_TITLES[name]},
     )
 
 

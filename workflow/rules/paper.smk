@@ -33,7 +33,12 @@ rule compile_paper:
         theory=THEORY,
         ablations=ABLATIONS,
     output:
-        "paper/main.pdf",
+        report(
+            "paper/main.pdf",
+            caption="../report/paper.rst",
+            category="Overview",
+            labels={"Title": "The paper"},
+        ),
     log:
         "results/logs/compile_paper.log",
     benchmark:

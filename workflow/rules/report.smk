@@ -79,7 +79,7 @@ rule make_tables:
             ),
         ],
     output:
-        TABLES,
+        show_in_report(TABLES, "Reproduction"),
     log:
         "results/logs/make_tables.log",
     benchmark:
@@ -108,7 +108,13 @@ rule make_figure:
         code=figure_code,
     output:
         pdf="results/figures/{figure}.pdf",
-        png="results/figures/{figure}.png",
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="Reproduction",
+            labels=lambda wildcards: {"Title": FIGURE_TITLES[wildcards.figure]},
+        ),
     log:
         "results/logs/make_figure/{figure}.log",
     benchmark:

@@ -59,8 +59,14 @@ rule make_theory:
             "report/style.py",
         ),
     output:
-        tables=expand("results/tables/{name}.{kind}", name=THEORY_TABLES, kind=["csv", "tex"]),
-        figures=expand("results/figures/{name}.{kind}", name=THEORY_FIGURES, kind=["pdf", "png"]),
+        tables=show_in_report(
+            expand("results/tables/{name}.{kind}", name=THEORY_TABLES, kind=["csv", "tex"]),
+            "Theory",
+        ),
+        figures=show_in_report(
+            expand("results/figures/{name}.{kind}", name=THEORY_FIGURES, kind=["pdf", "png"]),
+            "Theory",
+        ),
         macros="results/theory.tex",
     log:
         "results/logs/make_theory.log",
