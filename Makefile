@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Snakemake and its jobs find the environment's programs without activation.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help reproduce test lint bench readme clean distclean
+.PHONY: help reproduce report test lint bench readme clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -16,6 +16,10 @@ reproduce: ## make every table, every figure and the paper
 	@python envs/unlock.py
 	@python envs/repair.py --cores $(CORES) $(ARGS)
 	snakemake --cores $(CORES) --rerun-incomplete $(ARGS)
+
+report: ## make results/report.html, Snakemake's own report of a finished run
+	@envs/bootstrap.sh run
+	snakemake --report results/report.html $(ARGS)
 
 test: ## run all tests, a complete run at the smoke scale among them
 	@envs/bootstrap.sh dev latex
@@ -37,7 +41,7 @@ readme: ## fill the generated parts of README.md from results/
 	python benchmarks/update_readme.py
 
 clean: ## remove tables, figures and paper, which take a minute to make; keeps trained models
-	rm -rf results/tables results/figures results/macros.tex results/paper-build paper/main.pdf
+	rm -rf results/tables results/figures results/macros.tex results/index.html results/paper-build paper/main.pdf
 
 distclean: clean ## remove all results, trained models included, and the environment
 	rm -rf results .snakemake .venv

@@ -218,7 +218,7 @@ def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, modul
         jobs = count_jobs(run_snakemake(finished, "-n", root=finished))
     finally:
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert jobs == {"make_figure": figures, "compile_paper": 1}
+    assert jobs == {"make_figure": figures, "compile_paper": 1, "make_page": 1}
 
 
 @pytest.mark.parametrize(
