@@ -18,7 +18,7 @@ from taskreason.report.tables import list_tables, write_tables
 POLICIES = ("expert", "base", "sft", "sft_grpo", "random", "sft_longer")
 FIGURES = ("success_rate", "learning_sft", "kitchen")
 THEORY = "task,kitchens,sft,sft_grpo,gain,gain_low,gain_high,states_not_lower,kitchens_not_lower"
-THEORY += ",assumption,given_assumption"
+THEORY += ",assumption,assumption_by_chance,given_assumption"
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_costs_are_summed_by_stage(page):
 def test_a_table_that_the_run_lacks_leaves_its_section_out(page, out):
     assert "theory" not in page.ids and "ablations" not in page.ids and "episode" in page.ids
     theory = out / "tables" / "theory_multi.csv"
-    theory.write_text(f"{THEORY}\nburger,30,0.5,0.75,0.25,0.125,0.5,0.9,0.8,0.7,\n")
+    theory.write_text(f"{THEORY}\nburger,30,0.5,0.75,0.25,0.125,0.5,0.9,0.8,0.7,0.6,\n")
     with_theory = make_page(out)
     assert "theory" in with_theory.ids
     assert ("+0.250", "0.25") in with_theory.numbers["table-theory_multi"]
