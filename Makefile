@@ -22,7 +22,7 @@ report: ## make results/report.html, Snakemake's own report of a finished run
 	snakemake --report results/report.html $(ARGS)
 
 test: ## run all tests, a complete run at the smoke scale among them
-	@envs/bootstrap.sh dev latex
+	@envs/bootstrap.sh dev latex browser
 	OMP_NUM_THREADS=1 python -m pytest $(ARGS)
 
 lint: ## check style and workflow
@@ -41,7 +41,7 @@ readme: ## fill the generated parts of README.md from results/
 	python benchmarks/update_readme.py
 
 clean: ## remove tables, figures and paper, which take a minute to make; keeps trained models
-	rm -rf results/tables results/figures results/macros.tex results/index.html results/paper-build paper/main.pdf
+	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/paper-build paper/main.pdf
 
 distclean: clean ## remove all results, trained models included, and the environment
 	rm -rf results .snakemake .venv

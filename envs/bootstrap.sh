@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes what `make` needs and is not there yet: a virtual environment in .venv with the pinned
-# packages, and LaTeX. Usage: envs/bootstrap.sh run|dev|slurm|latex ...
-# (dev adds the test and lint tools, slurm what profiles/slurm needs).
+# packages, LaTeX and a browser. Usage: envs/bootstrap.sh run|dev|slurm|latex|browser ...
+# (dev adds the test and lint tools, slurm what profiles/slurm needs, browser what tests of the gallery need).
 # Done before and nothing changed: takes a fraction of a second.
 #
 # PYTHON       the interpreter to build .venv from (default python3; 3.11 or newer)
@@ -94,8 +94,17 @@ for part in "$@"; do
                 fi
             fi
             ;;
+        browser)
+            if ! { command -v chromium && command -v chromedriver; } >/dev/null 2>&1; then
+                say "installing a browser for the tests: chromium chromium-driver"
+                if ! apt_install chromium chromium-driver; then
+                    say "going on without a browser, so without the tests of the gallery's page; as root, run:" \
+                        "apt-get install --no-install-recommends chromium chromium-driver"
+                fi
+            fi
+            ;;
         *)
-            say "unknown part '$part'; choose from run, dev, slurm, latex"
+            say "unknown part '$part'; choose from run, dev, slurm, latex, browser"
             exit 2
             ;;
     esac

@@ -42,6 +42,7 @@ PROMISED = [
     ),
     "results/macros.tex",
     "results/index.html",
+    "results/gallery/index.html",
 ]
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 

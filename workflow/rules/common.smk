@@ -208,6 +208,12 @@ def paper_sources():
     )
 
 
+def gallery_sources():
+    """Template, style and program of the episode gallery."""
+    files = (WORKFLOW_DIR / "resources" / "gallery").iterdir()
+    return sorted(from_project(path) for path in files)
+
+
 def one_of(names):
     """A wildcard's values as a pattern."""
     return "|".join(map(re.escape, names)) or "none"

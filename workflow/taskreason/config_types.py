@@ -165,6 +165,7 @@ class Endpoint:
 class Report:
     confidence: float
     kitchen_task: str
+    gallery: int
     baselines: tuple[str, ...]
     theory: bool
     ablations: bool

@@ -1,0 +1,58 @@
+"""A results folder with true episodes in a few kitchens: the planner's, and those of policies that go wrong as told.
+
+Of the two tasks, the trained policy of the same task plays as the planner does, that of the other one never acts; the
+SFT policy wastes its first three steps in three ways and then plays as the planner does.
+"""
+
+from pathlib import Path
+
+from taskreason.config import load_config, resolve_config
+from taskreason.policies.loading import load_rules
+from taskreason.reasoning import format_reply
+from taskreason.rollout import rollout_to_file
+from taskreason.trajectories import load_starts, make_kitchens
+
+TASKS = ("cheese_sandwich", "burger")
+TIMEOUTS = {"cheese_sandwich": 25, "burger": 25}
+KITCHENS = 4
+SILENT = "I do not know <b>what</b> to do."
+IMPOSSIBLE = format_reply("A dance.", "Dance with robot1")
+IDLE = format_reply("No hurry.", "Do nothing")
+
+
+class Told:
+    """Says the given replies first, in every episode, then what the planner says; for one episode at a time."""
+
+    name = "told"
+
+    def __init__(self, replies, timeout):
+        self.told = list(replies)
+        self.timeout = timeout
+        self.planner = load_rules("expert", 0)
+        self.start = None
+
+    def act(self, turns):
+        (turn,) = turns
+        if turn.kitchen is not self.start:
+            self.start, self.waiting = turn.kitchen, list(self.told)
+        return [self.waiting.pop(0)] if self.waiting else self.planner.act(turns)
+
+
+def write_played_results(root: Path) -> Path:
+    """Write results/SCALE at ``root``: kitchens, and the episodes that a gallery shows."""
+    config = load_config(resolve_config({"kitchens": {"evaluation": KITCHENS}}))
+    for task in TASKS:
+        path = root / "kitchens" / task / "eval.jsonl"
+        make_kitchens(task, "eval", config, path)
+        starts, timeout = load_starts(task, path), TIMEOUTS[task]
+        never = [IDLE, IMPOSSIBLE] * timeout
+        policies = {
+            ("expert", "-"): [],
+            ("base", "-"): [SILENT] * timeout,
+            ("sft", task): [SILENT, IMPOSSIBLE, IDLE],
+            **{("sft_grpo", other): [] if other == task else never for other in TASKS},
+        }
+        for (policy, train_task), replies in policies.items():
+            episodes = root / "episodes" / policy / train_task / f"{task}.jsonl"
+            rollout_to_file(Told(replies, timeout), starts, timeout, 1, episodes)
+    return root

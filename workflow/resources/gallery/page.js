@@ -1,0 +1,379 @@
+// The page: what is chosen, the address that names it, and everything that is shown of it.
+const $ = (id) => document.getElementById(id);
+
+/** What is shown. data, kitchen and episode follow from the names; spots are the robot's places at every step. */
+const shown = { task: null, policy: null, train: null, step: 1, data: null, kitchen: null, episode: null, spots: [] };
+let filter = "all";
+let playing = null;
+
+const episodeName = () => `${shown.policy}/${shown.train}`;
+const lastStep = () => shown.episode.steps.length + 1;
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// ------------------------------------------------------------------ address
+
+const addressOf = (task, policy, train, kitchen, step, end) =>
+  `#${[task, policy, train, kitchen, step === end ? "end" : step].map(encodeURIComponent).join("/")}`;
+
+function readAddress() {
+  const [task, policy, train, kitchen, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  return { task, policy, train, kitchen, step };
+}
+
+function writeAddress() {
+  const { task, policy, train, kitchen, step } = shown;
+  const address = addressOf(task, policy, train, kitchen.number, step, lastStep());
+  if (address !== location.hash) history.replaceState(null, "", address);
+}
+
+/** Show what an address names; what it leaves out or gets wrong falls back to the first there is. */
+async function follow(address) {
+  const tasks = Object.keys(ABOUT.tasks);
+  const task = tasks.includes(address.task) ? address.task : tasks[0];
+  const data = await loadTask(task);
+  const names = Object.keys(data.policies);
+  const trained = names.filter((name) => name.startsWith(`${address.policy}/`));
+  const wanted = `${address.policy}/${address.train}`;
+  const own = trained.find((name) => name === `${address.policy}/${task}`) ?? trained[0] ?? `sft_grpo/${task}`;
+  const [policy, train] = (names.includes(wanted) ? wanted : own).split("/");
+  const kitchen = data.kitchens.find((k) => [`${k.number}`, k.hash].includes(`${address.kitchen}`)) ?? data.kitchens[0];
+  const episode = kitchen.episodes[`${policy}/${train}`];
+  const end = episode.steps.length + 1;
+  const step = address.step === "end" ? end : Math.min(Math.max(parseInt(address.step, 10) || 1, 1), end);
+  Object.assign(shown, { task, policy, train, data, kitchen, episode, step, spots: placeRobot(kitchen, episode) });
+  showEpisode();
+}
+
+// --------------------------------------------------------------- the choice
+
+function fillSelect(select, options, chosen) {
+  select.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
+  select.value = chosen;
+}
+
+function showChoice() {
+  const { data, task, policy, train } = shown;
+  fillSelect($("task"), Object.entries(ABOUT.tasks).map(([name, { title }]) => [name, title]), task);
+  const names = Object.keys(data.policies).map((name) => name.split("/"));
+  fillSelect($("policy"), [...new Set(names.map(([name]) => name))].map((name) => [name, ABOUT.policies[name]]), policy);
+  const trainings = names.filter(([name]) => name === policy).map(([, from]) => from);
+  $("train-label").hidden = trainings.length < 2;
+  fillSelect($("train"), trainings.map((name) => [name, ABOUT.tasks[name]?.title ?? "nothing"]), train);
+  showKitchens();
+}
+
+const outcomeIn = (kitchen) => readOutcome(kitchen, kitchen.episodes[episodeName()]);
+const matches = (outcome) => filter === "all" || outcome.kind === filter;
+
+function showKitchens() {
+  const { data } = shown;
+  const { episodes, solved, shortest } = data.policies[episodeName()];
+  const all = data.kitchens.length === episodes ? "" : ` Shown are ${data.kitchens.length} of these kitchens, failures first.`;
+  $("counts").textContent = `${solved} of ${plural(episodes, "kitchen")} solved, ${shortest} by a shortest plan.${all}`;
+  const found = data.kitchens.map((kitchen) => [kitchen, outcomeIn(kitchen)]).filter(([, outcome]) => matches(outcome));
+  const chips = found.map(([kitchen, outcome]) => {
+    const chosen = kitchen === shown.kitchen;
+    const label = `Kitchen ${kitchen.number}: ${tellOutcome(outcome)}`;
+    const chip = element("button", {
+      type: "button", role: "radio", class: `chip ${outcome.kind}`, "aria-checked": chosen,
+      "aria-label": label, title: label, tabindex: chosen ? 0 : -1, "data-kitchen": kitchen.number,
+    }, `${kitchen.number}`);
+    chip.addEventListener("click", () => openKitchen(kitchen));
+    return chip;
+  });
+  if (chips.length && !chips.some((chip) => chip.tabIndex === 0)) chips[0].tabIndex = 0;
+  const none = { failed: "No failure among these kitchens.", longer: "No detour that ends in success." }[filter];
+  $("kitchens").replaceChildren(...(chips.length ? chips : [element("p", { class: "note" }, none)]));
+  showChip();
+}
+
+/** Scrolls the list of kitchens, and not the page, to the one that is shown. */
+function showChip() {
+  const list = $("kitchens");
+  const chip = list.querySelector('[aria-checked="true"]');
+  if (!chip) return;
+  const top = chip.offsetTop - list.offsetTop;
+  if (top < list.scrollTop || top + chip.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - 4;
+}
+
+function openKitchen(kitchen, step = 1) {
+  stop();
+  const focused = $("kitchens").contains(document.activeElement);
+  follow({ ...shown, kitchen: kitchen.number, step }).then(() => {
+    if (focused) $("kitchens").querySelector('[aria-checked="true"]')?.focus({ preventScroll: true });
+  });
+}
+
+/** The next kitchen that passes the test in this direction, round the corner if need be. */
+function walkKitchens(direction, test) {
+  const { kitchens } = shown.data;
+  const start = kitchens.indexOf(shown.kitchen);
+  for (let n = 1; n <= kitchens.length; n++) {
+    const kitchen = kitchens[(start + direction * n + n * kitchens.length) % kitchens.length];
+    if (kitchen !== shown.kitchen && test(outcomeIn(kitchen))) return openKitchen(kitchen);
+  }
+}
+
+// -------------------------------------------------------------- the episode
+
+const VERDICTS = { shortest: "Solved by a shortest plan", longer: "Solved with a detour", failed: "Failed" };
+
+function showEpisode() {
+  const { task, policy, train, kitchen, episode, data } = shown;
+  const outcome = readOutcome(kitchen, episode);
+  showChoice();
+  const trained = train !== "-" && train !== task ? `, trained on ${ABOUT.tasks[train].title.toLowerCase()}` : "";
+  $("title").textContent = `${ABOUT.tasks[task].title}, kitchen ${kitchen.number}: ${ABOUT.policies[policy]}${trained}`;
+  document.title = `${$("title").textContent} · Episode gallery`;
+  $("verdict").textContent = VERDICTS[outcome.kind];
+  $("verdict").className = `verdict ${outcome.kind}`;
+  const wrong = ["detour", "invalid", "malformed"].filter((kind) => outcome.counts[kind])
+    .map((kind) => `${outcome.counts[kind]} ${{ detour: "valid but not optimal", invalid: "invalid", malformed: "without an action" }[kind]}`);
+  const ended = outcome.kind === "failed"
+    ? `The goal is not reached within ${outcome.steps} steps` : `The goal is reached in ${plural(outcome.steps, "step")}`;
+  $("summary").textContent = `${ended}; a shortest plan has ${outcome.optimal}.${wrong.length ? ` Steps: ${wrong.join(", ")}.` : ""}`;
+  const picture = drawRecipe(data.recipe);
+  const free = data.recipe?.some((slot) => slot.free) ? element("small", {}, "above the bottom: any order, the last on top") : "";
+  $("recipe").replaceChildren(element("h3", {}, "Goal"), ...(picture ? [picture] : []), element("p", {}, data.goal), free);
+  $("mistake").hidden = outcome.mistake === null;
+  $("mistake").textContent = `First mistake: step ${outcome.mistake}`;
+  showBars();
+  showOthers();
+  showStep();
+}
+
+/** One bar a step, as high as the steps that are still needed; the last place is the end. */
+function showBars() {
+  const { kitchen, episode } = shown;
+  const steps = Array.from({ length: lastStep() }, (_, n) => readStep(kitchen, episode, n + 1));
+  const most = Math.max(...steps.map((step) => step.left ?? 0), 1);
+  $("bars").replaceChildren(...steps.map((step, n) => {
+    const solved = step.kind === "end" && step.left === 0;
+    const bar = element("span", { class: `bar ${step.kind}${solved ? " solved" : ""}`, "data-step": n + 1 });
+    bar.style.setProperty("--height", `${(100 * (step.left ?? most)) / most}%`);
+    return bar;
+  }));
+  const slider = $("slider");
+  slider.max = steps.length;
+  slider.style.setProperty("--thumb", `${100 / steps.length}%`);
+}
+
+/** What the other policies did in the same kitchen, as links. */
+function showOthers() {
+  const { task, kitchen } = shown;
+  $("others").replaceChildren(...Object.entries(kitchen.episodes).map(([name, episode]) => {
+    const [policy, train] = name.split("/");
+    const outcome = readOutcome(kitchen, episode);
+    const from = policy === "sft_grpo" ? ` (${ABOUT.tasks[train].title.toLowerCase()})` : "";
+    const link = element("a", {
+      href: addressOf(task, policy, train, kitchen.number, 1), class: outcome.kind,
+    }, element("b", {}, `${ABOUT.policies[policy]}${from}`), ` ${tellOutcome(outcome)}`);
+    if (name === episodeName()) link.setAttribute("aria-current", "true");
+    return element("li", {}, link);
+  }));
+}
+
+// ----------------------------------------------------------------- the step
+
+function goTo(step) {
+  shown.step = Math.min(Math.max(step, 1), lastStep());
+  showStep();
+}
+
+function showStep() {
+  const { kitchen, episode, step, spots } = shown;
+  const now = readStep(kitchen, episode, step);
+  const end = step === lastStep();
+  drawKitchen($("kitchen"), kitchen, now, spots[step - 1]);
+  $("kitchen").setAttribute("aria-label", `The kitchen at step ${step}: ${tellKitchen(kitchen, now.state)[0]}`);
+  $("kitchen-words").replaceChildren(...tellKitchen(kitchen, now.state).map((line) => element("li", {}, line)));
+  const place = end ? `End, after ${plural(step - 1, "step")}` : `Step ${step} of ${step < lastStep() ? lastStep() - 1 : step}`;
+  const slider = $("slider");
+  slider.value = step;
+  const judgement = JUDGEMENTS[now.kind] ?? (now.left === 0 ? "Goal reached" : "Goal not reached");
+  slider.setAttribute("aria-valuetext", `${place}. ${judgement}`);
+  for (const bar of $("bars").children) bar.classList.toggle("now", Number(bar.dataset.step) === step);
+  $("place").textContent = end ? "End" : `${step} / ${lastStep() - 1}`;
+  for (const id of ["first", "back"]) $(id).disabled = step === 1;
+  for (const id of ["forward", "last"]) $(id).disabled = end;
+  $("decision-title").textContent = place;
+  $("judgement").textContent = judgement;
+  $("judgement").className = `verdict ${end ? (now.left === 0 ? "shortest" : "failed") : now.kind}`;
+  $("remaining").replaceChildren(...tellRemaining(now));
+  $("decision").replaceChildren(...(end ? [] : tellDecision(kitchen, now)));
+  $("live").textContent = `${place}. ${now.action ?? ""} ${judgement}. ${$("remaining").textContent}`;
+  writeAddress();
+}
+
+/** How far the goal is, and what the action has changed about it. */
+function tellRemaining(now) {
+  const count = (left) => (left === null ? "no plan" : plural(left, "step"));
+  if (now.kind === "end") {
+    return [now.left === 0 ? "Everything is where the goal asks for it." : `A shortest plan would still need ${count(now.left)}.`];
+  }
+  const lost = now.leftAfter - now.left + 1;
+  const change = now.leftAfter === null ? "; after this action the goal is out of reach."
+    : `; after this action ${lost ? `${now.leftAfter}: ${plural(lost, "step")} lost.` : `${now.leftAfter}.`}`;
+  return ["A shortest plan needs ", element("b", {}, count(now.left)), change];
+}
+
+function tellDecision(kitchen, now) {
+  const parts = [];
+  if (now.kind !== "malformed" || now.thought) {
+    const sentences = now.thought.split(/(?<=\.)\s+/).filter(Boolean);
+    parts.push(element("h3", {}, "Thought"), sentences.length
+      ? element("ul", { class: "thought" }, ...sentences.map((text) => element("li", {}, ...markNames(kitchen, text))))
+      : element("p", { class: "note" }, "none"));
+  }
+  parts.push(element("h3", {}, "Action"), element("p", { class: `action ${now.kind}` }, now.action ?? "none in the reply"));
+  if (now.reply !== null) {
+    parts.push(element("details", now.kind === "malformed" ? { open: "" } : {},
+      element("summary", {}, "The reply as it was written"), element("pre", { tabindex: 0 }, now.reply || "(empty)")));
+  }
+  parts.push(element("h3", {}, "Valid actions"), element("ul", { class: "valid" }, ...now.state.valid.map((action) => {
+    const optimal = now.state.optimal.includes(action);
+    const chosen = action === now.number;
+    const row = element("li", { class: `${optimal ? "best" : ""} ${chosen ? "chosen" : ""}` }, kitchen.actions[action]);
+    if (optimal) row.append(element("span", { class: "tag" }, "shortest"));
+    if (chosen) row.append(element("span", { class: "tag" }, "chosen"));
+    return row;
+  })));
+  return parts;
+}
+
+/** A sentence in which the kitchen's things are marked; pointing at one shows it in the drawing. */
+function markNames(kitchen, text) {
+  const names = new Set([...kitchen.stations.map(([name]) => name), ...kitchen.items, ...kitchen.containers]);
+  return text.split(/([a-z]+[0-9]+)/).map((part) => {
+    if (!names.has(part)) return part;
+    const mark = element("span", { class: "thing" }, part);
+    for (const [event, on] of [["pointerenter", true], ["pointerleave", false]]) {
+      mark.addEventListener(event, () => {
+        for (const found of $("kitchen").querySelectorAll(`[data-name="${part}"]`)) found.classList.toggle("lit", on);
+      });
+    }
+    return mark;
+  });
+}
+
+// ------------------------------------------------------------------ controls
+
+function stop() {
+  clearInterval(playing);
+  playing = null;
+  $("play").textContent = "Play";
+  $("play").setAttribute("aria-pressed", "false");
+}
+
+function play() {
+  if (playing) return stop();
+  if (shown.step === lastStep()) goTo(1);
+  $("play").textContent = "Pause";
+  $("play").setAttribute("aria-pressed", "true");
+  playing = setInterval(() => {
+    goTo(shown.step + 1);
+    if (shown.step === lastStep()) stop();
+  }, 900);
+}
+
+function walk(step) {
+  stop();
+  goTo(step);
+}
+
+const ACTIONS = {
+  ArrowRight: () => walk(shown.step + 1),
+  ArrowLeft: () => walk(shown.step - 1),
+  Home: () => walk(1),
+  End: () => walk(lastStep()),
+  " ": play,
+  n: () => walkKitchens(1, matches),
+  p: () => walkKitchens(-1, matches),
+  f: () => walkKitchens(1, (outcome) => outcome.kind === "failed"),
+  m: () => {
+    const { mistake } = readOutcome(shown.kitchen, shown.episode);
+    if (mistake) walk(mistake);
+  },
+};
+
+/** Keys work anywhere but where they mean something else: in lists, on buttons (space), in the list of kitchens. */
+function pressKey(event) {
+  const action = ACTIONS[event.key];
+  const letter = /^[a-z]$/.test(event.key);
+  if (!action || !shown.episode || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (letter && !$("letters").checked) return;
+  if (event.target.matches('select, input:not([type="range"]), [role="radio"]') && !letter) return;
+  if (event.target.matches("select")) return;
+  if (event.key === " " && event.target.matches("button, summary, a")) return;
+  event.preventDefault();
+  action();
+}
+
+/** The arrow keys choose among the kitchens, as among the buttons of a radio group. */
+function pressKeyInKitchens(event) {
+  const chips = [...$("kitchens").querySelectorAll("button")];
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  const number = chips.indexOf(event.target);
+  if (!step || number < 0) return;
+  event.preventDefault();
+  const next = chips[(number + step + chips.length) % chips.length];
+  next.focus();
+  next.click();
+}
+
+function listen() {
+  const click = (id, action) => $(id).addEventListener("click", action);
+  $("task").addEventListener("change", (event) => {
+    const task = event.target.value;
+    const train = shown.train === shown.task ? task : shown.train;
+    stop();
+    follow({ ...shown, task, train, kitchen: shown.kitchen.number, step: 1 });
+  });
+  const choosePolicy = () =>
+    follow({ ...shown, policy: $("policy").value, train: $("train").value, kitchen: shown.kitchen.number, step: 1 });
+  for (const id of ["policy", "train"]) $(id).addEventListener("change", () => (stop(), choosePolicy()));
+  for (const radio of document.getElementsByName("filter")) {
+    radio.addEventListener("change", () => {
+      filter = radio.value;
+      const first = shown.data.kitchens.find((kitchen) => matches(outcomeIn(kitchen)));
+      if (first && !matches(outcomeIn(shown.kitchen))) openKitchen(first);
+      else showKitchens();
+    });
+  }
+  $("slider").addEventListener("input", (event) => walk(Number(event.target.value)));
+  click("first", ACTIONS.Home);
+  click("back", ACTIONS.ArrowLeft);
+  click("forward", ACTIONS.ArrowRight);
+  click("last", ACTIONS.End);
+  click("play", play);
+  click("mistake", ACTIONS.m);
+  click("kitchen-next", ACTIONS.n);
+  click("kitchen-back", ACTIONS.p);
+  click("failure-next", ACTIONS.f);
+  click("skip", (event) => {
+    event.preventDefault(); // the address is the episode's
+    $("episode").focus();
+  });
+  $("kitchens").addEventListener("keydown", pressKeyInKitchens);
+  document.addEventListener("keydown", (event) => event.defaultPrevented || pressKey(event));
+  window.addEventListener("hashchange", () => {
+    stop();
+    follow(readAddress());
+  });
+}
+
+const linked = location.hash !== "";
+if (typeof DecompressionStream === "undefined") {
+  $("title").textContent = "This browser is too old for this page: it needs one of 2023 or later.";
+} else {
+  follow(readAddress()).then(listen).then(() => {
+    // A link to an episode shows it, where it would begin below the fold.
+    if (linked && $("episode").getBoundingClientRect().top > innerHeight / 2) $("episode").scrollIntoView();
+  });
+}
