@@ -1,6 +1,6 @@
 # results/index.html: the whole run on one page that opens from a file.
 PAGE = "results/index.html"
-LINKED = {"Paper (PDF)": PAPER}
+LINKED = {"Paper (PDF)": PAPER, "Episode gallery": GALLERY}
 
 
 rule make_page:
