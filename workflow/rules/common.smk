@@ -129,6 +129,7 @@ onstart:
         check_start(jobs, MODELS, load_config(config), workflow.local_exec)
     except UserError as error:
         sys.exit(str(error))
+    follow_jobs()
 
 
 def heavy_memory(wildcards, attempt):

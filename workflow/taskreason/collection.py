@@ -21,6 +21,7 @@ from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
 from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.slips import SlippingPolicy
+from taskreason.progress import follow, say
 from taskreason.reasoning import format_reply
 from taskreason.rollout import Episode, Start, read_episode, run_episodes
 from taskreason.task import build_prompt, read_thought, recount
@@ -91,7 +92,9 @@ def collect(
     accepted, tried = _try_kitchens(task, cfg, starts, policy, attempts)
     _check_number(len(accepted), cfg, kitchens_path, len(tried), attempts.number, bound)
     decisions = [
-        decision for start, episode in accepted for decision in list_decisions(start, episode, cfg)
+        decision
+        for start, episode in follow(accepted, task, len(accepted), "trajectories written")
+        for decision in list_decisions(start, episode, cfg)
     ]
     write_lines(output, map(asdict, decisions))
     write_json(summary, summarise(task, tried, attempts, accepted, len(decisions), cfg, policy))
@@ -128,9 +131,7 @@ def _try_kitchens(
             tried.append(start)
             if best := choose_episode(start, episodes, cfg):
                 accepted.append((start, best))
-        print(
-            f"{task}: {len(accepted)}/{wanted} trajectories from {len(tried)} kitchens", flush=True
-        )
+        say(f"{task}: {len(accepted)}/{wanted} trajectories from {len(tried)} kitchens")
         if len(accepted) == wanted or budget and attempts.number >= budget:
             break
     return accepted, tried

@@ -12,6 +12,7 @@ from taskreason.kitchen.domain import Action
 from taskreason.kitchen.engine import State
 from taskreason.policies import Policy, Turn
 from taskreason.policies.loading import load_model_policy, load_rules
+from taskreason.progress import follow
 from taskreason.reasoning import Expert
 from taskreason.rollout import Start, rollout_to_file
 from taskreason.task import parse_reply, recount
@@ -57,7 +58,7 @@ def score_single_turns(policy: Policy, starts: list[Start], limit: int) -> dict[
     Returns states, and how many replies were valid, equal to the expert's action, and optimal.
     """
     visited = []
-    for start in starts:
+    for start in follow(starts, "the expert's plans", len(starts), "kitchens"):
         expert = Expert(start.kitchen)
         plan = expert.plan(start.kitchen.initial)
         visited += [(start, expert, plan, step) for step in range(len(plan))]
@@ -70,7 +71,8 @@ def score_single_turns(policy: Policy, starts: list[Start], limit: int) -> dict[
         ]
     )
     counts = {"states": len(chosen), "valid": 0, "expert": 0, "optimal": 0}
-    for (start, expert, plan, step), reply in zip(chosen, replies, strict=True):
+    pairs = zip(chosen, replies, strict=True)
+    for (start, expert, plan, step), reply in follow(pairs, "judged", len(chosen), "replies"):
         state, wanted = plan[step]
         text = parse_reply(reply).action or ""
         optimal = expert.planner.optimal_actions(state)

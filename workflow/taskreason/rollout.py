@@ -15,6 +15,7 @@ from pathlib import Path
 from taskreason.files import decode
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.policies import Policy, Turn
+from taskreason.progress import Progress, say
 from taskreason.task import parse_reply, recount
 
 
@@ -114,6 +115,7 @@ def run_episodes(
     waiting = list(enumerate(starts))[::-1]
     running: list[tuple[int, Run]] = []
     done: dict[int, Episode] = {}
+    progress = Progress(starts[0].task if starts else "", len(starts), "episodes")
 
     def settle() -> None:
         for n, run in list(running):
@@ -133,7 +135,22 @@ def run_episodes(
             for (_, run), reply in zip(running, replies, strict=True):
                 run.advance(reply)
             settle()
+            progress.show(len(done), *_describe_running(running, done, timeout))
     return [done[n] for n in range(len(starts))]
+
+
+def _describe_running(
+    running: list[tuple[int, Run]], done: dict[int, Episode], timeout: int
+) -> list[str]:
+    """What is known while episodes go on: SR of those that have ended, and how far the others are."""
+    told = []
+    if done:
+        solved = sum(episode.success for episode in done.values())
+        told.append(f"SR so far {solved / len(done):.2f}")
+    if running:
+        step = max(len(run.actions) for _, run in running)
+        told.append(f"{len(running)} under way at step {step} of at most {timeout}")
+    return told
 
 
 def rollout_to_file(
@@ -158,6 +175,8 @@ def rollout_to_file(
     }
     distinct = {s.kitchen.layout.hash: s for s in starts}  # a layout may be given twice
     missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
+    if found:
+        say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
     with partial.open("w") as file:
         for episode in found.values():
             file.write(_to_line(episode))
@@ -166,15 +185,12 @@ def rollout_to_file(
             found[episode.layout_hash] = episode
             file.write(_to_line(episode))
             file.flush()
-            if len(found) % 10 == 0 or len(found) == len(distinct):
-                rate = sum(e.success for e in found.values()) / len(found)
-                print(
-                    f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR so far {rate:.2f}",
-                    flush=True,
-                )
 
         run_episodes(policy, missing, timeout, batch_size, seed, record)
     episodes = [found[s.kitchen.layout.hash] for s in starts]
+    if found:
+        rate = sum(episode.success for episode in found.values()) / len(found)
+        say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
     partial.write_text("".join(map(_to_line, episodes)))
     os.replace(partial, path)
     return episodes

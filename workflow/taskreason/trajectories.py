@@ -16,6 +16,7 @@ from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import draw_disjoint
 from taskreason.kitchen.layout_files import parse_layout
 from taskreason.planner import Planner
+from taskreason.progress import follow
 from taskreason.rollout import Start
 from taskreason.task import ACTION_REWARD, FORMAT_REWARD, TASKS, score_reply
 
@@ -54,7 +55,7 @@ def make_kitchens(
                 "mode": cfg.kitchens.mode,
                 "optimal_steps": Planner(kitchen := Kitchen(layout)).distance(kitchen.initial),
             }
-            for seed, layout in drawn
+            for seed, layout in follow(drawn, task, number, "kitchens")
         ),
     )
 

@@ -8,6 +8,7 @@ and goes nowhere but into the request.
 
 import asyncio
 import os
+from itertools import count
 from urllib.parse import urlsplit
 
 import openai
@@ -15,6 +16,7 @@ import openai
 from taskreason.config_types import Endpoint, Prompt
 from taskreason.errors import UserError
 from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.progress import LONG, Progress
 from taskreason.prompting import PLAIN, list_messages
 
 
@@ -33,6 +35,7 @@ class EndpointPolicy(GeneratingPolicy):
 
     async def _ask_all(self, texts: list[str]) -> list[str]:
         places = asyncio.Semaphore(self.endpoint.concurrency)
+        progress, answered = Progress(self.name, len(texts), "replies", LONG), count(1)
         async with openai.AsyncOpenAI(
             base_url=self.endpoint.base_url,
             api_key=self._key,
@@ -42,14 +45,9 @@ class EndpointPolicy(GeneratingPolicy):
 
             async def ask(text: str) -> str:
                 async with places:
-                    for failed in range(self.endpoint.retries):
-                        try:
-                            return await self._ask(client, text)
-                        except (
-                            ValueError
-                        ):  # an answer that is none; the client retries the rest by itself
-                            await asyncio.sleep(min(0.5 * 2**failed, 8))
-                    return await self._ask(client, text)
+                    reply = await self._ask_again(client, text)
+                progress.show(next(answered))
+                return reply
 
             tasks = [asyncio.create_task(ask(text)) for text in texts]
             try:
@@ -58,6 +56,15 @@ class EndpointPolicy(GeneratingPolicy):
                 for task in tasks:
                     task.cancel()
                 raise UserError(self._explain(error)) from None
+
+    async def _ask_again(self, client, text: str) -> str:
+        """One reply; an answer that is none is asked for again, and the client retries the rest by itself."""
+        for failed in range(self.endpoint.retries):
+            try:
+                return await self._ask(client, text)
+            except ValueError:
+                await asyncio.sleep(min(0.5 * 2**failed, 8))
+        return await self._ask(client, text)
 
     async def _ask(self, client, text: str) -> str:
         options = {

@@ -11,6 +11,7 @@ from transformers import (
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    StoppingCriteria,
 )
 
 from taskreason.config_types import Prompt
@@ -18,6 +19,7 @@ from taskreason.errors import UserError
 from taskreason.models import check_folder
 from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.progress import LONG, Progress
 from taskreason.prompting import PLAIN, check_template, tokenize
 from taskreason.provenance import list_instructions
 
@@ -113,6 +115,7 @@ class TransformersPolicy(GeneratingPolicy):
         order = sorted(range(len(texts)), key=lambda n: len(prompts[n]))
         replies: list[list[str]] = [[] for _ in texts]
         size = max(1, self.batch_size // number)
+        progress = Progress(self.name, len(texts) * number, "replies", LONG)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             output = self._generate([prompts[n] for n in chosen for _ in range(number)], number)
@@ -122,6 +125,7 @@ class TransformersPolicy(GeneratingPolicy):
             read = sum(len(prompts[n]) for n in chosen)
             written_tokens = int((output != self.tokenizer.pad_token_id).sum())
             self.usage.add(len(written), read, written_tokens)
+            progress.show((start + len(chosen)) * number)
         return replies
 
     def _generate(self, prompts: list[list[int]], group: int) -> torch.Tensor:
@@ -129,6 +133,18 @@ class TransformersPolicy(GeneratingPolicy):
             {"input_ids": prompts}, padding_side="left", return_tensors="pt"
         ).to(self.model.device)
         return generate_replies(self.model, inputs, group, **self._options)
+
+
+class _TokenCount(StoppingCriteria):
+    """Stops nothing; tells how many tokens a batch has got where it takes long."""
+
+    def __init__(self, prompt: int, limit: int):
+        self.prompt = prompt
+        self.progress = Progress("a batch of replies", limit, "tokens at most", LONG)
+
+    def __call__(self, input_ids, scores, **kwargs):
+        self.progress.show(input_ids.shape[1] - self.prompt)
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 @torch.inference_mode()
@@ -141,6 +157,8 @@ def generate_replies(
     a plain cache would be copied at every token. Options are those of ``generate``.
     """
     length = inputs["input_ids"].shape[1]
+    limit = options.get("max_new_tokens") or options["generation_config"].max_new_tokens
+    options["stopping_criteria"] = [_TokenCount(length, limit)]
     grouped = model.config._attn_implementation == GROUPED
     if group == 1 and not grouped:
         return model.generate(**inputs, **options)[:, length:]

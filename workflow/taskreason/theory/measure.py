@@ -23,6 +23,7 @@ from taskreason.files import decode
 from taskreason.kitchen.engine import State
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
+from taskreason.progress import follow, say
 from taskreason.prompting import describe_turn
 from taskreason.reasoning import Expert
 from taskreason.rollout import Start
@@ -98,7 +99,7 @@ def measure(
         part = measure_kitchens(policy, starts[first : first + KITCHENS_AT_ONCE], theory)
         with partial.open("a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in part))
-        print(f"{path.stem}: {first + len(part)}/{len(starts)} kitchens", flush=True)
+        say(f"{path.stem}: {first + len(part)}/{len(starts)} kitchens")
     os.replace(partial, path)
 
 
@@ -106,7 +107,9 @@ def measure_kitchens(
     policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory
 ) -> list[dict[str, Any]]:
     """What is measured in each kitchen, as plain values (see :func:`describe_case`)."""
-    cases = [_Case(start) for start in starts]
+    cases = [
+        _Case(start) for start in follow(starts, "the expert's plans", len(starts), "kitchens")
+    ]
     _explore(policy, cases, theory.replies)
     strayed = [_stray(case, theory.off_path) for case in cases]
     _ask(

@@ -20,6 +20,7 @@ from taskreason.errors import UserError
 from taskreason.kitchen.domain import Action
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.planner import Planner
+from taskreason.progress import Progress, follow
 from taskreason.reasoning import Expert
 from taskreason.task import build_prompt
 from taskreason.train.chore_kitchens import draw_contested, draw_start
@@ -58,11 +59,12 @@ def draw_examples(
     yield from (draw_drill(rng) for _ in range(drills))
     blocks = [range(n, min(n + BLOCK, kitchens)) for n in range(0, kitchens, BLOCK)]
     draw = partial(_draw_block, seed, decisions, small)
+    told = partial(follow, label="chores", total=len(blocks), unit="parts drawn")
     if processes == 1:
-        yield from chain.from_iterable(map(draw, blocks))
+        yield from chain.from_iterable(told(map(draw, blocks)))
         return
     with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-        yield from chain.from_iterable(pool.map(draw, blocks))
+        yield from chain.from_iterable(told(pool.map(draw, blocks)))
 
 
 def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[dict[str, str]]:
@@ -97,6 +99,7 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
     """``number`` decisions of the planner on chores, to be mixed into the training on a task."""
     rng = random.Random(f"rehearsal {seed}")
     drawn: list[Decision] = []
+    progress = Progress("chores", number, "drawn")
     while len(drawn) < number:
         kitchen, state = _draw_scene(rng)
         for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
@@ -112,6 +115,7 @@ def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]
                     optimal_steps_left=len(plan) - n,
                 )
             )
+        progress.show(len(drawn))
     return drawn[:number]
 
 

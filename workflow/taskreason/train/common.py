@@ -26,10 +26,9 @@ from transformers import (
 from taskreason.config_types import Config, Grpo, Prompt, Train
 from taskreason.errors import UserError
 from taskreason.policies.transformers import has_fast_bf16, load_model
+from taskreason.progress import is_due, say
 from taskreason.prompting import PLAIN, check_template, tokenize
 from taskreason.train.checkpoints import CheckpointSums, find_checkpoint
-
-LOG_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -167,9 +166,11 @@ class CurveLog(TrainerCallback):
     def __init__(self, path: Path, columns: dict[str, str], epochs: float, label: str):
         self.path, self.columns, self.epochs, self.label = path, columns, epochs, label
         self.rows: list[dict] = []
-        self.started = self.printed = time.time()
+        self.started = time.time()
         self.before = 0.0
         self.resumed = 0  # rows that an earlier run logged
+        self.parts = 0  # passes of the step in progress
+        self.told = "the first step takes its time"
 
     def on_train_begin(self, args, state, control, **kwargs):
         """Take up the rows of the run that is being resumed."""
@@ -197,8 +198,7 @@ class CurveLog(TrainerCallback):
         row["seconds"] = round(seconds, 1)
         self.rows.append(row)
         pd.DataFrame(self.rows).to_csv(self._partial(), index=False)
-        if now - self.printed > LOG_SECONDS or state.global_step == state.max_steps:
-            self.printed = now
+        if is_due() or state.global_step == state.max_steps:
             rate = (now - self.started) / max(1, len(self.rows) - self.resumed)
             left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
             shown = ", ".join(
@@ -206,10 +206,20 @@ class CurveLog(TrainerCallback):
                 for k in ("loss", "reward", "kl")
                 if isinstance(row.get(k), float | int)
             )
-            print(
-                f"{self.label}: step {state.global_step}/{state.max_steps}, {shown}, {left:.0f} s left",
-                flush=True,
-            )
+            self.told = f"{shown}, {left:.0f} s left"
+            say(f"{self.label}: step {state.global_step}/{state.max_steps}, {self.told}")
+
+    def on_substep_end(self, args, state, control, **kwargs):
+        """Say that a step goes on which takes long; the last part of a step is told by its end."""
+        self.parts += 1
+        if is_due() and state.is_world_process_zero:
+            whole = args.gradient_accumulation_steps
+            step = state.global_step + self.parts / whole
+            say(f"{self.label}: step {step:.1f}/{state.max_steps}, {self.told}")
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Parts are counted anew."""
+        self.parts = 0
 
     def write(self) -> None:
         """Move the finished curve into place."""

@@ -12,6 +12,7 @@ from trl import SFTConfig, SFTTrainer
 
 from taskreason.augment import draw_renaming, rename
 from taskreason.config_types import Config
+from taskreason.progress import follow
 from taskreason.provenance import write_provenance
 from taskreason.train.chores import count_chores, draw_lessons
 from taskreason.train.common import (
@@ -101,7 +102,7 @@ def repeat_decisions(
     """The decisions once an epoch, shuffled in each, with other object numbers each time if ``augment``."""
     rng = random.Random(f"epochs {seed}")
     rows = []
-    for _ in range(epochs):
+    for _ in follow(range(epochs), "decisions shuffled", epochs, "times"):
         for decision in rng.sample(decisions, len(decisions)):
             renaming = draw_renaming(decision.prompt, rng) if augment else {}
             rows.append(

@@ -16,6 +16,7 @@ from taskreason.config_types import Config
 from taskreason.evaluate import score_single_turns
 from taskreason.policies.generation import Sampling
 from taskreason.policies.transformers import TransformersPolicy
+from taskreason.progress import say
 from taskreason.rollout import run_episodes
 from taskreason.task import parse_reply
 from taskreason.train.shared_prompt import copy_model
@@ -50,14 +51,14 @@ class ValidationLog(TrainerCallback):
             rows = pd.read_csv(partial).to_dict("records")
             self.rows = [row for row in rows if row["step"] <= state.global_step]
         elif not state.global_step and state.is_world_process_zero and self.cfg.grpo.eval_steps:
-            self._look(0, model)
+            self._look(state, model)
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         """A look after every so many steps and at the end."""
         every = self.cfg.grpo.eval_steps
         step = state.global_step
         if every and state.is_world_process_zero and (step % every == 0 or step == state.max_steps):
-            self._look(step, model)
+            self._look(state, model)
 
     def on_train_end(self, args, state, control, model=None, **kwargs):
         """A look at the end, where it came before the last step that was planned."""
@@ -71,7 +72,7 @@ class ValidationLog(TrainerCallback):
             self._save()
         os.replace(self._partial(), self.path)
 
-    def _look(self, step: int, model) -> None:
+    def _look(self, state, model) -> None:
         rollout = self.cfg.rollout
         policy = TransformersPolicy(
             copy_model(model),
@@ -91,7 +92,7 @@ class ValidationLog(TrainerCallback):
             policy, self.starts, self.cfg.timeouts[self.task], rollout.batch_size
         )
         row = {
-            "step": step,
+            "step": state.global_step,
             "training_states": right / len(self.known),
             "unseen_states": unseen["expert"] / unseen["states"],
             "sr": sum(episode.success for episode in episodes) / len(episodes),
@@ -99,7 +100,7 @@ class ValidationLog(TrainerCallback):
         self.rows.append(row)
         self._save()
         shown = ", ".join(f"{key} {value:.2f}" for key, value in row.items() if key != "step")
-        print(f"GRPO {self.task}: step {step}, {shown}", flush=True)
+        say(f"GRPO {self.task}: step {state.global_step}/{state.max_steps}, {shown}")
 
     def _save(self) -> None:
         columns = ["step", "training_states", "unseen_states", "sr"]
