@@ -3,16 +3,20 @@
 import io
 import json
 import re
+import runpy
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from kitchens import soup_kitchen
 from taskreason.cli import main
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import parse_layout
-from taskreason.planner import Planner
+from taskreason.planner import Planner, shortest_plan
+from taskreason.play import describe_held, describe_things, find_actions
 from taskreason.task import TASKS
 
 BURGER = TASKS["burger"].template.to_json()
@@ -144,26 +148,69 @@ def test_play_takes_numbers_texts_hints_and_undo(call):
     ]
     status, out, err = call("play", "--task", "burger", stdin="\n".join(moves) + "\n")
     assert (status, err) == (0, "")
-    assert "Step 1. At least 8 more." in out
-    assert "Hint: Move robot1 from table1 to table3\n" in out
-    assert "'fly' is not a valid action here" in out and "'99' is not a valid action" in out
+    assert "1 step done, at least 8 to go; that makes 9, and 8 would have done." in out
+    assert "Hint: 3  Move robot1 from table1 to table3\n" in out
+    assert "'fly' is no action that is valid here" in out and "'99' is no action" in out
     assert "There is nothing to undo." in out
-    assert out.endswith("Served in 8 steps.\nThe fewest possible were 8.\n")
+    assert out.endswith(
+        "Served in 8 steps. The fewest possible are 8: a shortest plan, 100 points of\n"
+        "100. Hints: 1.\n"
+    )
+    assert "\x1b" not in out and max(map(len, out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("stdin", ["q\n", "", "1\n"])
-def test_play_stops_at_q_and_at_the_end_of_the_input(call, tmp_path, stdin):
+def test_play_scores_detours_and_takes_shortened_words(call):
+    words = "m 2, undo, restart, move table3, p patty, m 1, st, m 2, pick topbun, m 3, m 1, s"
+    status, out, _ = call("play", "--task", "burger", stdin=words.replace(", ", "\n") + "\n")
+    assert status == 0
+    assert "Served in 9 steps. The fewest possible are 8: 1 too many, 89 points of 100.\n" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [("3", 1), ("0", 0), ("6", 0), ("u", 1), ("unstack", 1), ("m", 3), ("move 2", 1), ("m t3", 1)]
+    + [
+        ("Move robot1 from table1 to table4", 1),
+        ("do", 1),
+        ("wait", 1),
+        ("m 1", 0),
+        ("from", 0),
+        ("³", 0),
+    ],
+)
+def test_which_actions_a_line_means(line, number):
+    kitchen = Kitchen(TASKS["cheese_burger"].template)
+    actions = kitchen.valid_actions(kitchen.initial)
+    assert len(find_actions(kitchen, actions, line)) == number
+
+
+def test_play_names_what_was_done_to_things_and_what_goes_on():
+    kitchen = soup_kitchen()
+    shown = set()
+    for state, accepted in kitchen.replay([action.text for action in shortest_plan(kitchen)]):
+        assert accepted
+        for station in range(len(kitchen.stations)):
+            shown |= set(describe_things(kitchen, state, station))
+        shown.add(describe_held(kitchen, state))
+    assert {"potato1 (cuttable, fryableifcut)", "nothing"} <= shown
+    assert {"pot1 (fill 1/4)", "pot1 (water1)", "bowl1 (water1 and potato1)"} <= shown
+
+
+@pytest.mark.parametrize(
+    ("stdin", "done"), [("q\n", "0 steps"), ("", "0 steps"), ("1\n", "1 step")]
+)
+def test_play_stops_at_q_and_at_the_end_of_the_input(call, tmp_path, stdin, done):
     path = tmp_path / "kitchen.json"
     path.write_text(json.dumps(BURGER))
     status, out, _ = call("play", "--layout", str(path), stdin=stdin)
-    assert status == 0 and out.endswith(f"Stopped after {int(stdin == '1' + chr(10))} steps.\n")
+    assert status == 0 and out.endswith(f"Stopped after {done}.\n")
 
 
 def test_play_says_when_the_goal_is_out_of_reach(call, tmp_path):
     path = tmp_path / "kitchen.json"
     path.write_text(json.dumps(UNREACHABLE))
     _, out, _ = call("play", "--layout", str(path), stdin="h\n")
-    assert "The goal can't be reached from here." in out
+    assert "The start; the goal can't be reached from here." in out
 
 
 EPISODE_KEYS = set(
@@ -273,7 +320,9 @@ def test_explain_tells_a_shortest_plan_with_a_reason_for_every_step(capsys):
     assert f"{best} steps, none fewer." in shown and len(actions) == best
     *_, (last, accepted) = kitchen.replay(actions)
     assert accepted and kitchen.is_goal(last)
-    assert shown.count("     Robot holding ") == best
+    first, *others = re.split(r"\n\n *[0-9]+\. ", shown)[1:]
+    assert [line.split()[0] for line in first.splitlines()[-3:]] == ["Robot", "Carry", "Unstack"]
+    assert all("\n     " in step for step in others) and max(map(len, shown.splitlines())) <= 80
 
 
 def test_compare_sets_two_runs_side_by_side(tmp_path, capsys):
@@ -291,3 +340,9 @@ def test_compare_sets_two_runs_side_by_side(tmp_path, capsys):
     assert re.search(r"burger +base 0.00 \(0.00-0.10\) 0.00 \(0.00-0.10\) \+0.00   ", shown)
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "nowhere")]) == 2
     assert "nowhere/tables/main.csv: is no table" in capsys.readouterr().err
+
+
+def test_the_recorded_game_is_what_a_terminal_shows():
+    root = Path(__file__).resolve().parents[1]
+    record = runpy.run_path(str(root / "benchmarks" / "record_play.py"))["record"]
+    assert record() == (root / "docs" / "play.txt").read_text()
