@@ -1,13 +1,16 @@
 """Kill a run at random moments, and run it on one core and on several: does it always end with the same results?
 
-Three clones of what is committed make everything at the smoke scale: one undisturbed, one on a single core, and one in
-which `make reproduce` is killed with SIGKILL, its jobs too, at moments drawn at random, and started again. Compared are
-all trajectories, episodes, models, tables, macros and figures, byte by byte; macros that quote wall times, and with
-them the PDF, can't be the same. Takes about half an hour on two cores:
+Three clones of what is committed make everything at the smoke scale by `make reproduce`: one undisturbed, one on a
+single core, and one that is killed with SIGKILL, its jobs too, and started again. The kills are spread over the run by
+drawing after how many finished jobs each falls, and then how far into a job. Compared are all trajectories, episodes,
+models, tables, macros and figures, byte by byte; macros that quote wall times, and with them the PDF, can't be the
+same. On two cores that nobody else uses it takes about three quarters of an hour:
 
     python benchmarks/endurance.py --kills 20
 
-Output: results/bench/endurance.json. The exit status is 1 where results differ or a finished job was done again.
+Called again with the same arguments, at the same commit, it goes on where it was stopped. It says what it does as it
+goes; what was found is in results/bench/endurance.json. The exit status is 1 where results differ, a finished job was
+done again, or something was left over.
 """
 
 import argparse
@@ -21,12 +24,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import psutil
+from runs import ROOT, check, clone, finish, kill, look, start_run
 
-ROOT = Path(__file__).resolve().parents[1]
-CONFIG = "--config scale=smoke"
 COMPARED = {
     "trajectories": ["results/smoke/trajectories/*.jsonl", "results/smoke/kitchens/**/*.jsonl"],
     "models": ["results/smoke/models/**/*.safetensors"],
@@ -35,11 +37,29 @@ COMPARED = {
     "macros": ["results/*.tex"],
     "figures": ["results/figures/*"],
 }
+LEFT_OVER = (
+    "**/*.partial",
+    "**/.*.tmp",
+    "**/*.unfinished.json",
+    "**/*.damaged",
+    "*/checkpoints/**/*.*",
+)
 WALL_TIME = re.compile(rb"^.*minutes.*\n", re.MULTILINE | re.IGNORECASE)
-MESSAGE = re.compile(r"^Job (\d+): (.*)$", re.MULTILINE)
-FINISHED = re.compile(r"^Finished jobid: (\d+) ", re.MULTILINE)
-STARTUP_S = 12
-"""Seconds of a start in which no job runs yet, left out when the moments are drawn."""
+
+
+@dataclass
+class Progress:
+    """What is done so far, kept beside the clones. seconds: of the jobs of the undisturbed run."""
+
+    arguments: dict
+    undisturbed_s: float = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    kills: list[list[str]] = field(default_factory=list)
+    finished: dict[str, int] = field(default_factory=dict)
+    resumed: int = 0
+    repaired: int = 0
+    killed_ended: bool = False
+    single_ended: bool = False
 
 
 def main() -> int:
@@ -50,121 +70,140 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--work", type=Path, default=ROOT / "results" / "bench" / "endurance")
     args = parser.parse_args()
-    shutil.rmtree(args.work, ignore_errors=True)
-    undisturbed, single, killed = (
-        clone(args.work / name) for name in ("undisturbed", "single", "killed")
+    work = args.work.resolve()
+    done = take_up(
+        work, {"commit": read_commit()} | {k: getattr(args, k) for k in ("kills", "seed", "cores")}
     )
-    start = time.monotonic()
-    finish(undisturbed, args.cores)
-    whole = time.monotonic() - start
-    finish(single, 1)
-    moments, done = kill_often(killed, args.cores, args.kills, whole, random.Random(args.seed))
+    undisturbed, killed, single = (work / name for name in ("undisturbed", "killed", "single"))
+    if not done.undisturbed_s:
+        shutil.rmtree(undisturbed, ignore_errors=True)
+        clone(undisturbed)
+        start = time.monotonic()
+        done.seconds = finish(undisturbed, args.cores).seconds
+        done.undisturbed_s = round(time.monotonic() - start)
+        save(work, done)
+    if not done.killed_ended:
+        kill_often(killed, work, done, args)
+    if not done.single_ended:
+        clone(single)
+        finish(single, 1)
+        done.single_ended = True
+        save(work, done)
+    return report(done, undisturbed, killed, single)
+
+
+def report(done: Progress, undisturbed: Path, killed: Path, single: Path) -> int:
+    """Compare the three runs, write and print what was found; 1 where something is wrong."""
     wanted = list_sums(undisturbed)
     found = {
-        "kills": len(moments),
-        "killed_during": dict(Counter(name for names in moments for name in names)),
-        "jobs": len(done),
-        "jobs_done_again": sorted(name for name, times in done.items() if times > 1),
-        "trainings_resumed": count_resumed(killed),
-        "undisturbed_s": round(whole),
-        "files": {kind: len(files) for kind, files in wanted.items()},
-        "differ_after_kills": list_differences(wanted, list_sums(killed)),
-        f"differ_on_1_core_from_{args.cores}": list_differences(wanted, list_sums(single)),
+        "cores": done.arguments["cores"],
+        "jobs": len(done.seconds),
+        "kills": len(done.kills),
+        "killed_during": dict(Counter(name for names in done.kills for name in names)),
+        "trainings_resumed": done.resumed,
+        "undisturbed_s": done.undisturbed_s,
+        "files_compared": {kind: len(files) for kind, files in wanted.items()},
+        "wrong": {
+            "differ_after_kills": list_differences(wanted, list_sums(killed)),
+            "differ_on_one_core": list_differences(wanted, list_sums(single)),
+            "jobs_done_again": sorted(name for name, times in done.finished.items() if times > 1),
+            "left_over": list_left_over(killed),
+            "taken_for_damaged": done.repaired,
+        },
     }
     out = ROOT / "results" / "bench" / "endurance.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
-    wrong = [found[key] for key in found if key.startswith("differ")] + [found["jobs_done_again"]]
-    return 1 if any(wrong) else 0
+    return 1 if any(found["wrong"].values()) else 0
 
 
-def clone(folder: Path) -> Path:
-    """A fresh copy of what is committed, with this checkout's environment instead of one of its own."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    # The environment remembers the folder that it was made for, so the step that would make it is left out.
-    (folder / "envs" / "bootstrap.sh").write_text("#!/bin/sh\n")
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    return folder
+def read_commit() -> str:
+    """The commit that is cloned."""
+    command = ["git", "-C", ROOT, "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def start_run(folder: Path, cores: int, log: Path) -> subprocess.Popen:
-    """`make reproduce` as a process group of its own."""
-    command = ["make", "reproduce", f"CORES={cores}", f"ARGS={CONFIG}"]
-    with log.open("w") as output:
-        return subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-
-
-def finish(folder: Path, cores: int) -> str:
-    """Run to the end; what Snakemake said."""
-    log = folder / "run.log"
-    status = start_run(folder, cores, log).wait()
-    if status:
-        sys.exit(f"{folder}: make reproduce ended with status {status}\n{log.read_text()[-3000:]}")
-    return log.read_text()
-
-
-def kill_often(
-    folder: Path, cores: int, kills: int, whole: float, rng: random.Random
-) -> tuple[list[list[str]], Counter]:
-    """Kill run after run, then let one end: what was running at each kill, and how often every job was finished."""
-    moments, done = [], Counter()
-    for number in range(kills):
-        log = folder / "run.log"
-        run = start_run(folder, cores, log)
-        time.sleep(STARTUP_S + rng.uniform(0.2, 1.8) * whole / kills)
-        if run.poll() is not None:
-            done.update(list_finished(log.read_text()))
-            break
-        moments.append(kill(run, folder))
-        done.update(list_finished(log.read_text()))
-        print(f"kill {number + 1}/{kills} during {', '.join(moments[-1]) or 'no job'}", flush=True)
-    done.update(list_finished(finish(folder, cores)))
-    return moments, done
-
-
-def kill(run: subprocess.Popen, folder: Path) -> list[str]:
-    """SIGKILL everything that works in the folder; the scripts that were running."""
-    names = []
-    while True:
-        working = [process for process in psutil.process_iter() if _works_in(process, folder)]
-        if not working:
-            break
-        for process in working:
-            try:
-                names += re.findall(
-                    r"scripts/tmp\w+\.(\w+)\.py|(pdflatex)", " ".join(process.cmdline())
-                )
-                process.kill()
-            except psutil.Error:
-                continue
-        time.sleep(0.1)
-    run.wait()
-    return sorted({script or program for script, program in names})
-
-
-def _works_in(process: psutil.Process, folder: Path) -> bool:
+def take_up(work: Path, arguments: dict) -> Progress:
+    """The progress of an earlier call with the same arguments, or a new one in an empty folder."""
+    # What an earlier call has started may have outlived it.
+    kill(work)
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).is_relative_to(
-            folder
+        done = Progress(**json.loads((work / "progress.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        done = Progress({})
+    if done.arguments != arguments:
+        shutil.rmtree(work, ignore_errors=True)
+        done = Progress(arguments)
+        save(work, done)
+    return done
+
+
+def save(work: Path, done: Progress) -> None:
+    """Write the progress, so that it is there whole or as it was before."""
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "progress.tmp").write_text(json.dumps(asdict(done)))
+    os.replace(work / "progress.tmp", work / "progress.json")
+
+
+def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespace) -> None:
+    """Kill run after run, then let one end."""
+    clone(folder)
+    rng = random.Random(args.seed)
+    thresholds = sorted(rng.sample(range(len(done.seconds)), args.kills))
+    depths = [rng.uniform(0, 0.9) for _ in thresholds]
+    for number in range(len(done.kills), args.kills):
+        started = time.time()
+        run = start_run(folder, args.cores)
+        if not wait_for_moment(run, folder, done, thresholds[number], depths[number]):
+            # It ended before its moment, which leaves nothing to kill.
+            count(folder, started, done)
+            check(run, folder)
+            break
+        done.kills.append(kill(folder))
+        run.wait()
+        count(folder, started, done)
+        save(work, done)
+        print(
+            f"kill {number + 1} of {args.kills}, {len(done.finished)} of {len(done.seconds)} jobs finished, during "
+            f"{', '.join(done.kills[-1]) or 'no job'}",
+            flush=True,
         )
-    except (psutil.Error, OSError):
-        return False
+    started = time.time()
+    finish(folder, args.cores)
+    count(folder, started, done)
+    done.killed_ended = True
+    save(work, done)
 
 
-def list_finished(output: str) -> list[str]:
-    """The jobs that Snakemake called finished, by their messages."""
-    messages = dict(MESSAGE.findall(output))
-    return [messages[number] for number in FINISHED.findall(output) if number in messages]
+def wait_for_moment(
+    run: subprocess.Popen, folder: Path, done: Progress, threshold: int, depth: float
+) -> bool:
+    """Until so many jobs are finished and one is running, and then a share of the shortest running one's time."""
+    while run.poll() is None:
+        log = look(folder)
+        if len(done.finished.keys() | log.seconds.keys()) >= threshold and log.running:
+            time.sleep(depth * min(done.seconds.get(job, 1) for job in log.running))
+            return run.poll() is None
+        time.sleep(0.2)
+    return False
 
 
-def count_resumed(folder: Path) -> int:
-    """Trainings whose last attempt went on from a checkpoint."""
-    logs = (folder / "results").rglob("*.log")
-    return sum("resuming from" in log.read_text(errors="replace") for log in logs)
+def count(folder: Path, started: float, done: Progress) -> None:
+    """Add what a run has finished, resumed and taken for damaged."""
+    for job in look(folder).seconds:
+        done.finished[job] = done.finished.get(job, 0) + 1
+    done.repaired += (folder / "run.log").read_text(errors="replace").count("; kept as ")
+    logs = [log for log in (folder / "results").rglob("*.log") if log.stat().st_mtime >= started]
+    done.resumed += sum("resuming from" in log.read_text(errors="replace") for log in logs)
+
+
+def list_left_over(folder: Path) -> list[str]:
+    """Unfinished work and locks that a run should have removed."""
+    found = [path for pattern in LEFT_OVER for path in (folder / "results").glob(pattern)]
+    found += (folder / ".snakemake" / "locks").glob("*")
+    found += (folder / ".snakemake" / "incomplete").glob("*")
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def list_sums(folder: Path) -> dict[str, dict[str, str]]:
@@ -199,5 +238,4 @@ def list_differences(wanted: dict, found: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    os.environ["OMP_NUM_THREADS"] = "1"
     sys.exit(main())

@@ -281,9 +281,9 @@ def test_replies(text):
     assert told.startswith("Your last step:\n") and told.count("\nAction:") <= 1
 
 
+@pytest.mark.parametrize("command", ["replay", "plan"])
 @thorough
 @given(
-    st.sampled_from(["replay", "plan"]),
     st.one_of(
         changed({"layout": LAYOUT, "actions": ["noop"]}).map(lambda row: json.dumps(row).encode()),
         spoiled(json.dumps({"layout": LAYOUT, "actions": []}).encode()),

@@ -75,10 +75,15 @@ def find_damage(path: str, known: Sums) -> str:
     """How a file differs from what its job has written, "" when it does not, is not there or has no record."""
     if path not in known or not Path(path).is_file():
         return ""
-    wanted, size = known[path]["bytes"], Path(path).stat().st_size
-    if size != wanted:
-        return f"it has {size} bytes instead of {wanted}"
-    changed = describe_file(Path(path))["sha256"] != known[path]["sha256"]
+    return explain_difference(Path(path), known[path])
+
+
+def explain_difference(path: Path, wanted: Mapping[str, Any]) -> str:
+    """How a file differs from the size and SHA-256 that it should have, "" when it does not."""
+    size = path.stat().st_size
+    if size != wanted["bytes"]:
+        return f"it has {size} bytes instead of {wanted['bytes']}"
+    changed = describe_file(path)["sha256"] != wanted["sha256"]
     return "its content has changed" if changed else ""
 
 

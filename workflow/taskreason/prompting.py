@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from taskreason.config_types import Prompt
 from taskreason.errors import UserError
 from taskreason.policies import Turn
-from taskreason.task import RESOURCES, build_prompt
+from taskreason.shipped import RESOURCES, verify_shipped
+from taskreason.task import build_prompt
 
 if TYPE_CHECKING:  # the module serves light stages, too
     from transformers import PreTrainedTokenizerBase
@@ -37,6 +38,7 @@ def list_messages(text: str) -> list[dict[str, str]]:
 
 @cache
 def _read(name: str) -> str:
+    verify_shipped([FOLDER / name])
     return (FOLDER / name).read_text(encoding="utf-8")
 
 

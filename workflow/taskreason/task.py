@@ -9,14 +9,13 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import Layout
 from taskreason.kitchen.layout_files import parse_layout
 from taskreason.kitchen.observation import observe
+from taskreason.shipped import RESOURCES, verify_shipped
 
-RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 FORMAT_REWARD, ACTION_REWARD = 0.1, 0.9
 
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: ([^\n]+)")
@@ -37,6 +36,7 @@ class Task:
     def template(self) -> Layout:
         """The task's default kitchen, from which the generator varies."""
         path = RESOURCES / "tasks" / f"{self.name}.json"
+        verify_shipped([path])
         return parse_layout(json.loads(path.read_text()), str(path))
 
 

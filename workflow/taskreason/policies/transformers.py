@@ -22,6 +22,7 @@ from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.progress import LONG, Progress
 from taskreason.prompting import PLAIN, check_template, tokenize
 from taskreason.provenance import list_instructions
+from taskreason.shipped import verify_shipped
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
@@ -46,6 +47,7 @@ def load_model(
     """Model and tokenizer of a Hugging Face folder (safetensors only); UserError when it is not one."""
     folder = Path(folder)
     check_folder(folder)
+    verify_shipped(sorted(folder.iterdir()))
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,

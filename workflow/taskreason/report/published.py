@@ -13,8 +13,9 @@ import pandas as pd
 
 from taskreason.errors import UserError
 from taskreason.metrics import check_asat_identity, wilson_interval
+from taskreason.shipped import RESOURCES, verify_shipped
 
-PUBLISHED_FOLDER = Path(__file__).resolve().parents[2] / "resources" / "published"
+PUBLISHED_FOLDER = RESOURCES / "published"
 # Which published row stands beside which of our policies.
 PUBLISHED_MODELS = {
     "expert": "Llama3.3-70B (expert)",
@@ -84,6 +85,7 @@ def _cell(row) -> PublishedCell:
 
 
 def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
+    verify_shipped([path])
     try:
         frame = pd.read_csv(path)
     except (OSError, ValueError) as error:
