@@ -138,14 +138,36 @@ def make_endurance() -> str | None:
     if not source.exists():
         return None
     found = json.loads(source.read_text())
-    body = [[key.replace("_", " "), _print_found(value)] for key, value in found.items()]
-    return f"{format_table(['Found', 'Value'], body)}\n\nMade by `benchmarks/endurance.py`."
+    labels = {
+        "kills": "kills",
+        "killed_during": "jobs that were running, by script",
+        "trainings_resumed": "trainings that went on from a checkpoint",
+        "jobs": "jobs of the run",
+        "files_compared": "files compared",
+    }
+    rows = {label: found[key] for key, label in labels.items()}
+    rows |= {key.replace("_", " "): value for key, value in found["wrong"].items()}
+    body = [[key, _print_found(value)] for key, value in rows.items()]
+    return (
+        f"{format_table([f'Smoke scale, {found["cores"]} cores', 'Found'], body)}\n\n"
+        "Made by `benchmarks/endurance.py`."
+    )
 
 
 def _print_found(value) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {number}" for key, number in value.items())
     return (", ".join(value) or "none") if isinstance(value, list) else str(value)
+
+
+def make_mutations() -> str | None:
+    """Which test notices which break of the science."""
+    source = ROOT / "results" / "bench" / "mutations.json"
+    if not source.exists():
+        return None
+    found = json.loads(source.read_text())
+    body = [[name, f"`{test}`" if test else "**nothing**"] for name, test in found.items()]
+    return f"{format_table(['Broken', 'Noticed by'], body)}\n\nMade by `benchmarks/mutations.py`."
 
 
 def make_graph() -> str:
@@ -217,6 +239,7 @@ def main() -> None:
         "estimate": make_estimate,
         "published_size": make_published_size,
         "endurance": make_endurance,
+        "mutations": make_mutations,
         "graph": make_graph,
     }
     several = len(list_seeds()) > 1

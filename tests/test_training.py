@@ -208,6 +208,66 @@ def test_the_reward_switch_decides_which_actions_are_accepted(made):
         assert all(row["accepted"] == wanted(by_prompt[row["prompt"]]) for row in rows)
 
 
+def test_rewards_of_a_group_become_its_advantages(made, tmp_path, monkeypatch):
+    """Mean and standard deviation of each group's own rewards; and the loss weighs the KL as configured."""
+    seen = []
+    original = shared_prompt.SharedPromptTrainer._generate_and_score_completions
+
+    def record(self, rows):
+        scored = original(self, rows)
+        seen.append((rows, self.accelerator.gather(scored["advantages"]), scored))
+        assert self.beta == CFG.grpo.beta > 0 and self.temperature == CFG.grpo.temperature
+        return scored
+
+    monkeypatch.setattr(
+        shared_prompt.SharedPromptTrainer, "_generate_and_score_completions", record
+    )
+    run(
+        "grpo",
+        made,
+        tmp_path,
+        replace(CFG, rollout=replace(CFG.rollout, max_new_tokens=64)),
+        SHIPPED,
+    )
+    tokenizer = load_model(SHIPPED)[1]
+    spreads = []
+    for rows, advantages, scored in seen:
+        replies = [
+            tokenizer.decode(ids[mask.bool()], skip_special_tokens=True)
+            for ids, mask in zip(scored["completion_ids"], scored["completion_mask"], strict=True)
+        ]
+        rewards = torch.tensor(
+            [
+                sum(score_reply(reply, tuple(row["accepted"])))
+                for reply, row in zip(replies, rows, strict=True)
+            ]
+        ).view(-1, CFG.grpo.group_size)
+        assert all(len({row["prompt"] for row in rows[n : n + 4]}) == 1 for n in range(0, 16, 4))
+        mean, spread = rewards.mean(1, keepdim=True), rewards.std(1, keepdim=True)
+        wanted = (rewards - mean) / (spread + 1e-4)
+        assert torch.allclose(advantages.view_as(wanted), wanted, atol=1e-3)
+        spreads += spread.flatten().tolist()
+    assert max(spreads) > 0, "at least one group has replies that earn differently"
+
+
+def test_sft_learns_replies_and_nothing_of_the_prompt(made):
+    decisions = load_decisions(made / "decisions.jsonl")[:5]
+    tokenizer = load_model(made / "base")[1]
+    rows = [{"prompt": d.prompt, "completion": d.completion} for d in decisions]
+    for row, decision in zip(common.encode(rows, tokenizer), decisions, strict=True):
+        learnt = [label for label in row["labels"] if label != -100]
+        assert learnt == row["input_ids"][-len(learnt) :] and learnt[-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(learnt[:-1]) == decision.completion
+
+
+def test_augmentation_renames_what_is_accepted_with_the_prompt(made):
+    decisions = load_decisions(made / "decisions.jsonl")
+    rows = list(draw_prompts(decisions, len(decisions), augment=True, reward="expert", seed=1))
+    assert {row["prompt"] for row in rows}.isdisjoint(decision.prompt for decision in decisions)
+    for row in rows:
+        assert all(f"\n{action}\n" in row["prompt"] for action in row["accepted"])
+
+
 def test_augmentation_changes_names_and_nothing_else(made):
     decisions = load_decisions(made / "decisions.jsonl")
     plain = repeat_decisions(decisions, 2, augment=False, seed=0)
