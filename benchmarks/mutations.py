@@ -25,7 +25,7 @@ LONGEST_S = 3600
 
 @dataclass(frozen=True)
 class Mutation:
-    """A change that makes results wrong: texts of one file and what takes their place; tests: those that should notice."""
+    """A change that makes results wrong: texts of one file and what takes their place; tests: which should notice."""
 
     name: str
     file: str

@@ -148,10 +148,8 @@ def make_endurance() -> str | None:
     rows = {label: found[key] for key, label in labels.items()}
     rows |= {key.replace("_", " "): value for key, value in found["wrong"].items()}
     body = [[key, _print_found(value)] for key, value in rows.items()]
-    return (
-        f"{format_table([f'Smoke scale, {found["cores"]} cores', 'Found'], body)}\n\n"
-        "Made by `benchmarks/endurance.py`."
-    )
+    table = format_table([f"Smoke scale, {found['cores']} cores", "Found"], body)
+    return f"{table}\n\nMade by `benchmarks/endurance.py`."
 
 
 def _print_found(value) -> str:
