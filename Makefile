@@ -41,7 +41,7 @@ readme: ## fill the generated parts of README.md from results/
 	python benchmarks/update_readme.py
 
 clean: ## remove tables, figures and paper, which take a minute to make; keeps trained models
-	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/paper-build paper/main.pdf
+	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/checksums results/paper-build paper/main.pdf
 
 distclean: clean ## remove all results, trained models included, and the environment
 	rm -rf results .snakemake .venv

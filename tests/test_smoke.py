@@ -1,4 +1,4 @@
-"""One complete run at the smoke scale, from kitchens to the PDF, in a folder of its own."""
+"""One complete run at the smoke scale, from kitchens to the PDF, in a folder of its own, without any network."""
 
 import csv
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from page_reader import PageReader
+from test_limits import WITHOUT_NETWORK, needs_no_network
 from test_workflow import PROMISED, TASKS, needs_latex
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +24,7 @@ CONFIG = ["--config", "scale=smoke", "report={theory: true, ablations: true}"]
 
 def run(folder, *command):
     return subprocess.run(
-        command,
+        [*WITHOUT_NETWORK, *command],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -45,7 +46,7 @@ def measure_processor_time():
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("smoke")
+    folder = tmp_path_factory.mktemp("ein Ordner für 実験")
     done = run_smoke(folder)
     assert done.returncode == 0, done.stdout[-6000:]
     return folder
@@ -64,6 +65,12 @@ def test_the_page_of_the_run_is_whole(smoke):
     assert all(source.startswith("data:") for source in page.loaded)
     assert {"results", "theory", "ablations", "run"} <= set(page.ids)
     assert {"table-main", "table-costs", "table-ablation_turns"} <= page.numbers.keys()
+
+
+@needs_no_network
+def test_there_was_no_network(smoke):
+    devices = run(smoke, "cat", "/proc/net/dev").stdout.splitlines()[2:]
+    assert [line.partition(":")[0].strip() for line in devices] == ["lo"]
 
 
 def test_nothing_is_left_to_do(smoke):
@@ -104,13 +111,18 @@ def test_the_pdf_has_no_undefined_reference_and_no_overfull_box(smoke):
 
 @needs_latex
 def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
-    (smoke / "results" / "figures" / "kitchen.pdf").unlink()
+    """And comes out the same byte by byte, as does the PDF, for which LaTeX starts from nothing."""
+    remade = [smoke / "results" / "figures" / "kitchen.pdf", smoke / "paper" / "main.pdf"]
+    before = [path.read_bytes() for path in remade]
+    remade[0].unlink()
+    shutil.rmtree(smoke / "results" / "paper-build")
     start = measure_processor_time()
     done = run_smoke(smoke)
     assert done.returncode == 0, done.stdout[-6000:]
     assert measure_processor_time() - start < 60
     made = re.findall(r"^\s*rule (\w+):|^Job \d+: (.*)$", done.stdout, re.MULTILINE)
     assert not [job for pair in made for job in pair if re.search(r"SFT|GRPO|Rollouts", job)]
+    assert [path.read_bytes() for path in remade] == before
 
 
 def flip_a_bit(path):
@@ -125,7 +137,10 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     trajectories = smoke / "results/smoke/trajectories/burger.jsonl"
     weights = smoke / "results/smoke/models/cheese_burger/grpo/model.safetensors"
     table = smoke / "results/tables/main.csv"
+    lost = smoke / "results/smoke/models/cheese_sandwich/sft/model.safetensors"
+    lost_kitchens = smoke / "results/smoke/kitchens/burger/train.jsonl"
     whole = {path: path.read_bytes() for path in (trajectories, weights, table)}
+    gone = {path: path.read_bytes() for path in (lost, lost_kitchens)}
     trajectories.write_bytes(whole[trajectories][:-100])
     flip_a_bit(weights)
     table.write_bytes(b"")
@@ -137,6 +152,8 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     assert stopped.returncode != 0 and "Traceback" not in log.read_text()
     assert re.search(r"grpo/model.safetensors: the file is not what the run has", log.read_text())
 
+    for path in gone:
+        path.unlink()
     options = ["-s", str(ROOT / "Snakefile"), "--cores", "2", *CONFIG]
     done = run(smoke, sys.executable, str(ROOT / "envs" / "repair.py"), *options)
     assert done.returncode == 0, done.stdout[-6000:]
@@ -144,11 +161,16 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
         name = path.relative_to(smoke)
         assert re.search(rf"^{name}: .*; kept as {name}.damaged", done.stdout, re.MULTILINE)
         assert path.read_bytes() == content and Path(f"{path}.damaged").is_file()
+    for path, content in gone.items():
+        assert f"{path.relative_to(smoke)}: it is missing; made anew." in done.stdout
+        assert path.read_bytes() == content
     last = run_smoke(smoke)
     assert last.returncode == 0, last.stdout[-6000:]
     made = re.findall(r"^Job \d+: (.*)$", done.stdout + last.stdout, re.MULTILINE)
-    assert [job for job in made if re.search("SFT on|GRPO on|Collecting", job)] == [
+    assert sorted(job for job in made if re.search("SFT on|GRPO on|Collecting|Generat", job)) == [
         "Collecting expert trajectories of burger",
         "GRPO on cheese_burger",
+        "Generating training kitchens of burger",
+        "SFT on cheese_sandwich",
     ]
     assert "Nothing to be done" in run_smoke(smoke).stdout

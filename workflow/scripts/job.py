@@ -60,7 +60,8 @@ def logged(snakemake):
         os.write(terminal, f"{sentence}\n".encode())
         with suppress(OSError):  # a full disk has no room for the log either
             print(sentence, file=sys.stderr, flush=True)
-        sys.exit(2)
+        # At once: what libraries do at the end of a process fails for want of the same thing.
+        os._exit(2)
 
 
 def folder(files):

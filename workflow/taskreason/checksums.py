@@ -30,10 +30,15 @@ def locate_record(log: Path) -> Path:
 def read_records(root: Path) -> dict[str, Mapping[str, Any]]:
     """What is known of every file that the jobs under ``root`` have made."""
     known: dict[str, Mapping[str, Any]] = {}
-    for folder in sorted({*root.glob(FOLDER), *root.glob(f"*/{FOLDER}")}):
-        for file in sorted(folder.rglob("*.json")):
-            known |= read_record(file)
+    for file in list_records(root):
+        known |= read_record(file)
     return known
+
+
+def list_records(root: Path) -> list[Path]:
+    """The records of all jobs under ``root``."""
+    folders = sorted({*root.glob(FOLDER), *root.glob(f"*/{FOLDER}")})
+    return [file for folder in folders for file in sorted(folder.rglob("*.json"))]
 
 
 def read_record(file: Path) -> Sums:

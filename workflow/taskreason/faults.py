@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,12 @@ from taskreason.errors import UserError, clip
 
 ROOM = 1 << 20
 """Bytes; with less than these, whatever fails, fails for want of room."""
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "cannot allocate memory")
+LAST_MEMORY = 1 << 26
+"""Bytes of address space; below, whatever fails, fails for want of memory."""
+OUT_OF_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc"),
+    "failed to map segment",  # a library that could not be loaded
+)
 
 
 def explain_fault(error: BaseException, folder: Path) -> str | None:
@@ -26,7 +32,7 @@ def explain_fault(error: BaseException, folder: Path) -> str | None:
             "run from a folder of your own, and start the run again."
         )
     short = number == errno.ENOMEM or isinstance(error, MemoryError)
-    if short or any(words in str(error).lower() for words in OUT_OF_MEMORY):
+    if short or _is_at_limit() or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return (
             "there is not enough memory for the job; allow it more (resources.mem_mb on a cluster) or lower "
             "sft.micro_batch, grpo.micro_batch or rollout.batch_size, and start the run again."
@@ -49,3 +55,15 @@ def check_writable(folder: Path) -> None:
 
 def _is_full(folder: Path) -> bool:
     return shutil.disk_usage(folder).free < ROOM
+
+
+def _is_at_limit() -> bool:
+    """Whether this process has taken all the address space that `ulimit -v` or a scheduler allows it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return False
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, MemoryError):  # no such file on this system, or not even memory to read it
+        return False
+    return limit - pages * resource.getpagesize() < LAST_MEMORY
