@@ -1,10 +1,17 @@
 """Models behind a server: a local one that answers, stumbles, or fails; none of it is the real network."""
 
 import json
+import os
+import socket
+import struct
+import subprocess
+import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +23,11 @@ from taskreason.kitchen.engine import Kitchen
 from taskreason.policies.endpoint import EndpointPolicy, read_key
 from taskreason.policies.generation import Sampling
 from taskreason.prompting import list_messages
+from taskreason.provenance import write_provenance
 from taskreason.rollout import Start, rollout_to_file
 from taskreason.task import TASKS
 
+ROOT = Path(__file__).resolve().parents[1]
 KEY = "sk-secret-0123456789"
 ENDPOINT = load_config({}).endpoint
 CHAT = Prompt(style="chat", history=False)
@@ -84,6 +93,26 @@ def hang_up(handler):
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
     handler.wfile.write(b'{"choices"')
+    handler.close_connection = True
+
+
+def trickle(handler):
+    """A byte now and then, for as long as somebody listens."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.close_connection = True
+    with suppress(OSError):
+        for _ in range(1000):
+            handler.wfile.write(b" ")
+            threading.Event().wait(0.05)
+
+
+def reset(handler):
+    """Cut the connection off without a word."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
     handler.close_connection = True
 
 
@@ -158,7 +187,7 @@ def answer_nothing(handler):
     send(handler, 200, {"id": "1", "choices": []})
 
 
-@pytest.mark.parametrize("fault", [429, 500, 503, hang_up, garble, answer_nothing])
+@pytest.mark.parametrize("fault", [429, 500, 503, hang_up, reset, garble, answer_nothing])
 def test_a_stumbling_server_is_asked_again(fault):
     server = Server(faults=[fault, fault], answer=lambda text: "fine")
     with serve(server) as endpoint:
@@ -200,6 +229,16 @@ def test_a_slow_server_is_given_up_after_the_timeout():
     assert len(server.requests) == 2
 
 
+def test_an_answer_that_trickles_is_given_up_too():
+    start = time.monotonic()
+    with (
+        serve(Server(faults=[trickle])) as endpoint,
+        pytest.raises(UserError, match=r"did not answer after 1 tries \(too slow\)"),
+    ):
+        make_policy(replace(endpoint, retries=0, timeout=0.5)).complete(["a"])
+    assert time.monotonic() - start < 10
+
+
 def test_a_rollout_whose_server_fails_keeps_its_episodes_and_doubles_none(tmp_path):
     """Each kitchen waits until its timeout; the server dies when some are through."""
     kitchens = [Kitchen(task.template) for task in TASKS.values()]
@@ -226,3 +265,25 @@ def test_a_remote_server_needs_a_key_and_a_local_one_does_not(monkeypatch):
     assert read_key(ENDPOINT)
     with pytest.raises(UserError, match=ENDPOINT.key_variable):
         read_key(replace(ENDPOINT, base_url="https://models.example.org/v1"))
+
+
+@pytest.mark.parametrize("fault", [None, 401])
+def test_the_key_is_written_nowhere(tmp_path, fault):
+    """Not even where the server repeats it: not in logs, records, provenance or what was collected so far."""
+    server = Server(faults=[fault] * 100, answer=lambda text: "Thought: hm.\nAction: Do nothing")
+    with serve(server) as endpoint:
+        command = [sys.executable, "-m", "snakemake", "results/smoke/trajectories/burger.jsonl"]
+        command += ["-s", str(ROOT / "Snakefile"), "--cores", "1", "--config", "scale=smoke"]
+        command += ["expert={policy: model, model: 'api:m', attempts: 1}"]
+        command += [f"endpoint={{base_url: '{endpoint.base_url}', retries: 0}}"]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ)
+        )
+    assert server.requests and server.headers[0]["authorization"] == f"Bearer {KEY}"
+    log = (tmp_path / "results/smoke/logs/collect/burger.log").read_text()
+    assert done.returncode != 0 and ("to a valid key" if fault else "raise kitchens") in log
+    write_provenance(tmp_path / "provenance.json", load_config({}), 1.0)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 5
+    for content in (done.stdout.encode(), done.stderr.encode(), *map(Path.read_bytes, written)):
+        assert KEY.encode() not in content

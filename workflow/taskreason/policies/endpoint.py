@@ -19,6 +19,9 @@ from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.progress import LONG, Progress
 from taskreason.prompting import PLAIN, list_messages
 
+LONGEST_PAUSE_S = 60
+"""The ``openai`` package waits no longer than this before it tries again, whatever a server asks for."""
+
 
 class EndpointPolicy(GeneratingPolicy):
     """Replies of the model ``model`` of a server: chat completions for chat prompts, else plain completions."""
@@ -36,15 +39,18 @@ class EndpointPolicy(GeneratingPolicy):
     async def _ask_all(self, texts: list[str]) -> list[str]:
         places = asyncio.Semaphore(self.endpoint.concurrency)
         progress, answered = Progress(self.name, len(texts), "replies", LONG), count(1)
+        retries, timeout = self.endpoint.retries, self.endpoint.timeout
+        # The client's timeout is for each part of an answer; one that trickles would never end by it.
+        longest = (retries + 1) * timeout + retries * LONGEST_PAUSE_S
         async with openai.AsyncOpenAI(
             base_url=self.endpoint.base_url,
             api_key=self._key,
-            max_retries=self.endpoint.retries,
-            timeout=self.endpoint.timeout,
+            max_retries=retries,
+            timeout=timeout,
         ) as client:
 
             async def ask(text: str) -> str:
-                async with places:
+                async with places, asyncio.timeout(longest):
                     reply = await self._ask_again(client, text)
                 progress.show(next(answered))
                 return reply
@@ -52,7 +58,7 @@ class EndpointPolicy(GeneratingPolicy):
             tasks = [asyncio.create_task(ask(text)) for text in texts]
             try:
                 return list(await asyncio.gather(*tasks))
-            except (openai.OpenAIError, ValueError) as error:
+            except (openai.OpenAIError, ValueError, TimeoutError) as error:
                 for task in tasks:
                     task.cancel()
                 raise UserError(self._explain(error)) from None
@@ -88,7 +94,7 @@ class EndpointPolicy(GeneratingPolicy):
     def _explain(self, error: Exception) -> str:
         """One sentence for a request that failed for good, without the key."""
         status = getattr(error, "status_code", None)
-        reason = " ".join(str(error).split())[:160].replace(self._key, "***")
+        reason = " ".join(str(error).replace(self._key, "***").split())[:160]
         fix = {
             401: f"set {self.endpoint.key_variable} to a valid key",
             403: f"set {self.endpoint.key_variable} to a key that may use the model",
@@ -97,7 +103,7 @@ class EndpointPolicy(GeneratingPolicy):
         }.get(status, "start the server or correct endpoint.base_url, then run again")
         return (
             f"{self.endpoint.base_url}: the model {self.model} did not answer after "
-            f"{self.endpoint.retries + 1} tries ({reason}); {fix}; what is finished is kept."
+            f"{self.endpoint.retries + 1} tries ({reason or 'too slow'}); {fix}; what is finished is kept."
         )
 
 
