@@ -15,7 +15,8 @@ from taskreason.files import write_json
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 MANIFEST = RESOURCES / "checksums.json"
-KINDS = {".json", ".safetensors", ".csv", ".txt"}
+FOLDERS = ("base_model", "base_models", "prompt", "published", "tasks")
+"""What results depend on; the templates of the page are read by eye."""
 
 
 def verify_shipped(paths: Iterable[Path]) -> None:
@@ -36,7 +37,8 @@ def verify_shipped(paths: Iterable[Path]) -> None:
 
 def seal() -> None:
     """Write the checksums of all files as they are now."""
-    files = sorted(p for p in RESOURCES.rglob("*") if p.suffix in KINDS and p != MANIFEST)
+    found = (path for folder in FOLDERS for path in sorted((RESOURCES / folder).rglob("*")))
+    files = [path for path in found if path.is_file() and path.suffix != ".md"]
     sums = {path.relative_to(RESOURCES).as_posix(): describe_file(path) for path in files}
     write_json(MANIFEST, {n: {k: s[k] for k in ("sha256", "bytes")} for n, s in sums.items()})
 
