@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Snakemake and its jobs find the environment's programs without activation.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help reproduce report test lint bench readme clean distclean
+.PHONY: help reproduce verify report test lint bench readme clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -35,6 +35,10 @@ lint: ## check style and workflow
 bench: ## measure the speeds that the README quotes
 	@envs/bootstrap.sh run
 	OMP_NUM_THREADS=1 python benchmarks/run.py
+
+verify: ## hold the results of a run against the reference results
+	@envs/bootstrap.sh run
+	taskreason verify
 
 readme: ## fill the generated parts of README.md from results/
 	@envs/bootstrap.sh run

@@ -37,7 +37,7 @@ def test_the_trainings_are_those_that_the_configuration_asks_for():
     starts = list_starts(CONFIG)
     assert starts["trajectories=300"] == {"trajectories": 300}
     assert starts["noise=0.4"] == {"noise": 0.4, "attempts": 20} and len(starts) == 6
-    assert "trajectories=100" not in list_starts(CONFIG) and len(STUDIES) == 6 + 1 + 6
+    assert "trajectories=100" not in list_starts(CONFIG) and len(STUDIES) == 6 + 2 + 6
     assert STUDIES["reward=optimal"].start == PLAIN
     multi = STUDIES["turns=multi.seed2"]
     assert (multi.start, multi.seed, multi.grpo["turns"]) == ("trajectories=10", 2, "multi")
@@ -96,7 +96,7 @@ def test_the_papers_section_uses_the_macros_that_there_are(ablations):
     text = (PAPER / "ablations.tex").read_text()
     macros = make_ablation_macros(ablations, CONFIG["ablation"])
     assert set(re.findall(r"\\(Ablation\w+)", text)) <= set(macros)
-    assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "8"
+    assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "9"
     assert macros["AblationSft"] == "0.50 to 0.90"
     assert macros["AblationTokens"] == r"300\,k"
 

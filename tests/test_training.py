@@ -26,6 +26,7 @@ from taskreason.train.chores import draw_rehearsal
 from taskreason.train.common import CurveLog, TrainingFiles
 from taskreason.train.grpo import (
     action_reward,
+    binary_reward,
     choose_sampler,
     draw_prompts,
     format_reward,
@@ -192,6 +193,7 @@ def test_rewards_follow_the_paper():
     assert format_reward([good, wrong, "Sing"]) == [0.1, 0.1, 0.0]
     accepted = [["Do nothing"], ["Do nothing"], ["Sing"]]
     assert action_reward([good, wrong, "Action: Sing"], accepted=accepted) == [0.9, 0.0, 0.9]
+    assert binary_reward([good, wrong, "Action: Sing"], accepted=accepted) == [1.0, 0.0, 1.0]
 
 
 def test_the_reward_switch_decides_which_actions_are_accepted(made):

@@ -1,5 +1,5 @@
-"""The `taskreason` command: replay, plan, generate, rollout, play, explain, compare, estimate and
-check.
+"""The `taskreason` command: replay, plan, generate, rollout, play, explain, compare, verify,
+estimate and check.
 
 Requests and replies are JSON lines; what a person can fix is said in one sentence on standard error
 with exit status 2. Modules that are slow to import are imported by the subcommand that needs them,
@@ -27,11 +27,15 @@ from taskreason.kitchen.layout_reader import LayoutError, Reader, parse_json
 from taskreason.models import is_api, is_hub
 from taskreason.planner import Planner, shortest_plan
 from taskreason.preflight import check_policy
-from taskreason.task import TASKS
+from taskreason.task import RESOURCES, TASKS
 
 POLICIES = ("planner", "random", "greedy")
 OPTIMUM_LIMIT = 200_000
 """States after which a rollout does without a kitchen's optimal length; the tasks need fewer."""
+
+
+REFERENCE = RESOURCES / "reference"
+"""The results of one default run, which others are held against."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -109,6 +113,14 @@ def build_parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "two results folders side by side")
     compare.add_argument("first", type=Path, help="folder A, such as results")
     compare.add_argument("second", type=Path, help="folder B")
+
+    verify = add("verify", _verify, "whether a run agrees with the reference results")
+    verify.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    verify.add_argument("--scale", default="laptop", help="of the run (default laptop)")
+    verify.add_argument(
+        "--reference", type=Path, default=REFERENCE, help="folder of the reference results"
+    )
+    verify.add_argument("--keep", action="store_true", help="make this run the reference instead")
 
     estimate = add("estimate", _estimate, "what a run of the workflow would cost on GPUs")
     estimate.add_argument(
@@ -308,6 +320,19 @@ def _compare(args: argparse.Namespace) -> int:
 
     print(compare(args.first, args.second))
     return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """Prints a verdict; the status is 1 where the run does not agree with the reference."""
+    from taskreason.verify import keep, verify
+
+    if args.keep:
+        keep(args.results, args.scale, args.reference)
+        print(f"{args.reference}: holds the results of {args.results} now")
+        return 0
+    verdict = verify(args.results, args.scale, args.reference)
+    print(verdict.text)
+    return 0 if verdict.agrees else 1
 
 
 def _estimate(args: argparse.Namespace) -> int:

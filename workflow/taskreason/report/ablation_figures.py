@@ -21,7 +21,7 @@ AXES = {
     "noise": "Chance of a slip",
     "reward": "Rewarded action",
 }
-REWARDS = {"expert": "the expert's", "optimal": "any optimal"}
+REWARDS = {"expert": "expert's", "optimal": "any optimal", "binary": "expert's, 0/1"}
 POINTS = 9
 """Places along tokens or time at which the mean over seeds is drawn."""
 

@@ -4,7 +4,8 @@ TRL's GRPOTrainer, with each prompt read once per group (:mod:`taskreason.train.
 state, a group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
 expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
 Departures: with ``augment`` objects carry other numbers at every visit, with ``rehearsal`` some states are those of
-generic chores, where any optimal action counts, and with ``reward: optimal`` it counts in the task's states, too.
+generic chores, where any optimal action counts, and with ``reward: optimal`` it counts in the task's states, too; with
+``reward: binary`` the expert's action earns 1 and everything else 0.
 With ``turns: multi`` whole episodes take the place of single decisions (:mod:`taskreason.train.multi_turn`).
 """
 
@@ -85,7 +86,7 @@ def train_grpo(
     prompts = steps * grpo.prompts_per_step
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
     longest = max(lengths)
-    kind, rewards, options = SharedPromptTrainer, [format_reward, action_reward], {}
+    kind, rewards, options = SharedPromptTrainer, REWARDS[grpo.reward], {}
     if grpo.turns == "multi":
         seen = {decision.layout_hash for decision in decisions}
         starts = [s for s in load_starts(task, training) if s.kitchen.layout.hash in seen]
@@ -207,3 +208,16 @@ def action_reward(completions: list[str], accepted: list[list[str]], **columns) 
         score_reply(read_completion(completion), tuple(actions))[1]
         for completion, actions in zip(completions, accepted, strict=True)
     ]
+
+
+def binary_reward(completions: list[str], accepted: list[list[str]], **columns) -> list[float]:
+    """1 for every reply whose action is among the accepted ones, else 0: nothing for the format alone."""
+    return [float(earned > 0) for earned in action_reward(completions, accepted)]
+
+
+REWARDS = {
+    "expert": [format_reward, action_reward],
+    "optimal": [format_reward, action_reward],
+    "binary": [binary_reward],
+}
+"""What ``grpo.reward`` pays; which actions are accepted, the prompts say."""
