@@ -40,7 +40,7 @@ def clock(monkeypatch):
 def test_lines_come_every_ten_seconds_with_the_time_that_is_left(clock, capsys):
     for _ in follow(range(12), "burger", 12, "kitchens"):
         clock(4)
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "burger: 3/12 kitchens, 36 s left",
         "burger: 6/12 kitchens, 24 s left",
         "burger: 9/12 kitchens, 12 s left",
@@ -54,10 +54,10 @@ def test_a_part_keeps_quiet_while_the_whole_speaks(clock, capsys):
         clock(11)
         whole.show(done)
         part.show(done)
-    assert "replies" not in capsys.readouterr().out
+    assert "replies" not in capsys.readouterr().err
     clock(21)
     part.show(50)
-    assert "replies: 50/100" in capsys.readouterr().out
+    assert "replies: 50/100" in capsys.readouterr().err
 
 
 def test_a_rollout_in_which_no_episode_ends_is_not_silent(clock, capsys):
@@ -68,7 +68,7 @@ def test_a_rollout_in_which_no_episode_ends_is_not_silent(clock, capsys):
 
     starts = [Start(make_kitchen("burger", seed), "burger", None) for seed in range(3)]
     run_episodes(Idle(), starts, timeout=4, batch_size=3)
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert lines[:3] == [
         f"burger: 0/3 episodes, 3 under way at step {n} of at most 4" for n in (1, 2, 3)
     ]
@@ -218,7 +218,7 @@ def test_a_training_speaks_within_a_step_that_takes_long(clock, capsys, tmp_path
         log.on_step_end(args, state, None)
         clock(11)
         log.on_log(args, state, None, {"loss": 0.5, "reward": 0.75})
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in lines] == [
         f"GRPO burger: step {step}/2" for step in ("0.2", "0.5", "0.8", 1, "1.2", "1.5", "1.8", 2)
     ]

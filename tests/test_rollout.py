@@ -85,7 +85,7 @@ def test_a_kitchen_given_twice_is_played_once_and_counted_in_both_places(tmp_pat
     assert [e.layout_hash for e in episodes] == [
         start.kitchen.layout.hash for start in (first, second, first)
     ]
-    assert "2/2 episodes, SR 1.00" in capsys.readouterr().out
+    assert "2/2 episodes, SR 1.00" in capsys.readouterr().err
 
 
 def test_a_partial_file_of_another_timeout_is_not_reused(tmp_path):

@@ -4,6 +4,7 @@ A line reads ``LABEL: DONE/TOTAL UNIT, details, N s left``. Parts of a stage, su
 replies, report without knowing of each other: together they print one line every ``SECONDS`` at most.
 """
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -26,9 +27,9 @@ def is_due(after: float = SECONDS) -> bool:
 
 
 def say(line: str) -> None:
-    """Print a line, due or not."""
+    """Print a line, due or not; on standard error, since the output of a command is its result."""
     _Pace.printed = time.monotonic()
-    print(line, flush=True)
+    print(line, file=sys.stderr, flush=True)
 
 
 class Progress:
