@@ -130,7 +130,11 @@ def test_a_path_with_blanks_and_letters_of_other_languages(tmp_path):
     command = [sys.executable, "-m", "snakemake", "--cores", "1", TARGET, "--config", "scale=smoke"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    # Moved elsewhere, everything that was made still counts.
-    moved = folder.rename(tmp_path / "moved")
-    done = subprocess.run([*command, "-n"], cwd=moved, capture_output=True, text=True)
-    assert "Nothing to be done" in done.stdout + done.stderr
+    # In another clone, where every script and resource is newer, and moved elsewhere, all of it still counts.
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "--quiet", ROOT, other], check=True)
+    for name in ("results", ".snakemake"):
+        subprocess.run(["cp", "-a", folder / name, other], check=True)
+    for place in (other, folder.rename(tmp_path / "moved")):
+        done = subprocess.run([*command, "-n"], cwd=place, capture_output=True, text=True)
+        assert "Nothing to be done" in done.stdout + done.stderr

@@ -158,9 +158,10 @@ def single_turn_files(policy, train_task, eval_tasks):
 
 
 def library_files(*patterns):
-    """Modules of the library that an output depends on, so that an edit makes it again."""
+    """Modules of the library, and the thin scripts, that an output depends on, so that an edit makes it again."""
     library = WORKFLOW_DIR / "taskreason"
     found = {path for pattern in patterns for path in library.glob(pattern)}
+    found |= set((WORKFLOW_DIR / "scripts").glob("make_*.py"))
     return sorted(from_project(path) for path in found)
 
 
