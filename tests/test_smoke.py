@@ -101,6 +101,15 @@ def test_the_ablations_are_trained(smoke):
     assert all(float(row["tokens"]) > 0 for row in rows)
 
 
+def test_the_code_on_a_models_card_runs(smoke, monkeypatch):
+    monkeypatch.chdir(smoke)
+    card = Path("results/smoke/models/burger/grpo/README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert names["reply"].startswith("Thought: ") and "\nAction: " in names["reply"]
+
+
 @needs_latex
 def test_the_pdf_has_no_undefined_reference_and_no_overfull_box(smoke):
     log = (smoke / "results" / "paper-build" / "main.log").read_text(errors="replace")

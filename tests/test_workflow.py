@@ -107,7 +107,7 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     per_task += ["make_validation_kitchens", "train_sft", "train_grpo", "train_sft_longer"]
     per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
     once = ["prepare_base", "probe_base", "evaluate_base", "make_tables", "make_macros"]
-    once += ["make_page"]
+    once += ["make_page", "make_gallery", "make_cards"]
     others = {"make_figure": 9, "evaluate_rules": 3}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
 

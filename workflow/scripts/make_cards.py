@@ -1,0 +1,15 @@
+"""Write the cards of the trained models and of the trajectories."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake):
+    from taskreason.report.cards import write_dataset_card, write_model_card
+
+    config = snakemake.params.config
+    for card, episodes in snakemake.params.models.items():
+        write_model_card(Path(card), config, [Path(path) for path in episodes])
+    write_dataset_card(
+        Path(snakemake.output.dataset), config, [Path(path) for path in snakemake.input.summaries]
+    )
