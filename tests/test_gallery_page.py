@@ -117,8 +117,9 @@ def test_a_link_opens_its_episode_and_step(open_page, root):
     assert text_of(browser, "judgement") == "Goal not reached"
 
 
-def test_a_link_to_nothing_opens_what_there_is(open_page):
-    browser = open_page("#soup/%3Cb%3E/-/99/x")
+@pytest.mark.parametrize("address", ["#soup/%3Cb%3E/-/99/x", "#%E0%A4", "#/////"])
+def test_a_link_to_nothing_opens_what_there_is(open_page, address):
+    browser = open_page(address)
     assert text_of(browser, "title") == "Cheese sandwich, kitchen 1: SFT + GRPO"
 
 

@@ -19,11 +19,10 @@ const SHAPES = {
 const rounded = (w, h, r) =>
   `M${-w / 2 + r},${-h} H${w / 2 - r} Q${w / 2},${-h} ${w / 2},${-h + r} V${-r} Q${w / 2},0 ${w / 2 - r},0 H${-w / 2 + r} Q${-w / 2},0 ${-w / 2},${-r} V${-h + r} Q${-w / 2},${-h} ${-w / 2 + r},${-h} Z`;
 
+/** A leaf: its upper and its lower edge are rows of small bulges. */
 function wavy(w, h) {
-  const waves = 6;
-  const edge = (from, sign, y) =>
-    Array.from({ length: waves }, (_, n) => `q${(sign * w) / waves / 2},${(n % 2 ? 1 : -1) * h * 0.35} ${(sign * w) / waves},0`).join(" ");
-  return `M${-w / 2},${-h * 0.8} ${edge(0, 1)} L${w / 2},${-h * 0.2} ${edge(0, -1)} Z`;
+  const bulges = (sign) => `q${(sign * w) / 12},${-sign * h * 0.45} ${(sign * w) / 6},0 `.repeat(6);
+  return `M${-w / 2},${-h * 0.75} ${bulges(1)} L${w / 2},${-h * 0.25} ${bulges(-1)} Z`;
 }
 
 /** One item, w wide and h high; flags are its words (cooked, cut, …). */
@@ -34,7 +33,7 @@ function drawItem(name, flags, w, h) {
   group.append(svg("title", {}, [name, ...flags].join(" ")), svg("path", { d: shape, class: "body" }));
   const marks = [];
   if (flags.includes("cooked")) marks.push(...[-0.42, -0.36, 0.36, 0.42].map((x) => stroke(x * w, h, "grill")));
-  if (flags.includes("cut")) marks.push(...[-0.38, -0.3, 0.3, 0.38].map((x) => stroke(x * w, h, "slice")));
+  if (flags.includes("cut")) marks.push(...[-0.44, -0.37, 0.37, 0.44].map((x) => stroke(x * w, h, "slice")));
   if (kind === "topbun") {
     marks.push(...[-0.3, -0.22, 0.22, 0.3].map((x) =>
       svg("ellipse", { cx: x * w, cy: -h * (0.72 - Math.abs(x) * 0.5), rx: 2.2, ry: 1.2, class: "sesame" })));

@@ -5,6 +5,7 @@ const $ = (id) => document.getElementById(id);
 const shown = { task: null, policy: null, train: null, step: 1, data: null, kitchen: null, episode: null, spots: [] };
 let filter = "all";
 let playing = null;
+let requests = 0;
 
 const episodeName = () => `${shown.policy}/${shown.train}`;
 const lastStep = () => shown.episode.steps.length + 1;
@@ -22,8 +23,12 @@ const addressOf = (task, policy, train, kitchen, step, end) =>
   `#${[task, policy, train, kitchen, step === end ? "end" : step].map(encodeURIComponent).join("/")}`;
 
 function readAddress() {
-  const [task, policy, train, kitchen, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
-  return { task, policy, train, kitchen, step };
+  try {
+    const [task, policy, train, kitchen, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    return { task, policy, train, kitchen, step };
+  } catch {
+    return {}; // a stray % names nothing
+  }
 }
 
 function writeAddress() {
@@ -36,7 +41,9 @@ function writeAddress() {
 async function follow(address) {
   const tasks = Object.keys(ABOUT.tasks);
   const task = tasks.includes(address.task) ? address.task : tasks[0];
+  const request = ++requests;
   const data = await loadTask(task);
+  if (request !== requests) return; // something else was chosen meanwhile
   const names = Object.keys(data.policies);
   const trained = names.filter((name) => name.startsWith(`${address.policy}/`));
   const wanted = `${address.policy}/${address.train}`;
@@ -76,7 +83,9 @@ function showKitchens() {
   const { episodes, solved, shortest } = data.policies[episodeName()];
   const all = data.kitchens.length === episodes ? "" : ` Shown are ${data.kitchens.length} of these kitchens, failures first.`;
   $("counts").textContent = `${solved} of ${plural(episodes, "kitchen")} solved, ${shortest} by a shortest plan.${all}`;
-  const found = data.kitchens.map((kitchen) => [kitchen, outcomeIn(kitchen)]).filter(([, outcome]) => matches(outcome));
+  const outcomes = data.kitchens.map((kitchen) => [kitchen, outcomeIn(kitchen)]);
+  const found = outcomes.filter(([, outcome]) => matches(outcome));
+  $("failure-next").disabled = !outcomes.some(([kitchen, { kind }]) => kind === "failed" && kitchen !== shown.kitchen);
   const chips = found.map(([kitchen, outcome]) => {
     const chosen = kitchen === shown.kitchen;
     const label = `Kitchen ${kitchen.number}: ${tellOutcome(outcome)}`;

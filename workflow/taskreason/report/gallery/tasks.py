@@ -64,6 +64,8 @@ def collect_task(root: Path, task: str, tasks: Sequence[str], limit: int) -> dic
         for found in rollouts:
             record.add_episode(found.name, found.episodes[hashes[number]], found.source)
         records.append(record)
+        if len(records) % 10 == 0:
+            print(f"{task}: {len(records)} kitchens", flush=True)
     return {
         "goal": kitchens[0].layout.goal_description,
         "recipe": records[0].describe_recipe(),
