@@ -11,6 +11,7 @@ from pathlib import Path
 
 from taskreason.errors import UserError
 from taskreason.files import read_lines
+from taskreason.progress import follow
 from taskreason.report.gallery.records import KitchenRecord
 from taskreason.report.labels import POLICIES, is_untrained
 from taskreason.report.results import list_episode_keys
@@ -59,13 +60,12 @@ def collect_task(root: Path, task: str, tasks: Sequence[str], limit: int) -> dic
         if eval_task == task
     ]
     records = []
-    for number in choose_kitchens(rollouts, task, hashes, limit):
+    chosen = choose_kitchens(rollouts, task, hashes, limit)
+    for number in follow(chosen, task, len(chosen), "kitchens"):
         record = KitchenRecord(kitchens[number], number + 1)
         for found in rollouts:
             record.add_episode(found.name, found.episodes[hashes[number]], found.source)
         records.append(record)
-        if len(records) % 10 == 0:
-            print(f"{task}: {len(records)} kitchens", flush=True)
     return {
         "goal": kitchens[0].layout.goal_description,
         "recipe": records[0].describe_recipe(),
