@@ -6,7 +6,7 @@ None where the table has not been made by this run.
 import csv
 from pathlib import Path
 
-from taskreason.report.macros import count_parameters
+from taskreason.report.weights import count_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 RESOURCES = ROOT / "workflow" / "resources"

@@ -17,6 +17,7 @@ TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 TIMEOUTS = {"cheese_sandwich": 15, "burger": 15, "cheese_burger": 23, "double_cheese_burger": 35}
 OPTIMA = {"cheese_sandwich": 8, "burger": 9, "cheese_burger": 13, "double_cheese_burger": 22}
 RATES = {"expert": 0.97, "base": 0.0, "sft": 0.55, "sft_grpo": 0.9}
+ACTIONS = ["Move robot1 from table1 to table2", "Pick up bread1 from table2 using robot1"]
 TEMPLATES = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "tasks"
 
 CONFIG = resolve_config({"scale": "laptop", "report": {"baselines": []}})
@@ -63,8 +64,10 @@ def make_episode(kitchen: dict, task: str, success: bool, steps: int, **changes)
         "success": success,
         "outcome": "success" if success else "timeout",
         "optimal_steps": kitchen["optimal_steps"],
-        "actions": ["Move robot1 from table1 to table2", "Pick up bread1 from table2 using robot1"],
-        "replies": [],
+        "actions": ACTIONS,
+        "replies": [
+            f"Thought: now to action {n}.\nAction: {text}" for n, text in enumerate(ACTIONS)
+        ],
         "invalid": 0 if success else 3,
         "malformed": 0 if success else 1,
         "seed": 0,

@@ -115,7 +115,7 @@ def test_the_pdf_has_no_undefined_reference_and_no_overfull_box(smoke):
     log = (smoke / "results" / "paper-build" / "main.log").read_text(errors="replace")
     assert not re.search(r"undefined (references|citations)|Warning: (Citation|Reference)", log)
     overfull = re.findall(r"Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\)", log)
-    assert max(map(float, overfull), default=0) <= 10
+    assert max(map(float, overfull), default=0) <= 5
 
 
 @needs_latex

@@ -148,7 +148,9 @@ rule make_macros:
             *REPORT_CODE,
             *library_files(
                 "report/bound_table.py",
-                "report/macros.py",
+                "report/*macros.py",
+                "report/means.py",
+                "report/weights.py",
                 "report/verdicts.py",
                 "report/episode_choice.py",
                 "report/training_logs.py",

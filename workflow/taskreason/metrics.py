@@ -30,7 +30,7 @@ EPISODE_TYPES = {
     "invalid": int,
     "malformed": int,
 }
-EPISODE_DEFAULTS = {"seed": 0, "model": ""}
+EPISODE_DEFAULTS = {"seed": 0, "model": "", "replies": ()}
 BOOTSTRAP_RESAMPLES = 2000
 
 

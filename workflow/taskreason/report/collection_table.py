@@ -55,7 +55,7 @@ def make_collection(results: Results) -> Table:
             }
         )
         rejected = summary["rejected"]
-        reasons = ", ".join(f"{n} {REASONS.get(name, name)}" for name, n in rejected.items())
+        reasons = ", ".join(f"{REASONS.get(name, name)} ({n})" for name, n in rejected.items())
         rows.append(
             make_row(
                 task_title(task),

@@ -14,6 +14,7 @@ class ChosenEpisode:
     layout_hash: str
     layout: dict
     actions: list[str]
+    replies: list[str]
     steps: int
     optimal_steps: int
     success: bool
@@ -31,6 +32,7 @@ def choose_episode(results: Results, task: str) -> ChosenEpisode:
         layout_hash=row["layout_hash"],
         layout=layout,
         actions=[action or "(no action)" for action in row["actions"]],
+        replies=list(row["replies"]),
         steps=int(row["steps"]),
         optimal_steps=int(row["optimal_steps"]),
         success=bool(row["success"]),

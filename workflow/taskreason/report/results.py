@@ -26,7 +26,10 @@ Key = tuple[
 
 @dataclass(frozen=True)
 class Cell:
-    """One policy, trained on one task, evaluated on one; seed is None where seeds are pooled."""
+    """One policy, trained on one task, evaluated on one; seed is None where seeds are pooled.
+
+    single_turn_states: states asked for the rate before it, of one training where several are pooled.
+    """
 
     policy: str
     train_task: str
@@ -35,6 +38,7 @@ class Cell:
     model: str
     metrics: CellMetrics
     single_turn_optimal_rate: float | None
+    single_turn_states: int
 
 
 @dataclass(frozen=True)
@@ -107,18 +111,21 @@ def load_results(
             frame = read_episodes(path)
             for seed, part in frame.groupby("seed"):
                 _check_coverage(part, kitchens[eval_task], path)
-                rate = None
+                optimal = states = 0
                 if train_task in ("-", eval_task):
                     counts = root / "single_turn" / policy / f"{train_task}{run}"
-                    rate = _read_optimal_rate(counts / f"{eval_task}.json")
+                    optimal, states = _read_single_turn(counts / f"{eval_task}.json")
+                rate = optimal / states if states else None
                 metrics = summarise(part, timeouts[eval_task], confidence, str(path))
-                parts.append((part, Cell(*key, seed, part["model"].iloc[0], metrics, rate)))
+                cell = Cell(*key, seed, part["model"].iloc[0], metrics, rate, states)
+                parts.append((part, cell))
         cells = tuple(cell for _, cell in parts)
         episodes[key] = pd.concat([part for part, _ in parts], ignore_index=True)
         rates = [cell.single_turn_optimal_rate for cell in cells]
         metrics = summarise(episodes[key], timeouts[eval_task], confidence, str(path))
         rate = None if None in rates else fmean(rates)
-        pooled[key] = Cell(*key, None, cells[0].model, metrics, rate)
+        states = cells[0].single_turn_states
+        pooled[key] = Cell(*key, None, cells[0].model, metrics, rate, states)
         by_seed[key] = cells
     return Results(
         root,
@@ -171,11 +178,11 @@ def _check_coverage(episodes: pd.DataFrame, kitchens: pd.DataFrame, path: Path) 
         )
 
 
-def _read_optimal_rate(path: Path) -> float | None:
-    """Share of unseen expert states with an optimal reply; None where none were asked."""
+def _read_single_turn(path: Path) -> tuple[int, int]:
+    """Unseen expert states with an optimal reply, and all that were asked."""
     try:
         counts = json.loads(path.read_text())
-        return counts["optimal"] / counts["states"] if counts["states"] else None
+        return counts["optimal"], counts["states"]
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
     except (ValueError, KeyError, TypeError):

@@ -1,10 +1,19 @@
 """Numbers and text as LaTeX: one format for a rate, for steps and for an interval wherever they are
-printed.
+printed, and one way to name a macro.
 """
 
+import re
+
 MISSING = "--"
+DIGITS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"]
 _ESCAPES = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
 _ESCAPES |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+
+
+def name_macro(*parts: str) -> str:
+    """('sr', 'sft_grpo', 'burger') -> 'SrSftGrpoBurger'; digits are spelt, as TeX demands."""
+    words = re.findall(r"[A-Za-z]+|\d", " ".join(parts))
+    return "".join(DIGITS[int(word)] if word.isdigit() else word.capitalize() for word in words)
 
 
 def escape(text: str) -> str:

@@ -5,14 +5,15 @@ tasks". The paper's sentences are built around these phrases, so that they stay 
 rerun finds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
-from statistics import fmean
 
+from taskreason.metrics import wilson_interval
 from taskreason.report.labels import GRID_POLICY, task_title
+from taskreason.report.means import Rate, average_grid, average_rates, read_rate
 from taskreason.report.published import Published
-from taskreason.report.results import Results, split_trainings
-from taskreason.report.tex import format_rate
+from taskreason.report.results import Cell, Results, split_trainings
+from taskreason.report.tex import MISSING, format_interval, format_rate
 
 TRAINED = ("base", "sft", "sft_grpo")
 
@@ -22,8 +23,14 @@ def count_tasks(holds: Iterable[bool], total: int) -> str:
     if total == 0:
         return "on no task"
     number = sum(holds)
-    noun = "task" if total == 1 else "tasks"
-    return f"on {number or 'none'} of the {total} {noun}"
+    if total == 1:
+        return "on the one task" if number else "not on the one task"
+    return f"on {number or 'none'} of the {total} tasks"
+
+
+def print_rate(rate: Rate) -> str:
+    """'0.93 [0.86, 0.97]'."""
+    return f"{format_rate(rate[0])} {format_interval(*rate[1:])}"
 
 
 def make_verdicts(results: Results, published: Published) -> dict[str, str]:
@@ -53,7 +60,6 @@ def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
     known = [task for task in tasks if theirs[task]]
     best = max(tasks, key=lambda task: sr[task][2])
     worst = min(tasks, key=lambda task: sr[task][2])
-    last = [cells[task][2].metrics for task in tasks]
     return {
         "NumberOfTasks": str(total),
         "VerdictOrdering": count_tasks((sr[t][2] > sr[t][1] > sr[t][0] for t in tasks), total),
@@ -79,39 +85,55 @@ def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
             (cells[t][2].metrics.sr_low > theirs[t].sr for t in known), len(known)
         ),
         "BestTask": task_title(best).lower(),
-        "BestSr": format_rate(sr[best][2]),
+        "BestSr": print_rate(read_rate(cells[best][2])),
         "WorstTask": task_title(worst).lower(),
-        "WorstSr": format_rate(sr[worst][2]),
-        "MeanSrBase": format_rate(fmean(sr[t][0] for t in tasks)),
-        "MeanSrSft": format_rate(fmean(sr[t][1] for t in tasks)),
-        "MeanSrSftGrpo": format_rate(fmean(sr[t][2] for t in tasks)),
-        "MeanMinimalSftGrpo": format_rate(fmean(metrics.minimal_rate for metrics in last)),
-        "MeanInvalidSftGrpo": format_rate(fmean(metrics.invalid_rate for metrics in last)),
-        "MeanMalformedSftGrpo": format_rate(fmean(metrics.malformed_rate for metrics in last)),
+        "WorstSr": print_rate(read_rate(cells[worst][2])),
+        **{
+            f"MeanSr{name}": print_rate(average_rates([read_rate(cells[t][place])] for t in tasks))
+            for place, name in enumerate(("Base", "Sft", "SftGrpo"))
+        },
+        **{
+            f"Mean{name.title()}SftGrpo": print_rate(
+                average_rates([_rate_of(cells[t][2], f"{name}_rate", results)] for t in tasks)
+            )
+            for name in ("minimal", "invalid", "malformed")
+        },
     }
+
+
+def _rate_of(cell: Cell, key: str, results: Results) -> Rate:
+    """A share of episodes or replies with Wilson's interval for as many kitchens: what is in one goes together."""
+    share, kitchens = getattr(cell.metrics, key), len(results.kitchens[cell.eval_task])
+    return share, *wilson_interval(share * kitchens, kitchens, results.confidence)
 
 
 def _grid_verdicts(results: Results, published: Published) -> dict[str, str]:
     def rate(train_task: str, eval_task: str) -> float:
         return results.cell(GRID_POLICY, eval_task, train_task).metrics.sr
 
-    def describe(pairs: list[tuple[str, str]], theirs: bool) -> str:
-        if theirs:
-            rates = [published.grid[pair].sr for pair in pairs if pair in published.grid]
-        else:
-            rates = [rate(*pair) for pair in pairs]
-        return format_rate(fmean(rates) if rates else None)
+    def describe(rates: Mapping[tuple[str, str], Rate], pairs: list[tuple[str, str]]) -> str:
+        known = [pair for pair in pairs if pair in rates]
+        return print_rate(average_grid(rates, known)) if known else MISSING
 
+    ours = {
+        (train, task): read_rate(results.cell(GRID_POLICY, task, train))
+        for train in results.tasks
+        for task in results.tasks
+    }
+    theirs = {
+        pair: (cell.sr, *published.interval(cell, results.confidence))
+        for pair, cell in published.grid.items()
+    }
     # Above the diagonal a model is trained on the simpler of two tasks, below it on the other.
     above = list(combinations(results.tasks, 2))
     below = [(complex_task, simple) for simple, complex_task in above]
     stronger = sum(rate(b, a) > rate(a, b) for a, b in above)
     working = sum(rate(*pair) > 0 for pair in below)
     return {
-        "GridMeanDown": describe(below, theirs=False),
-        "GridMeanUp": describe(above, theirs=False),
-        "PubGridMeanDown": describe(below, theirs=True),
-        "PubGridMeanUp": describe(above, theirs=True),
+        "GridMeanDown": describe(ours, below),
+        "GridMeanUp": describe(ours, above),
+        "PubGridMeanDown": describe(theirs, below),
+        "PubGridMeanUp": describe(theirs, above),
         "VerdictDownBeatsUp": f"in {stronger or 'none'} of the {len(above)} pairs of tasks",
         "VerdictDownWorks": f"in {working or 'none'} of the {len(below)} cells",
     }
@@ -126,20 +148,22 @@ def _seed_verdicts(results: Results) -> dict[str, str]:
     def count(holds: Iterable[bool]) -> str:
         return f"{sum(holds) or 'none'} of the {len(gains)}"
 
-    def rate(view: Results, train_task: str, eval_task: str) -> float:
-        return view.cell(GRID_POLICY, eval_task, train_task).metrics.sr
+    def rate(view: Results, train_task: str, eval_task: str) -> Rate:
+        return read_rate(view.cell(GRID_POLICY, eval_task, train_task))
 
     own = [rate(view, task, task) for view in views for task in results.tasks]
     below = [rate(view, hard, easy) for view in views for easy, hard in pairs]
     stronger = sum(
-        rate(view, hard, easy) > rate(view, easy, hard) for view in views for easy, hard in pairs
+        rate(view, hard, easy)[0] > rate(view, easy, hard)[0]
+        for view in views
+        for easy, hard in pairs
     )
     total = len(pairs) * len(views)
     return {
         "SeedTrainingsAbove": count(gain > 0 for gain, _, _ in gains),
         "SeedTrainingsBelow": count(gain < 0 for gain, _, _ in gains),
         "SeedTrainingsSignificant": count(low > 0 for _, low, _ in gains),
-        "SeedLowestOwn": format_rate(min(own)),
-        "SeedLowestDown": format_rate(min([*own, *below])),
+        "SeedLowestOwn": print_rate(min(own)),
+        "SeedLowestDown": print_rate(min([*own, *below])),
         "SeedDownBeatsUp": f"in {stronger or 'none'} of the {total} pairs of tasks and seeds",
     }

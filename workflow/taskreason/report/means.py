@@ -1,0 +1,37 @@
+"""The mean of several success rates, with an interval made of theirs.
+
+Half-widths are squared and added over rates that rest on kitchens of their own (the method of Zou and Donner, 2008,
+which keeps Wilson's intervals honest where all rates are one). Rates on the same kitchens are taken to move together:
+theirs are added as they are, which is never too narrow.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import hypot
+
+from taskreason.report.results import Cell
+
+Rate = tuple[float, float, float]
+"""A rate and the ends of its interval."""
+
+
+def average_rates(groups: Iterable[Sequence[Rate]]) -> Rate:
+    """Mean over all rates; those of a group rest on the same kitchens."""
+    groups = [list(group) for group in groups]
+    rates = [rate for group in groups for rate, _, _ in group]
+    if not rates:
+        raise ValueError("no rate to average")
+    mean, number = sum(rates) / len(rates), len(rates)
+    below = hypot(*(sum(rate - low for rate, low, _ in group) for group in groups)) / number
+    above = hypot(*(sum(high - rate for rate, _, high in group) for group in groups)) / number
+    return mean, max(0.0, mean - below), min(1.0, mean + above)
+
+
+def read_rate(cell: Cell) -> Rate:
+    """Success rate of a cell with its interval."""
+    return cell.metrics.sr, cell.metrics.sr_low, cell.metrics.sr_high
+
+
+def average_grid(rates: Mapping[tuple[str, str], Rate], pairs: Sequence[tuple[str, str]]) -> Rate:
+    """Mean over cells (training task, evaluation task); one evaluation task has one set of kitchens."""
+    tasks = dict.fromkeys(task for _, task in pairs)
+    return average_rates([rates[pair] for pair in pairs if pair[1] == task] for task in tasks)
