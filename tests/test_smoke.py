@@ -146,10 +146,14 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     trajectories = smoke / "results/smoke/trajectories/burger.jsonl"
     weights = smoke / "results/smoke/models/cheese_burger/grpo/model.safetensors"
     table = smoke / "results/tables/main.csv"
-    lost = smoke / "results/smoke/models/cheese_sandwich/sft/model.safetensors"
-    lost_kitchens = smoke / "results/smoke/kitchens/burger/train.jsonl"
+    # The last one's job needs the model, and the reader's below the kitchens: what nothing needs is not missed.
+    lost = [
+        smoke / "results/smoke/kitchens/burger/eval.jsonl",
+        smoke / "results/smoke/models/cheese_sandwich/sft/model.safetensors",
+        smoke / "results/smoke/single_turn/sft/cheese_sandwich/cheese_sandwich.json",
+    ]
     whole = {path: path.read_bytes() for path in (trajectories, weights, table)}
-    gone = {path: path.read_bytes() for path in (lost, lost_kitchens)}
+    gone = {path: path.read_bytes() for path in lost}
     trajectories.write_bytes(whole[trajectories][:-100])
     flip_a_bit(weights)
     table.write_bytes(b"")
@@ -176,10 +180,13 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     last = run_smoke(smoke)
     assert last.returncode == 0, last.stdout[-6000:]
     made = re.findall(r"^Job \d+: (.*)$", done.stdout + last.stdout, re.MULTILINE)
-    assert sorted(job for job in made if re.search("SFT on|GRPO on|Collecting|Generat", job)) == [
+    made = [job.partition(" on cheese_sandwich burger")[0] for job in made]
+    assert sorted(job for job in made if re.search("SFT|GRPO|Collect|Generat|Rollouts", job)) == [
         "Collecting expert trajectories of burger",
         "GRPO on cheese_burger",
-        "Generating training kitchens of burger",
+        "Generating evaluation kitchens of burger",
+        "Rollouts of the SFT policy of cheese_sandwich",
+        "Rollouts of the SFT+GRPO policy of cheese_burger",
         "SFT on cheese_sandwich",
     ]
     assert "Nothing to be done" in run_smoke(smoke).stdout
