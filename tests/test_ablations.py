@@ -1,6 +1,8 @@
 """Ablations: which trainings there are, and what their tables and figures make of made-up results."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +10,7 @@ import pytest
 
 from synthetic_results import write_ablations, write_course
 from taskreason.ablations import PLAIN, change, list_starts, list_studies
-from taskreason.config import resolve_config
+from taskreason.config import load_config, resolve_config
 from taskreason.report.ablation_figures import FIGURES
 from taskreason.report.ablation_tables import (
     _judge_turns,
@@ -19,6 +21,7 @@ from taskreason.report.ablation_tables import (
     read_course,
 )
 from taskreason.report.style import save_figure
+from taskreason.trajectories import make_kitchens
 
 PAPER = Path(__file__).resolve().parents[1] / "paper"
 CONFIG = resolve_config({"scale": "laptop"})
@@ -50,6 +53,26 @@ def test_the_trainings_are_those_that_the_configuration_asks_for():
     same = change(CONFIG, "ablation", {"trajectories": [100], "turns_trajectories": 100})
     assert list_studies(same)["turns=multi.seed0"].start == PLAIN
     assert not [name for name in list_starts(same) if name.startswith("trajectories")]
+
+
+def test_the_reproductions_training_kitchens_come_first(tmp_path):
+    """And none of the others is one in which policies are judged."""
+    cfg = load_config({"scale": "smoke", "kitchens": {"training": 6}})
+    files = {name: tmp_path / f"{name}.jsonl" for name in ("train", "validation", "eval", "more")}
+    make_kitchens("burger", "train", cfg, files["train"])
+    make_kitchens("burger", "validation", cfg, files["validation"], [files["train"]])
+    judged = [files["validation"], files["eval"]]
+    # The seed of the evaluation is the next that the training would use.
+    near = replace(cfg, kitchens=replace(cfg.kitchens, eval_seed=cfg.kitchens.train_seed + 6))
+    make_kitchens("burger", "eval", near, files["eval"], [files["train"], files["validation"]])
+    more = replace(cfg, kitchens=replace(cfg.kitchens, training=12))
+    make_kitchens("burger", "train", more, files["more"], judged)
+    lines = {name: path.read_text().splitlines() for name, path in files.items()}
+    assert len(lines["more"]) == 12 and lines["more"][:6] == lines["train"]
+    hashes = {
+        name: {json.loads(line)["layout_hash"] for line in part} for name, part in lines.items()
+    }
+    assert not hashes["more"] & (hashes["eval"] | hashes["validation"])
 
 
 def test_a_gain_is_that_over_the_policy_that_it_started_from(ablations):

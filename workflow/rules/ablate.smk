@@ -7,9 +7,36 @@ ABLATED = config["ablation"]["task"]
 ABLATION = f"{OUT}/ablation/{ABLATED}"
 
 
+# The reproduction's training kitchens come first, since the seed is the same; none of them is used to judge a policy.
+rule ablate_kitchens:
+    input:
+        validation=f"{OUT}/kitchens/{ABLATED}/validation.jsonl",
+        evaluation=f"{OUT}/kitchens/{ABLATED}/eval.jsonl",
+    output:
+        f"{ABLATION}/kitchens.jsonl",
+    log:
+        f"{LOGS}/ablation/{ABLATED}/kitchens.log",
+    benchmark:
+        f"{BENCHMARKS}/ablation/{ABLATED}/kitchens.tsv"
+    conda:
+        LIGHT_ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        task=ABLATED,
+        kitchens=config["ablation"]["kitchens"],
+        drawn={key: config["kitchens"][key] for key in ["mode", "train_seed"]},
+    message:
+        "Generating training kitchens of {params.task} for the ablations"
+    script:
+        "../scripts/ablate_kitchens.py"
+
+
 rule ablate_collect:
     input:
-        kitchens=f"{OUT}/kitchens/{ABLATED}/train.jsonl",
+        kitchens=rules.ablate_kitchens.output[0],
         model=model_source(EXPERT) if EXPERT_IS_MODEL else [],
     output:
         trajectories=f"{ABLATION}/sft/{{name}}/trajectories.jsonl",
@@ -80,7 +107,7 @@ rule ablate_grpo:
     input:
         model=start_of,
         trajectories=trajectories_of,
-        training=f"{OUT}/kitchens/{ABLATED}/train.jsonl",
+        training=rules.ablate_kitchens.output[0],
         validation=f"{OUT}/kitchens/{ABLATED}/validation.jsonl",
     output:
         model=model_files(f"{ABLATION}/grpo/{{name}}/model"),

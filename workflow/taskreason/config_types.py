@@ -122,6 +122,7 @@ class Sweep:
 @dataclass(frozen=True)
 class Ablation:
     task: str
+    kitchens: int
     trajectories: tuple[int, ...]
     noise: tuple[float, ...]
     attempts: int
