@@ -40,9 +40,10 @@ verify: ## hold the results of a run against the reference results
 	@envs/bootstrap.sh run
 	taskreason verify
 
-readme: ## fill the generated parts of README.md from results/
+readme: ## fill the generated parts of README.md from results/, and write config/README.md
 	@envs/bootstrap.sh run
 	python benchmarks/update_readme.py
+	python docs/write_config_keys.py
 
 clean: ## remove tables, figures and paper, which take a minute to make; keeps trained models
 	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/checksums results/paper-build paper/main.pdf
