@@ -81,6 +81,9 @@ def test_the_recursion_is_set_beside_episodes(theory):
     assert row.missed == pytest.approx(0.2, abs=0.05)
     assert row.inside > 0.9 and row.inside_low < row.inside <= row.inside_high
     assert row.predicted_low < row.predicted < row.predicted_high
+    whole = table.loc["all", "all"]
+    assert (whole.kitchens, whole.rollouts, whole.unique_states) == (240, 9600, 0.75)
+    assert whole.predicted == pytest.approx(table.predicted.iloc[:-1].mean())
 
 
 def test_multi_turn_success_and_its_assumption(theory):

@@ -25,6 +25,8 @@ from taskreason.theory.amplification import find_fixed_point
 from taskreason.theory.pairs import expect_worse, sign_test
 
 TITLES = tuple(escape(label_policy(policy)) for policy in POLICIES)
+ALL = "all"
+"""Stands for every task and both policies in the row that pools them."""
 PARTS = {"first third": 1 / 3, "two thirds": 2 / 3, "whole": 1.0}
 
 
@@ -94,48 +96,26 @@ def make_single(theory: Theory) -> Table:
 
 
 def make_recursion(theory: Theory) -> Table:
-    """Theorem 3.2: success in the fewest steps, predicted from single decisions and seen in episodes of their own."""
-    records = []
-    for task in theory.tasks:
-        for policy in POLICIES:
-            table, states = theory.kitchens[policy, task], theory.states[policy, task]
-            known = states[states["place"] == "expert"]
-            denied = (known["optimal"] - known["expert"].astype(float)) / known["replies"]
-            means = {
-                "unique_states": theory.bootstrap(known["choices"] == 1, known["layout_hash"]),
-                "denied": theory.bootstrap(denied, known["layout_hash"]),
-            }
-            gap = table["predicted"] - table["observed"]
-            for name, column in (
-                ("predicted", table["predicted"]),
-                ("observed", table["observed"]),
-                ("error", gap),
-            ):
-                means[name] = theory.bootstrap(column, table["layout_hash"])
-            for name in ("unique", "inside"):
-                hits = int(table[name].sum())
-                key = "unique_kitchens" if name == "unique" else name
-                bounds = wilson_interval(hits, len(table), theory.confidence)
-                means[key] = hits / len(table), *bounds
-            records.append(
-                {
-                    "task": task,
-                    "policy": policy,
-                    "kitchens": len(table),
-                    "missed": table["missed"].mean(),
-                    "rollouts": int(table["rollouts"].sum()),
-                    **spread_columns(means),
-                }
-            )
+    """Theorem 3.2: success in the fewest steps, predicted from single decisions and seen in episodes of their own.
+
+    The last row is of all tasks and both policies together.
+    """
+    keys = [(task, policy) for task in theory.tasks for policy in POLICIES]
+    parts = [(key, theory.kitchens[key[::-1]], theory.states[key[::-1]]) for key in keys]
+    whole = [pd.concat(tables) for tables in zip(*(part[1:] for part in parts), strict=True)]
+    records = [
+        {"task": task, "policy": policy} | _check_recursion(theory, table, states)
+        for (task, policy), table, states in [*parts, ((ALL, ALL), *whole)]
+    ]
     head = ["Kitchens", "Unique", "all", "Denied", "Predicted", "Seen", "Error", "Inside"]
     rows = [make_row("Task", "Policy", *head)]
     for record in records:
-        if record["policy"] == REFERENCE:
+        if record["policy"] in (REFERENCE, ALL):
             rows.append(r"\midrule")
         rows.append(
             make_row(
-                task_title(record["task"]) if record["policy"] == REFERENCE else "",
-                escape(label_policy(record["policy"])),
+                "" if record["policy"] == GRID_POLICY else task_title(record["task"]),
+                "both" if record["policy"] == ALL else escape(label_policy(record["policy"])),
                 str(record["kitchens"]),
                 format_rate(record["unique_states"]),
                 format_rate(record["unique_kitchens"]),
@@ -147,6 +127,26 @@ def make_recursion(theory: Theory) -> Table:
             )
         )
     return Table(pd.DataFrame(records), make_tabular("llrrrrllll", rows))
+
+
+def _check_recursion(theory: Theory, table: pd.DataFrame, states: pd.DataFrame) -> dict[str, float]:
+    """Means over kitchens and states, each with its interval."""
+    known = states[states["place"] == "expert"]
+    denied = (known["optimal"] - known["expert"].astype(float)) / known["replies"]
+    means = {
+        "unique_states": theory.bootstrap(known["choices"] == 1, known["layout_hash"]),
+        "denied": theory.bootstrap(denied, known["layout_hash"]),
+    }
+    columns = {name: table[name] for name in ("predicted", "observed")}
+    columns["error"] = table["predicted"] - table["observed"]
+    for name, column in columns.items():
+        means[name] = theory.bootstrap(column, table["layout_hash"])
+    for name, key in (("unique", "unique_kitchens"), ("inside", "inside")):
+        hits = int(table[name].sum())
+        bounds = wilson_interval(hits, len(table), theory.confidence)
+        means[key] = hits / len(table), *bounds
+    counts = {"kitchens": len(table), "rollouts": int(table["rollouts"].sum())}
+    return counts | {"missed": table["missed"].mean()} | spread_columns(means)
 
 
 def make_multi(theory: Theory) -> Table:

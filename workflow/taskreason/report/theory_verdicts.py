@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY
-from taskreason.report.table_cells import Table
+from taskreason.report.table_cells import Table, print_gain
 from taskreason.report.theory_data import REFERENCE
 from taskreason.report.theory_grid import SHARED
+from taskreason.report.theory_tables import ALL
 from taskreason.report.verdicts import count_tasks
 
 ENOUGH_INSIDE = 0.9
@@ -55,10 +56,14 @@ def _judge_single(single: pd.DataFrame) -> str:
 
 
 def _judge_recursion(recursion: pd.DataFrame) -> str:
-    kitchens = recursion["kitchens"]
-    inside = (recursion["inside"] * kitchens).sum() / kitchens.sum()
+    inside = _pool(recursion)["inside"]
     held = "held" if inside >= ENOUGH_INSIDE else "did not hold"
     return f"{held}: episodes lie in the interval of its prediction in a share of {inside:.2f} of the kitchens"
+
+
+def _pool(recursion: pd.DataFrame) -> pd.Series:
+    """The row of all tasks and both policies."""
+    return recursion[recursion["task"] == ALL].iloc[0]
 
 
 def _judge_multi(multi: pd.DataFrame) -> str:
@@ -114,10 +119,12 @@ def _single_macros(single: pd.DataFrame) -> dict[str, str]:
 
 
 def _recursion_macros(recursion: pd.DataFrame) -> dict[str, str]:
-    kitchens = recursion["kitchens"]
-    inside = (recursion["inside"] * kitchens).sum() / kitchens.sum()
+    whole, recursion = _pool(recursion), recursion[recursion["task"] != ALL]
     return {
-        "TheoryInside": f"{inside:.2f}",
+        "TheoryInside": f"{whole['inside']:.2f}",
+        "TheoryErrorAll": print_gain(
+            *(whole[key] for key in ("error", "error_low", "error_high")), decimals=3
+        ),
         "TheoryInsideRange": _print_range(recursion["inside"], 2),
         "TheoryError": f"{recursion['error'].abs().max():.3f}",
         "TheoryUniqueStates": _print_range(recursion["unique_states"], 3),
