@@ -9,13 +9,29 @@ import pytest
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
-from taskreason.kitchen.layout_files import parse_layout
+from taskreason.kitchen.layout_files import load_layouts, parse_layout
 from taskreason.pddl import export_pddl
 from taskreason.planner import Planner, shortest_plan
-from taskreason.task import TASKS
+from taskreason.task import RESOURCES, TASKS
 from taskreason.transfers import TransferBound
 
 RAW = {"patty": ["iscookable"], "lettuce": ["iscuttable"]}
+
+
+def make_template(name):
+    """A recipe's own kitchen: one of the project's files, or the burger with something that is still to be prepared."""
+    if not name.endswith("burger_from_raw"):
+        return load_layouts(RESOURCES / "tasks" / f"{name}.json")[0]
+    data = TASKS["burger"].template.to_json()
+    data["items"][2]["predicates"] = ["iscookable"]
+    data["stations"].append({"name": "stove", "x": 4, "y": 0})
+    if name == "fried_burger_from_raw":  # cut and fried, in this order
+        data["items"][2] |= {"name": "potato", "predicates": ["iscuttable", "isfryableifcut"]}
+        data["stations"] += [{"name": kind, "x": 4, "y": y} for y, kind in enumerate(["board", "fryer"], 1)]
+        for term in data["goal"]:
+            term["args"] = ["potato" if kind == "patty" else kind for kind in term["args"]]
+            term["predicate"] = term["predicate"].replace("iscooked", "isfried")
+    return parse_layout(data, name)
 
 
 def explore(kitchen):
@@ -75,6 +91,13 @@ SMALL = [
     ("cheese_burger", ["table"], []),
     ("cheese_burger", ["table"], ["cheese"]),
     ("double_cheese_burger", ["table"], []),
+    ("lettuce_sandwich", ["board"], []),
+    ("lettuce_sandwich", ["board", "sink"], ["lettuce"]),
+    ("lettuce_sandwich", ["board", "board"], ["bread"]),
+    ("lettuce_tomato_sandwich", ["board"], []),
+    ("burger_from_raw", ["stove"], []),
+    ("burger_from_raw", ["stove"], ["patty"]),
+    ("fried_burger_from_raw", ["board", "fryer"], []),
 ]
 
 
@@ -83,7 +106,7 @@ def solve_small(case):
     """(kitchen, states with successors, distances) of one small kitchen, by brute force."""
     name, stations, extra = SMALL[case]
     rng = random.Random(case)
-    kitchen = build_small(TASKS[name].template, rng, stations, extra)
+    kitchen = build_small(make_template(name), rng, stations, extra)
     return kitchen, *explore(kitchen)
 
 

@@ -17,12 +17,15 @@ NODE_LIMIT = 2_000_000
 
 
 class Planner:
-    """Shortest plans in one kitchen. Distances found are kept for the life of the object."""
+    """Shortest plans in one kitchen. Distances found are kept for the life of the object.
 
-    def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT):
+    detours: as :class:`TransferBound` has it; without them, plans with cooking or cutting take far longer to find.
+    """
+
+    def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT, detours: bool = True):
         self.kitchen = kitchen
         self.node_limit = node_limit
-        self._bound = TransferBound(kitchen)
+        self._bound = TransferBound(kitchen, detours)
         self.towers = compile_towers(kitchen.goal)
         self._exact: dict[State, int] = {}
         self._lower: dict[State, int] = {}

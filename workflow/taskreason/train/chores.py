@@ -143,7 +143,8 @@ def _draw_steps(
     """Up to ``number`` steps of the expert's plan from a state; none where planning would take long."""
     if kitchen.is_goal(state):
         return
-    expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT))
+    # Without detours: which kitchens are planned within the limit decides what the shipped base model was taught.
+    expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT, detours=False))
     try:
         plan = expert.plan(state)
     except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
