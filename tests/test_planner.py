@@ -27,7 +27,9 @@ def make_template(name):
     data["stations"].append({"name": "stove", "x": 4, "y": 0})
     if name == "fried_burger_from_raw":  # cut and fried, in this order
         data["items"][2] |= {"name": "potato", "predicates": ["iscuttable", "isfryableifcut"]}
-        data["stations"] += [{"name": kind, "x": 4, "y": y} for y, kind in enumerate(["board", "fryer"], 1)]
+        data["stations"] += [
+            {"name": kind, "x": 4, "y": y} for y, kind in enumerate(["board", "fryer"], 1)
+        ]
         for term in data["goal"]:
             term["args"] = ["potato" if kind == "patty" else kind for kind in term["args"]]
             term["predicate"] = term["predicate"].replace("iscooked", "isfried")

@@ -20,6 +20,7 @@ from taskreason.report.theory_tables import (
     make_single,
 )
 from taskreason.report.theory_verdicts import make_theory_macros
+from taskreason.task import find_task
 from taskreason.theory.pairs import chance_of_worse, expect_worse, sign_test
 
 PAPER = Path(__file__).resolve().parents[1] / "paper"
@@ -95,8 +96,9 @@ def test_multi_turn_success_and_its_assumption(theory):
 
 
 def test_what_tasks_share_is_read_off_their_goals(theory):
-    assert [len(list_recipes(task)[0]) for task in TASKS] == [3, 3, 4, 6]
-    assert [len(list_recipes(task)) for task in TASKS] == [1, 1, 2, 1]
+    recipes = [list_recipes(find_task(task, {}).template) for task in TASKS]
+    assert [len(recipe[0]) for recipe in recipes] == [3, 3, 4, 6]
+    assert [len(recipe) for recipe in recipes] == [1, 1, 2, 1]
     table = make_grid(theory).csv.set_index(["train_task", "eval_task"])
     row = table.loc["burger", "cheese_burger"]
     assert (row.prefix, row.skills, row.length) == (0.5, 0.75, 0.75)

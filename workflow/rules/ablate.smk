@@ -58,7 +58,7 @@ rule ablate_collect:
         task=ABLATED,
         expert=lambda wildcards: config["expert"] | STARTS[wildcards.name],
         prompt=config["prompt"],
-        bound=config["expert_bounds"][ABLATED],
+        bound=BOUNDS[ABLATED],
     message:
         "Collecting expert trajectories of {params.task}, {wildcards.name}"
     script:
@@ -135,7 +135,7 @@ rule ablate_grpo:
         prompt=config["prompt"],
         train=config["train"],
         grpo=lambda wildcards: config["grpo"] | STUDIES[wildcards.name].grpo,
-        timeout=config["timeouts"][ABLATED],
+        timeout=TIMEOUTS[ABLATED],
         seed=lambda wildcards: STUDIES[wildcards.name].seed,
         tokens=lambda wildcards: STUDIES[wildcards.name].tokens,
         checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/grpo/{{name}}",
@@ -167,7 +167,7 @@ rule ablate_evaluate:
         runtime=heavy_runtime,
     params:
         task=ABLATED,
-        evaluation=EVALUATION,
+        evaluation=evaluation_of([ABLATED]),
         seed=lambda wildcards: (
             STUDIES[wildcards.name].seed if wildcards.name in STUDIES else config["seeds"][0]
         ),

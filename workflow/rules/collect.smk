@@ -23,7 +23,7 @@ rule make_training_kitchens:
         runtime=30,
     params:
         split="train",
-        kitchens={key: config["kitchens"][key] for key in ["mode", "training", "train_seed"]},
+        kitchens=kitchen_settings("mode", "training", "train_seed"),
     message:
         "Generating training kitchens of {wildcards.task}"
     script:
@@ -47,7 +47,7 @@ rule make_validation_kitchens:
         runtime=30,
     params:
         split="validation",
-        kitchens={key: config["kitchens"][key] for key in ["mode", "validation", "validation_seed"]},
+        kitchens=kitchen_settings("mode", "validation", "validation_seed"),
     message:
         "Generating validation kitchens of {wildcards.task}"
     script:
@@ -72,7 +72,7 @@ rule make_evaluation_kitchens:
         runtime=30,
     params:
         split="eval",
-        kitchens={key: config["kitchens"][key] for key in ["mode", "evaluation", "eval_seed"]},
+        kitchens=kitchen_settings("mode", "evaluation", "eval_seed"),
     message:
         "Generating evaluation kitchens of {wildcards.task}"
     script:
@@ -101,7 +101,7 @@ rule collect:
         expert=config["expert"],
         model=EXPERT if EXPERT_IS_MODEL else None,
         prompt=config["prompt"],
-        bound=lambda wildcards: config["expert_bounds"][wildcards.task],
+        bound=lambda wildcards: BOUNDS[wildcards.task],
         seed=config["seeds"][0],
     message:
         "Collecting expert trajectories of {wildcards.task}"

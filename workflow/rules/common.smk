@@ -10,13 +10,17 @@ PROJECT_DIR = WORKFLOW_DIR.parent
 # Snakemake may run from an environment of its own, where the library is not installed.
 sys.path.insert(0, str(WORKFLOW_DIR))
 
-from taskreason.config import load_config, resolve_config
+from taskreason.config import list_bounds, list_timeouts, load_config, resolve_config
 from taskreason.errors import UserError
 from taskreason.faults import check_writable
 from taskreason.files import list_runs
 from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten, to_file_name
 from taskreason.preflight import check_start
+from taskreason.recipes import check_recipes, fingerprint
 from taskreason.report.captions import FIGURE_TITLES, name_caption, title_table
+from taskreason.report.labels import POLICIES, list_policies
+from taskreason.task import TASKS as FOUR_TASKS
+from taskreason.task import find_task
 
 
 def from_project(path):
@@ -29,6 +33,8 @@ configfile: from_project("config.yaml")
 
 try:
     resolved = resolve_config(config, overrides=workflow.config_settings.overwrite_config)
+    cfg = load_config(resolved)
+    check_recipes(cfg.recipes, cfg.kitchens)
 except UserError as error:
     sys.exit(str(error))
 config.clear()
@@ -37,6 +43,8 @@ if config["train"]["accelerate"]:
     config["train"]["accelerate"] = from_project(config["train"]["accelerate"])
 
 TASKS = config["tasks"]
+EXTRA = [name for name in config["recipes"] if name not in TASKS]
+TIMEOUTS, BOUNDS = list_timeouts(config), list_bounds(config)
 RUNS = list_runs(config["seeds"])
 OUT = f"results/{config['scale']}"
 LOGS = f"{OUT}/logs"
@@ -116,7 +124,7 @@ def seed_of(wildcards):
 
 
 wildcard_constraints:
-    task="|".join(TASKS),
+    task="|".join([*TASKS, *EXTRA]),
     run=r"(\.seed[0-9]+)?",
     figure="[a-z_]+",
 
@@ -130,6 +138,26 @@ onstart:
     except UserError as error:
         sys.exit(str(error))
     follow_jobs()
+
+
+def kitchen_settings(*keys):
+    """Settings of a split of kitchens; those of a recipe are made again where its layout changes."""
+
+    def settings(wildcards):
+        own = {}
+        if wildcards.task in cfg.recipes:
+            own["layout"] = fingerprint(find_task(wildcards.task, cfg.recipes).template)
+        return {key: config["kitchens"][key] for key in keys} | own
+
+    return settings
+
+
+def evaluation_of(tasks):
+    """Settings of an evaluation: the timeouts are those of the four tasks and of the recipes that are evaluated."""
+    own = {task: TIMEOUTS[task] for task in tasks if task in config["recipes"]}
+    return {key: config[key] for key in ["prompt", "rollout"]} | {
+        "timeouts": config["timeouts"] | own
+    }
 
 
 def heavy_memory(wildcards, attempt):
@@ -186,7 +214,7 @@ def show_in_report(files, part):
 
 def mark(file, part):
     """One table or figure with its title and caption."""
-    kind, name = Path(file).parent.name, Path(file).stem
+    kind, name = Path(file).parts[1], Path(file).stem
     return report(
         file,
         caption=f"../report/{name_caption(kind, name)}",

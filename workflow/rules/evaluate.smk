@@ -2,7 +2,6 @@
 # The SFT policy is evaluated on the task that it was trained on, the others on every task.
 EVAL_KITCHENS = expand(rules.make_evaluation_kitchens.output[0], task=TASKS)
 EVAL_GPUS = GPU * config["rollout"]["tensor_parallel"]
-EVALUATION = {key: config[key] for key in ["prompt", "rollout", "timeouts"]}
 
 
 # Policies without a model: the expert, the rule of thumb and chance.
@@ -29,7 +28,7 @@ rule evaluate_rules:
         train_task="-",
         eval_tasks=TASKS,
         seed=config["seeds"][0],
-        evaluation=EVALUATION,
+        evaluation=evaluation_of(TASKS),
     message:
         "Rollouts of the policy {wildcards.policy} on {params.eval_tasks}"
     script:
@@ -59,7 +58,7 @@ rule evaluate_base:
         train_task="-",
         eval_tasks=TASKS,
         seed=config["seeds"][0],
-        evaluation=EVALUATION,
+        evaluation=evaluation_of(TASKS),
     message:
         "Rollouts of the base model on {params.eval_tasks}"
     script:
@@ -93,7 +92,7 @@ rule evaluate_compared:
         train_task="-",
         eval_tasks=TASKS,
         seed=config["seeds"][0],
-        evaluation=EVALUATION,
+        evaluation=evaluation_of(TASKS),
     message:
         "Rollouts of {wildcards.policy} on {params.eval_tasks}"
     script:
@@ -150,7 +149,7 @@ rule evaluate_sft:
         train_task=lambda wildcards: wildcards.task,
         eval_tasks=lambda wildcards: [wildcards.task],
         seed=seed_of,
-        evaluation=EVALUATION,
+        evaluation=lambda wildcards: evaluation_of([wildcards.task]),
     message:
         "Rollouts of the SFT policy of {wildcards.task}{wildcards.run}"
     script:
@@ -181,7 +180,7 @@ rule evaluate_grpo:
         train_task=lambda wildcards: wildcards.task,
         eval_tasks=TASKS,
         seed=seed_of,
-        evaluation=EVALUATION,
+        evaluation=evaluation_of(TASKS),
     message:
         "Rollouts of the SFT+GRPO policy of {wildcards.task}{wildcards.run} on {params.eval_tasks}"
     script:
@@ -211,7 +210,7 @@ rule evaluate_sft_longer:
         train_task=lambda wildcards: wildcards.task,
         eval_tasks=lambda wildcards: [wildcards.task],
         seed=seed_of,
-        evaluation=EVALUATION,
+        evaluation=lambda wildcards: evaluation_of([wildcards.task]),
     message:
         "Rollouts of the longer SFT policy of {wildcards.task}{wildcards.run}"
     script:

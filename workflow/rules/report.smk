@@ -61,6 +61,16 @@ FIGURE_INPUT = {
 REPORT_CODE = library_files(
     "metrics.py", "report/results.py", "report/labels.py", "report/published.py"
 )
+TABLE_CODE = [
+    *REPORT_CODE,
+    *library_files(
+        "report/*table*.py",
+        "report/baselines.py",
+        "report/comparison.py",
+        "report/tex.py",
+        "report/training_logs.py",
+    ),
+]
 
 
 rule make_tables:
@@ -68,16 +78,7 @@ rule make_tables:
         **EVALUATIONS,
         **BASELINES,
         summaries=expand(rules.collect.output.summary, task=TASKS),
-        code=[
-            *REPORT_CODE,
-            *library_files(
-                "report/*table*.py",
-                "report/baselines.py",
-                "report/comparison.py",
-                "report/tex.py",
-                "report/training_logs.py",
-            ),
-        ],
+        code=TABLE_CODE,
     output:
         show_in_report(TABLES, "Reproduction"),
     log:
@@ -94,8 +95,10 @@ rule make_tables:
         scale=config["scale"],
         seeds=config["seeds"],
         report=config["report"],
-        timeouts=config["timeouts"],
-        bounds=config["expert_bounds"],
+        tasks=TASKS,
+        policies=list_policies(config),
+        timeouts={task: TIMEOUTS[task] for task in TASKS},
+        bounds={task: BOUNDS[task] for task in TASKS},
     message:
         "Making the tables of the {params.scale} scale"
     script:
@@ -129,7 +132,9 @@ rule make_figure:
         scale=config["scale"],
         seeds=config["seeds"],
         report=config["report"],
-        timeouts=config["timeouts"],
+        tasks=TASKS,
+        timeouts={task: TIMEOUTS[task] for task in TASKS},
+        kitchen_task=config["report"]["kitchen_task"],
         code_modified=lambda wildcards: last_modified(figure_code(wildcards)),
     message:
         "Drawing {wildcards.figure}"

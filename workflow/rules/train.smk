@@ -65,7 +65,7 @@ rule train_grpo:
         prompt=config["prompt"],
         train=config["train"],
         grpo=config["grpo"],
-        timeout=lambda wildcards: config["timeouts"][wildcards.task],
+        timeout=lambda wildcards: TIMEOUTS[wildcards.task],
         max_new_tokens=config["rollout"]["max_new_tokens"],
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/grpo",

@@ -6,6 +6,7 @@ from job import logged
 
 with logged(snakemake):
     from taskreason.ablations import list_studies
+    from taskreason.config import list_timeouts
     from taskreason.report.ablation_figures import FIGURES
     from taskreason.report.ablation_tables import TABLES, load_ablations, make_ablation_macros
     from taskreason.report.macros import write_macros
@@ -16,7 +17,7 @@ with logged(snakemake):
         Path(params.folder),
         list_studies(config),
         {stage: Path(snakemake.input[stage]) for stage in ("sft", "grpo")},
-        config["timeouts"][config["ablation"]["task"]],
+        list_timeouts(config)[config["ablation"]["task"]],
         config["report"]["confidence"],
     )
     for name, make in TABLES.items():

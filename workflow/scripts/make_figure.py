@@ -9,14 +9,14 @@ with logged(snakemake):
     from taskreason.report.published import load_published
     from taskreason.report.style import save_figure
 
-    config = snakemake.config
+    config, params = snakemake.config, snakemake.params
     sources = FigureSources(
         root=Path("results") / config["scale"],
-        tasks=config["tasks"],
-        timeouts=config["timeouts"],
-        published=load_published(config["timeouts"]),
+        tasks=params.tasks,
+        timeouts=params.timeouts,
+        published=load_published(params.timeouts),
         confidence=config["report"]["confidence"],
-        kitchen_task=config["report"]["kitchen_task"],
+        kitchen_task=params.kitchen_task,
         seeds=config["seeds"],
     )
     save_figure(make_figure(Path(snakemake.output.pdf).stem, sources), *snakemake.output)

@@ -5,6 +5,7 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
+    from taskreason.config import list_bounds, list_timeouts
     from taskreason.report.labels import list_policies
     from taskreason.report.macros import collect_macros, write_macros
     from taskreason.report.published import load_published
@@ -12,14 +13,15 @@ with logged(snakemake):
 
     config = snakemake.params.config
     root = Path("results") / config["scale"]
+    timeouts = list_timeouts(config)
     results = load_results(
         root,
         config["tasks"],
-        config["timeouts"],
+        timeouts,
         confidence=config["report"]["confidence"],
         policies=list_policies(config),
         seeds=config["seeds"],
-        bounds=config["expert_bounds"],
+        bounds=list_bounds(config),
     )
-    published = load_published(config["timeouts"])
+    published = load_published(timeouts)
     write_macros(collect_macros(results, published, config, root), Path(snakemake.output[0]))

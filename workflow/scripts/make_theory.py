@@ -6,6 +6,7 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
+    from taskreason.config import load_config
     from taskreason.report.macros import write_macros
     from taskreason.report.style import save_figure
     from taskreason.report.theory_data import load_theory, read_grid
@@ -21,6 +22,7 @@ with logged(snakemake):
         config["grpo"]["beta"],
         config["report"]["confidence"],
         read_grid(Path(snakemake.input.grid)),
+        load_config(config).recipes,
     )
     tables = {name: make(theory) for name, make in TABLES.items()}
     for path in map(Path, output.tables):

@@ -1,4 +1,4 @@
-"""The `taskreason` command: replay, plan, generate, rollout, play, explain, compare, verify,
+"""The `taskreason` command: replay, plan, generate, propose, rollout, play, explain, compare, verify,
 estimate and check.
 
 Requests and replies are JSON lines; what a person can fix is said in one sentence on standard error
@@ -73,10 +73,17 @@ def build_parser() -> argparse.ArgumentParser:
     plan.add_argument("requests", help=requests)
 
     generate = add("generate", _generate, "write layouts of varied kitchens as JSON lines")
-    generate.add_argument("--task", required=True, choices=TASKS)
+    source = generate.add_mutually_exclusive_group(required=True)
+    source.add_argument("--task", choices=TASKS, help="a task's kitchens")
+    source.add_argument("--layout", help="a recipe's layout file")
     generate.add_argument("--count", type=_positive, default=1, help="how many (default 1)")
     generate.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
     generate.add_argument("--mode", choices=MODES, default=MODES[0])
+
+    propose = add(
+        "propose", _propose, "check a recipe's layout and propose its entry in config.yaml"
+    )
+    propose.add_argument("layout", type=Path, help="a layout file; its name becomes the recipe's")
 
     rollout = add("rollout", _rollout, "run a policy; one JSON object per episode")
     rollout.add_argument(
@@ -239,9 +246,16 @@ def plan_request(request: dict, source: str) -> dict:
 
 def _generate(args: argparse.Namespace) -> int:
     seeds = itertools.count(args.seed)
-    template = TASKS[args.task].template
+    template = TASKS[args.task].template if args.task else load_layouts(args.layout)[0]
     for _, layout in draw_disjoint(template, args.mode, seeds, args.count, set()):
         print(json.dumps(layout.to_json()))
+    return 0
+
+
+def _propose(args: argparse.Namespace) -> int:
+    from taskreason.recipes import propose
+
+    print(propose(args.layout, load_config({}).kitchens))
     return 0
 
 

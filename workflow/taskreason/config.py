@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
@@ -39,7 +39,24 @@ def load_config(given: Mapping[str, Any]) -> Config:
 
     Raises UserError as `resolve_config` does.
     """
-    return _build(Config, resolve_config(given))
+    resolved = resolve_config(given)
+    resolved["timeouts"], resolved["expert_bounds"] = (
+        list_timeouts(resolved),
+        list_bounds(resolved),
+    )
+    return _build(Config, resolved)
+
+
+def list_timeouts(resolved: Mapping[str, Any]) -> dict[str, int]:
+    """The timeouts of all tasks, those of the recipes among them."""
+    own = {name: recipe["timeout"] for name, recipe in resolved["recipes"].items()}
+    return dict(resolved["timeouts"]) | own
+
+
+def list_bounds(resolved: Mapping[str, Any]) -> dict[str, int]:
+    """The bounds on the expert's trajectories of all tasks, those of the recipes among them."""
+    own = {name: recipe["expert_bound"] for name, recipe in resolved["recipes"].items()}
+    return dict(resolved["expert_bounds"]) | own
 
 
 def resolve_config(
@@ -65,12 +82,13 @@ def resolve_config(
         (_scale_name(scale), scale_values),
     ]
     merged = _merge(_without_empty_groups(scale_values), _without_empty_groups(given))
-    errors = list(Draft202012Validator(_schema()).iter_errors(merged))
+    schema = _admit_recipes(_schema(), merged)
+    errors = list(Draft202012Validator(schema).iter_errors(merged))
     if errors:
         # An unknown key is the likeliest cause of whatever else is wrong, so it is named first.
         error = min(errors, key=lambda e: e.validator != "additionalProperties")
         raise UserError(_sentence(error, layers))
-    resolved = _normalise(merged, _schema())
+    resolved = _normalise(merged, schema)
     for key, complaint in _contradictions(resolved):
         raise UserError(f"{_place(key.split('.'), layers)}: {key} {complaint}.")
     return resolved
@@ -79,6 +97,19 @@ def resolve_config(
 @cache
 def _schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA_FILE.read_text())
+
+
+def _admit_recipes(schema: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with the recipes' names among the tasks, behind the four."""
+    schema = copy.deepcopy(schema)
+    recipes = values.get("recipes", schema["properties"]["recipes"]["default"])
+    if isinstance(recipes, Mapping):
+        # One list, to which every key that names a task refers, the default of tasks among them.
+        tasks = schema["properties"]["tasks"]
+        tasks["default"] = list(tasks["default"])
+        names = tasks["items"]["enum"]
+        names += [name for name in recipes if name not in names]
+    return schema
 
 
 def list_choices(group: str, key: str) -> list[str]:
@@ -127,7 +158,7 @@ def _parse_text(overrides: dict[str, Any], schema: Mapping[str, Any]) -> dict[st
     """Read numbers and lists out of text: `--config sft='{epochs: 4}'` holds '4' as text."""
     parsed = {}
     for key, value in overrides.items():
-        part = schema.get("properties", {}).get(key, {})
+        part = schema.get("properties", {}).get(key) or schema.get("additionalProperties") or {}
         if isinstance(value, dict):
             parsed[key] = _parse_text(value, part)
         elif isinstance(value, str) and part.get("type") != "string":
@@ -158,9 +189,13 @@ def _normalise(value: Any, schema: Mapping[str, Any]) -> Any:
     The workflow compares these values to decide what to run again, so equal meaning must give
     equal bytes.
     """
+    if schema["type"] == "object" and "properties" not in schema:
+        return {
+            key: _normalise(item, schema["additionalProperties"]) for key, item in value.items()
+        }
     if schema["type"] == "object":
         return {
-            key: _normalise(value.get(key, part["default"]), part)
+            key: _normalise(value[key] if key in value else part["default"], part)
             for key, part in schema["properties"].items()
         }
     if schema["type"] == "array":
@@ -185,6 +220,12 @@ def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
     key = ".".join(path)
     value = _shorten(error.instance)
     bound = error.validator_value
+    if "propertyNames" in error.schema_path:
+        taken = _schema()["properties"]["recipes"]["propertyNames"]["not"]["enum"]
+        return (
+            f"{_place([*path, error.instance], layers)}: {key} has the name {value}; take up to 40 small letters, "
+            f"digits and single underscores, but none of {', '.join(taken)}."
+        )
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = next(name for name in error.instance if name not in known)
@@ -197,6 +238,9 @@ def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
         )
         return f"{_place([*path, unknown], layers)}: unknown key {full!r}; {fix}"
     match error.validator:
+        case "required":
+            missing = next(name for name in bound if name not in error.instance)
+            complaint = f"has no {missing}; give it {', '.join(bound)}"
         case "type":
             complaint = f"is {value}; write {TYPE_NAMES[bound]}"
             if bound == "number" and isinstance(error.instance, str):
@@ -240,12 +284,19 @@ def _contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key, number in _numbers(values):
         if not math.isfinite(number):
             yield key, f"is {number}; write a finite number"
-    for task in values["tasks"]:
+    for task in (name for name in values["tasks"] if name in values["timeouts"]):
         timeout, bound = values["timeouts"][task], values["expert_bounds"][task]
         if timeout < bound:
             yield (
                 f"timeouts.{task}",
                 f"is {timeout}, below expert_bounds.{task} ({bound}); raise it or lower the bound",
+            )
+    for name, recipe in values["recipes"].items():
+        if recipe["timeout"] < recipe["expert_bound"]:
+            yield (
+                f"recipes.{name}.timeout",
+                f"is {recipe['timeout']}, below recipes.{name}.expert_bound ({recipe['expert_bound']}); raise it or "
+                "lower the bound",
             )
     kitchens, base, grpo = values["kitchens"], values["base"], values["grpo"]
     if kitchens["train_seed"] == kitchens["eval_seed"]:
@@ -301,5 +352,10 @@ def _build(cls: type, values: Mapping[str, Any]) -> Any:
             value = _build(kind, value)
         elif isinstance(value, list):
             value = tuple(value)
+        elif isinstance(value, dict):
+            of = get_args(kind)[1]
+            value = {
+                key: _build(of, item) if is_dataclass(of) else item for key, item in value.items()
+            }
         made[field.name] = value
     return cls(**made)

@@ -7,6 +7,15 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """A recipe beside the four tasks. layout: file, relative to the project's folder; the others in steps."""
+
+    layout: str
+    timeout: int
+    expert_bound: int
+
+
+@dataclass(frozen=True)
 class Kitchens:
     mode: str
     training: int
@@ -181,11 +190,14 @@ class Resources:
 
 @dataclass(frozen=True)
 class Config:
+    """timeouts and expert_bounds hold those of the recipes, too."""
+
     scale: str
     seeds: tuple[int, ...]
     tasks: tuple[str, ...]
     timeouts: dict[str, int]
     expert_bounds: dict[str, int]
+    recipes: dict[str, Recipe]
     kitchens: Kitchens
     expert: Expert
     base: Base

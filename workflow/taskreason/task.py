@@ -5,17 +5,21 @@ the reply is ReAct: a line ``Thought: …`` and a line ``Action: …`` (equation
 format plus 0.9 when the action equals the expert's).
 """
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
+from taskreason.config_types import Recipe
+from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import Layout
-from taskreason.kitchen.layout_files import parse_layout
+from taskreason.kitchen.layout_files import load_layouts
 from taskreason.kitchen.observation import observe
 from taskreason.shipped import RESOURCES, verify_shipped
 
+PROJECT = RESOURCES.parents[1]
 FORMAT_REWARD, ACTION_REWARD = 0.1, 0.9
 
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: ([^\n]+)")
@@ -28,27 +32,38 @@ class Task:
     """A recipe with its default kitchen. expert_bound and timeout are in environment steps."""
 
     name: str
-    title: str
     expert_bound: int
     timeout: int
+    layout: Path
 
     @cached_property
     def template(self) -> Layout:
         """The task's default kitchen, from which the generator varies."""
-        path = RESOURCES / "tasks" / f"{self.name}.json"
-        verify_shipped([path])
-        return parse_layout(json.loads(path.read_text()), str(path))
+        verify_shipped([self.layout])
+        layouts = load_layouts(self.layout)
+        if len(layouts) > 1:
+            raise UserError(f"{self.layout}: holds {len(layouts)} layouts; give a file with one.")
+        return layouts[0]
 
 
 TASKS = {
-    task.name: task
-    for task in (
-        Task("cheese_sandwich", "Cheese Sandwich", 10, 15),
-        Task("burger", "Burger", 10, 15),
-        Task("cheese_burger", "Cheese Burger", 15, 23),
-        Task("double_cheese_burger", "Double Cheese Burger", 23, 35),
+    name: Task(name, expert_bound, timeout, RESOURCES / "tasks" / f"{name}.json")
+    for name, expert_bound, timeout in (
+        ("cheese_sandwich", 10, 15),
+        ("burger", 10, 15),
+        ("cheese_burger", 15, 23),
+        ("double_cheese_burger", 23, 35),
     )
 }
+"""The four tasks that are reproduced."""
+
+
+def find_task(name: str, recipes: Mapping[str, Recipe]) -> Task:
+    """One of the four tasks, or a recipe of the configuration."""
+    if name in TASKS:
+        return TASKS[name]
+    recipe = recipes[name]
+    return Task(name, recipe.expert_bound, recipe.timeout, PROJECT / recipe.layout)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from taskreason.kitchen.layout_files import parse_layout
 from taskreason.planner import Planner
 from taskreason.progress import follow
 from taskreason.rollout import Start
-from taskreason.task import ACTION_REWARD, FORMAT_REWARD, TASKS, score_reply
+from taskreason.task import ACTION_REWARD, FORMAT_REWARD, find_task, score_reply
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def make_kitchens(
         "validation": (cfg.kitchens.validation, cfg.kitchens.validation_seed),
     }[split]
     exclude = {row["layout_hash"] for path in disjoint_from for row in _read_kitchens(path)}
-    drawn = draw_disjoint(TASKS[task].template, cfg.kitchens.mode, count(seed), number, exclude)
+    template = find_task(task, cfg.recipes).template
+    drawn = draw_disjoint(template, cfg.kitchens.mode, count(seed), number, exclude)
     write_lines(
         output,
         (

@@ -309,7 +309,9 @@ class TransferBound:
                 if slot.kind == item_kinds[state.hand]:
                     depth[slot] = 0
                     ready[slot] = ready.get(slot, 0) + self._matches(state, state.hand, slot)
-        short = {slot: needed.count(slot) - ready.get(slot, 0) for slot in set(needed) if slot.flags}
+        short = {
+            slot: needed.count(slot) - ready.get(slot, 0) for slot in set(needed) if slot.flags
+        }
         spots: frozenset[int] = frozenset()
         blockers = max(depth.values(), default=0)
         if self.detours:

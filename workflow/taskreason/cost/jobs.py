@@ -200,7 +200,7 @@ def _list_reports(cfg: Config, jobs: list[Job]) -> list[Job]:
     done = tuple(job.name for job in jobs)
     reports = [Job("make_tables", "make_tables", done), Job("make_macros", "make_macros", done)]
     reports += [Job("make_figure", f"make_figure:{n}", done) for n in range(FIGURES)]
-    if len(cfg.tasks) == len(TASKS):
+    if set(cfg.tasks) == set(TASKS):
         reports.append(Job("compile_paper", "paper", tuple(job.name for job in reports)))
     return reports
 

@@ -9,9 +9,10 @@ from itertools import count
 
 from taskreason.config_types import Config
 from taskreason.kitchen.engine import Kitchen
-from taskreason.kitchen.generator import draw_disjoint
+from taskreason.kitchen.generator import Mode, draw_disjoint
+from taskreason.kitchen.layout import Layout
 from taskreason.prompting import list_messages
-from taskreason.task import TASKS, build_prompt
+from taskreason.task import build_prompt, find_task
 
 CHARACTERS_PER_TOKEN = 3.2
 """Qwen2.5 cuts kitchens into pieces of 3.3 characters and rules into 3.9 before it cuts rare words further."""
@@ -39,16 +40,17 @@ class Lengths:
 
 
 @cache
-def measure_kitchens(task: str, mode: str, seed: int) -> float:
+def measure_kitchens(template: Layout, mode: Mode, seed: int) -> float:
     """Mean characters of the text of a task's kitchens, in their initial states."""
-    drawn = draw_disjoint(TASKS[task].template, mode, count(seed), SAMPLE, set())
+    drawn = draw_disjoint(template, mode, count(seed), SAMPLE, set())
     kitchens = [Kitchen(layout) for _, layout in drawn]
     return sum(len(build_prompt(kitchen, kitchen.initial)) for kitchen in kitchens) / SAMPLE
 
 
 def measure_lengths(task: str, cfg: Config) -> Lengths:
     """How long a task's prompts and replies are in tokens."""
-    kitchen = measure_kitchens(task, cfg.kitchens.mode, cfg.kitchens.train_seed)
+    template = find_task(task, cfg.recipes).template
+    kitchen = measure_kitchens(template, cfg.kitchens.mode, cfg.kitchens.train_seed)
     reply = min(cfg.rollout.max_new_tokens, REPLY_CHARACTERS / CHARACTERS_PER_TOKEN)
     shared = 0.0
     if cfg.prompt.style == "chat":

@@ -10,6 +10,7 @@ phrases computed from the data, so that no sentence of the paper can be falsifie
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from taskreason.config import list_bounds, list_timeouts
 from taskreason.files import list_runs
 from taskreason.metrics import wilson_interval
 from taskreason.report.bound_table import SIDES, split_at_bound
@@ -123,6 +124,7 @@ def _gain_macros(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def _kitchen_macros(results: Results, config: Mapping) -> Iterator[tuple[str, str]]:
+    timeouts, bounds = list_timeouts(config), list_bounds(config)
     for task in dict.fromkeys((*TASKS, *results.tasks)):
         mean = low = high = reachable = MISSING
         if task in results.kitchens:
@@ -133,8 +135,8 @@ def _kitchen_macros(results: Results, config: Mapping) -> Iterator[tuple[str, st
         yield name_macro("optimal_min", task), low
         yield name_macro("optimal_max", task), high
         yield name_macro("reachable", task), reachable
-        yield name_macro("timeout", task), format_value(config["timeouts"].get(task))
-        yield name_macro("bound", task), format_value(config["expert_bounds"].get(task))
+        yield name_macro("timeout", task), format_value(timeouts.get(task))
+        yield name_macro("bound", task), format_value(bounds.get(task))
 
 
 def _bound_macros(results: Results) -> Iterator[tuple[str, str]]:

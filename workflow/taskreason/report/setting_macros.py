@@ -13,7 +13,8 @@ from taskreason.task import ACTION_REWARD, FORMAT_REWARD
 SHIPPED_BASE = "workflow/resources/base_model"
 # Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
 UNPRINTED_SETTINGS = (
-    *("resources.", "sweep.", "ablation.", "base.model", "base.compare", "base.rebuild"),
+    *("recipes.", "resources.", "sweep.", "ablation."),
+    *("base.model", "base.compare", "base.rebuild"),
     *("endpoint.", "report.kitchen_task", "report.gallery"),
 )
 # Nor those that mean nothing while another setting has its value: (key, value) -> keys.

@@ -3,11 +3,12 @@ of the SFT+GRPO policy of each task, and the grid of generalisation.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from taskreason.config_types import Recipe
 from taskreason.errors import UserError
 from taskreason.report.labels import GRID_POLICY
 from taskreason.theory.analysis import (
@@ -27,7 +28,8 @@ POLICIES = (REFERENCE, GRID_POLICY)
 class Theory:
     """states, kitchens, along, horizons: the tables of :mod:`taskreason.theory.analysis` by policy and task.
 
-    grid: SR by training task and evaluated task; beta: GRPO's; confidence: level of all intervals.
+    grid: SR by training task and evaluated task; beta: GRPO's; confidence: level of all intervals; recipes: those of
+    tasks beside the four.
     """
 
     tasks: tuple[str, ...]
@@ -38,6 +40,7 @@ class Theory:
     grid: Mapping[tuple[str, str], float]
     beta: float
     confidence: float
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
     def bootstrap(self, values: pd.Series, kitchens: pd.Series) -> tuple[float, float, float]:
         """A mean with its interval over kitchens."""
@@ -56,6 +59,7 @@ def load_theory(
     beta: float,
     confidence: float,
     grid: Mapping[tuple[str, str], float],
+    recipes: Mapping[str, Recipe] | None = None,
 ) -> Theory:
     """Read the measurements, by policy and task, and work out all that the tables show."""
     rows = {key: read_measurement(path) for key, path in measured.items()}
@@ -68,6 +72,7 @@ def load_theory(
         grid,
         beta,
         confidence,
+        recipes or {},
     )
 
 

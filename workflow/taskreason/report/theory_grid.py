@@ -5,12 +5,14 @@ from itertools import permutations, takewhile
 
 import pandas as pd
 
+from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
+from taskreason.kitchen.layout import Layout
 from taskreason.report.labels import task_title
 from taskreason.report.table_cells import Table
 from taskreason.report.tex import MISSING, format_rate, make_row, make_tabular
 from taskreason.report.theory_data import Theory
-from taskreason.task import TASKS
+from taskreason.task import find_task
 from taskreason.transfers import compile_towers
 
 SHARED = ("prefix", "skills", "length")
@@ -18,7 +20,9 @@ SHARED = ("prefix", "skills", "length")
 
 def make_grid(theory: Theory) -> Table:
     """Corollary 3.2 across tasks: what a task shares with the one trained on, beside SR, and their rank correlation."""
-    recipes = {task: list_recipes(task) for task in theory.tasks}
+    recipes = {
+        task: list_recipes(find_task(task, theory.recipes).template) for task in theory.tasks
+    }
     records = []
     for trained in theory.tasks:
         for task in theory.tasks:
@@ -51,9 +55,18 @@ def make_grid(theory: Theory) -> Table:
     return Table(frame, make_tabular("llrrrr", rows))
 
 
-def list_recipes(task: str) -> list[list[tuple[str, int]]]:
-    """The orders in which a task's items may be stacked, from the bottom: kinds, each with the flags it must have."""
-    (tower,) = compile_towers(Kitchen(TASKS[task].template).goal)
+def list_recipes(template: Layout) -> list[list[tuple[str, int]]]:
+    """The orders in which a task's items may be stacked, from the bottom: kinds, each with the flags it must have.
+
+    Raises UserError for a goal that is not one stack.
+    """
+    towers = compile_towers(Kitchen(template).goal) or []
+    if len(towers) != 1:
+        raise UserError(
+            f"{template.source}: the goal is not one stack, so that the theory's table of what tasks share has no "
+            "row for it; leave the recipe out of tasks."
+        )
+    tower = towers[0]
     top = [tower.top] if tower.top else []
     orders = [[*tower.chain, *loose, *top] for loose in permutations(tower.loose)]
     return [[(slot.kind, slot.flags) for slot in order] for order in orders]
