@@ -24,6 +24,19 @@ def make_results() -> str | None:
     rows = read_table("main")
     if rows is None:
         return None
+    return f"{format_results(rows)}\n\nMade by `snakemake results/tables/main.csv`."
+
+
+def make_extra() -> str | None:
+    """The same for the recipes beside the four tasks, and SR of each policy trained on one on the others."""
+    rows, grid = read_table("extra/main"), read_table("extra/generalization")
+    if not rows or not grid:
+        return None
+    return f"{format_results(rows)}\n\n{format_grid(grid)}\n\nMade by `snakemake extra_tasks`."
+
+
+def format_results(rows: list[dict[str, str]]) -> str:
+    """A main table as Markdown."""
     header = [
         "Task",
         "Policy",
@@ -47,7 +60,7 @@ def make_results() -> str | None:
         ]
         for row in rows
     ]
-    return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/main.csv`."
+    return format_table(header, body)
 
 
 def make_grid() -> str | None:
@@ -55,13 +68,18 @@ def make_grid() -> str | None:
     rows = read_table("generalization")
     if rows is None:
         return None
+    return f"{format_grid(rows)}\n\nMade by `snakemake results/tables/generalization.csv`."
+
+
+def format_grid(rows: list[dict[str, str]]) -> str:
+    """A table of generalisation as Markdown."""
     cells = {(row["train_task"], row["eval_task"]): float(row["sr"]) for row in rows}
     tasks = list(dict.fromkeys(trained for trained, _ in cells))
     header = ["Trained on", *(task.replace("_", " ") for task in tasks)]
     body = [
         [row.replace("_", " "), *(f"{cells[row, column]:.2f}" for column in tasks)] for row in tasks
     ]
-    return f"{format_table(header, body)}\n\nMade by `snakemake results/tables/generalization.csv`."
+    return format_table(header, body)
 
 
 def make_baselines() -> str | None:

@@ -18,15 +18,18 @@ from pathlib import Path
 import readme_tables
 from readme_tables import ROOT, format_table, list_seeds, read_csv
 
+from taskreason.config import resolve_config
 from taskreason.cost.estimate import estimate
 from taskreason.provenance import list_instructions
 
 MACHINES = ROOT / "benchmarks" / "machines.csv"
-OF_ONE_SEED = ("results", "baselines", "bound", "grid", "scales")
+OF_ONE_SEED = ("results", "baselines", "bound", "grid", "extra", "scales")
 """Parts that show the default run; tables of several seeds fill another."""
 COLUMNS = ("s", "cpu_time", "max_rss")
 STUDIES = {"theory": "theory", "ablation": "ablations", "sweep": "sweep"}
 """Folders of benchmarks that are of no default run, and the targets that made them."""
+RECIPES = resolve_config({})["recipes"]
+"""Their jobs are of no default run, either."""
 ESTIMATED = (("paper", "h200"), ("paper", "h100"), ("paper_24gb", "rtx4090"))
 """Scales and cards whose cost the page on the published scale shows."""
 
@@ -48,7 +51,10 @@ def make_scales() -> str | None:
         records = sorted(scale.glob("training/*/*.provenance.json"))
         groups: dict[str, list[dict[str, float]]] = {}
         for file in sorted(folder.rglob("*.tsv")):
-            study = STUDIES.get(file.relative_to(folder).parts[0], "")
+            where = file.relative_to(folder)
+            study = STUDIES.get(where.parts[0], "")
+            if "extra" in where.parts or where.stem.partition(".")[0] in RECIPES:
+                study = "extra tasks"
             groups.setdefault(study, []).append(read_benchmark(file))
         if not records:
             continue
@@ -228,6 +234,7 @@ def main() -> None:
         "baselines": readme_tables.make_baselines,
         "bound": readme_tables.make_bound,
         "grid": readme_tables.make_grid,
+        "extra": readme_tables.make_extra,
         "seeds": readme_tables.make_seeds,
         "sweep": readme_tables.make_sweep,
         "theory": readme_tables.make_theory,

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from test_workflow import count_jobs, list_outputs, run_snakemake
 
 from taskreason.cli import main
 from taskreason.collection import collect
@@ -18,6 +17,7 @@ from taskreason.recipes import check_recipes
 from taskreason.report.published import load_published
 from taskreason.task import RESOURCES, TASKS, find_task
 from taskreason.trajectories import load_decisions, load_starts, make_kitchens
+from test_workflow import count_jobs, list_outputs, run_snakemake
 
 SHIPPED = ("lettuce_sandwich", "lettuce_tomato_sandwich")
 FOLDER = RESOURCES / "tasks"
@@ -262,7 +262,7 @@ def test_extra_tasks_run_every_stage_beside_the_reproduction(tmp_path):
     stages = ["make_training_kitchens", "make_validation_kitchens", "make_evaluation_kitchens"]
     stages += ["collect", "prepare_base", "train_sft", "train_grpo", "train_sft_longer"]
     stages += ["evaluate_extra_base", "evaluate_sft", "evaluate_extra_grpo", "evaluate_sft_longer"]
-    stages += ["make_extra_tables", "extra_tasks"]
+    stages += ["make_extra_tables", "make_extra_gallery", "extra_tasks"]
     others = {"evaluate_extra_rules": 3, "make_extra_figure": 6}
     assert jobs == dict.fromkeys(stages, 1) | others
     own = set(list_outputs(tmp_path, "extra_tasks", "--config", option))

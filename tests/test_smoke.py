@@ -134,6 +134,26 @@ def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
     assert [path.read_bytes() for path in remade] == before
 
 
+def test_a_recipe_of_ones_own_goes_through_beside_the_tasks(smoke):
+    """Its layout lies in the folder of the run; what the tasks have made stays as it was."""
+    layout = smoke / "my sandwich.json"
+    shutil.copy(ROOT / "workflow/resources/tasks/lettuce_sandwich.json", layout)
+    before = {path: path.stat().st_mtime_ns for path in (smoke / "results").rglob("*.jsonl")}
+    entry = f"recipes={{my_sandwich: {{layout: '{layout}', timeout: 21, expert_bound: 16}}}}"
+    command = [sys.executable, "-m", "snakemake", "results/tables/extra/main.csv", "-s"]
+    command += [str(ROOT / "Snakefile"), "--cores", "2", "--config", "scale=smoke", entry]
+    done = run(smoke, *command, "report={baselines: []}")
+    assert done.returncode == 0, done.stdout[-6000:]
+    rows = list(csv.DictReader((smoke / "results/tables/extra/main.csv").open()))
+    assert {(row["task"], row["policy"]) for row in rows} == {
+        ("my_sandwich", policy) for policy in ("expert", "base", "sft", "sft_grpo")
+    }
+    assert {row["sr"] for row in rows if row["policy"] == "expert"} == {"1"}
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert after == before
+    assert "Nothing to be done" in run_smoke(smoke).stdout
+
+
 def flip_a_bit(path):
     """As a failing disk does it: the times of the file stay as they were."""
     content, state = bytearray(path.read_bytes()), path.stat()

@@ -230,6 +230,7 @@ def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, modul
         ("kitchens={evaluation: 7}", {"make_evaluation_kitchens": 4}),
         ("report={confidence: 0.9}", {"make_tables": 1, "make_figure": 9}),
         ("resources={mem_mb: 9999}", {}),
+        ("recipes={}", {"make_macros": 1}),
     ],
 )
 def test_a_knob_runs_again_only_what_depends_on_it(finished, knob, first):

@@ -25,6 +25,7 @@ EXTRA_FIGURES = expand(
     ],
     kind=["pdf", "png"],
 )
+EXTRA_GALLERY = ["results/gallery/extra/index.html"]
 EXTRA_KITCHENS = expand(rules.make_evaluation_kitchens.output[0], task=EXTRA)
 EXTRA_BASELINES = config["report"]["baselines"]
 EXTRA_SETTINGS = {
@@ -166,7 +167,27 @@ if EXTRA:
         message:
             "Drawing {wildcards.figure} of the extra tasks"
 
+    use rule make_gallery as make_extra_gallery with:
+        input:
+            kitchens=EXTRA_KITCHENS,
+            episodes=EXTRA_EVALUATIONS["episodes"],
+            page=gallery_sources(),
+            code=library_files("report/gallery/*.py", "report/labels.py"),
+        output:
+            EXTRA_GALLERY,
+        log:
+            "results/logs/make_extra_gallery.log",
+        benchmark:
+            "results/benchmarks/make_extra_gallery.tsv"
+        params:
+            scale=config["scale"],
+            tasks=EXTRA,
+            timeouts=EXTRA_SETTINGS["timeouts"],
+            kitchens=config["report"]["gallery"],
+        message:
+            "Making the episode gallery of the extra tasks"
+
 
 rule extra_tasks:
     input:
-        [*EXTRA_TABLES, *EXTRA_FIGURES] if EXTRA else [],
+        [*EXTRA_TABLES, *EXTRA_FIGURES, *EXTRA_GALLERY] if EXTRA else [],

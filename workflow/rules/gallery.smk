@@ -29,7 +29,7 @@ rule make_gallery:
     params:
         scale=config["scale"],
         tasks=TASKS,
-        timeouts=config["timeouts"],
+        timeouts={task: TIMEOUTS[task] for task in TASKS},
         kitchens=config["report"]["gallery"],
     message:
         "Making the episode gallery"
