@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from taskreason.config import list_bounds, list_timeouts
 from taskreason.metrics import CellMetrics, read_episodes, summarise
 from taskreason.models import is_api, is_hub, shorten
 from taskreason.report.labels import label_policy, task_title
@@ -112,14 +113,14 @@ def write_dataset_card(card: Path, config: Mapping, summaries: Sequence[Path]) -
         scale=config["scale"],
         folder=card.parent.as_posix(),
         subsets=subsets,
-        bounds=config["expert_bounds"],
+        bounds=list_bounds(config),
         kitchens=config["kitchens"],
     )
     card.write_text(text, encoding="utf-8")
 
 
 def _read_row(path: Path, config: Mapping, trained: str) -> Row:
-    timeout = config["timeouts"][path.stem]
+    timeout = list_timeouts(config)[path.stem]
     metrics = summarise(read_episodes(path), timeout, config["report"]["confidence"], str(path))
     return Row(path.stem, metrics, timeout, path.stem == trained)
 
