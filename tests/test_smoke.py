@@ -120,11 +120,13 @@ def test_the_pdf_has_no_undefined_reference_and_no_overfull_box(smoke):
 
 @needs_latex
 def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
-    """And comes out the same byte by byte, as does the PDF, for which LaTeX starts from nothing."""
+    """And comes out the same byte by byte, as does the PDF, whatever a killed LaTeX has left."""
     remade = [smoke / "results" / "figures" / "kitchen.pdf", smoke / "paper" / "main.pdf"]
     before = [path.read_bytes() for path in remade]
     remade[0].unlink()
-    shutil.rmtree(smoke / "results" / "paper-build")
+    for name in ("main.aux", "main.out"):
+        torn = smoke / "results" / "paper-build" / name
+        torn.write_bytes(torn.read_bytes()[:40])
     start = measure_processor_time()
     done = run_smoke(smoke)
     assert done.returncode == 0, done.stdout[-6000:]
