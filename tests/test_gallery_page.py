@@ -156,6 +156,17 @@ def test_letters_find_kitchens_and_mistakes_until_they_are_switched_off(open_pag
     assert "kitchen 2:" in text_of(browser, "title")
 
 
+def test_an_episode_plays_by_itself_until_it_is_stopped(open_page):
+    browser = open_page("#burger/base/-/1/1")
+    press(browser, " ")
+    assert text_of(browser, "play") == "Pause"
+    wait(browser, lambda: not text_of(browser, "decision-title").startswith("Step 1 of"))
+    press(browser, " ")
+    assert text_of(browser, "play") == "Play"
+    browser.find_element(By.ID, "last").click()
+    assert text_of(browser, "judgement") == "Goal not reached"
+
+
 def test_the_slider_and_the_list_of_kitchens_work_by_keyboard(open_page):
     browser = open_page("#burger/expert/-/1/1")
     slider = browser.find_element(By.ID, "slider")
