@@ -218,7 +218,13 @@ def test_a_training_speaks_within_a_step_that_takes_long(clock, capsys, tmp_path
         log.on_step_end(args, state, None)
         clock(11)
         log.on_log(args, state, None, {"loss": 0.5, "reward": 0.75})
-    lines = capsys.readouterr().err.splitlines()
+    # A step's own line isn't due where its last part has just spoken; the next part tells what it knew.
+    state.max_steps = 3
+    log.on_log(args, state, None, {"loss": 0.5, "reward": 0.25})
+    clock(11)
+    log.on_substep_end(args, state, None)
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("GRPO burger: step 2.2/3, loss 0.5, reward 0.25, ")
     assert [line.split(",")[0] for line in lines] == [
         f"GRPO burger: step {step}/2" for step in ("0.2", "0.5", "0.8", 1, "1.2", "1.5", "1.8", 2)
     ]

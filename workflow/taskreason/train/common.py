@@ -198,15 +198,16 @@ class CurveLog(TrainerCallback):
         row["seconds"] = round(seconds, 1)
         self.rows.append(row)
         pd.DataFrame(self.rows).to_csv(self._partial(), index=False)
+        rate = (now - self.started) / max(1, len(self.rows) - self.resumed)
+        left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
+        shown = ", ".join(
+            f"{k} {row[k]:.4g}"
+            for k in ("loss", "reward", "kl")
+            if isinstance(row.get(k), float | int)
+        )
+        # The parts of the next step say this again.
+        self.told = f"{shown}, {left:.0f} s left"
         if is_due() or state.global_step == state.max_steps:
-            rate = (now - self.started) / max(1, len(self.rows) - self.resumed)
-            left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
-            shown = ", ".join(
-                f"{k} {row[k]:.4g}"
-                for k in ("loss", "reward", "kl")
-                if isinstance(row.get(k), float | int)
-            )
-            self.told = f"{shown}, {left:.0f} s left"
             say(f"{self.label}: step {state.global_step}/{state.max_steps}, {self.told}")
 
     def on_substep_end(self, args, state, control, **kwargs):
