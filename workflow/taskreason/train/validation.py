@@ -64,7 +64,7 @@ class ValidationLog(TrainerCallback):
         """A look at the end, where it came before the last step that was planned."""
         due = self.cfg.grpo.eval_steps and state.is_world_process_zero
         if due and self.rows[-1]["step"] < state.global_step:
-            self._look(state.global_step, model)
+            self._look(state, model)
 
     def write(self) -> None:
         """Move the finished log into place; without a look it holds the header alone."""
