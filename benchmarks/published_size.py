@@ -1,34 +1,43 @@
-"""One SFT step and one GRPO step of a model of the published size: do they run, how long, in how much memory?
+"""Steps of SFT and GRPO and a rollout with a model of the published size: do they run, how long, in how much memory?
 
-The weights are random, in the exact shape of Qwen2.5-1.5B, which speed does not depend on; the tokenizer is a small one
-made here, so prompts are longer than with the published one (their lengths are in the output). On a GPU the defaults
-are those of `scale=paper`; on a CPU take a tiny batch and adapters, since AdamW on all weights needs more than 24 GB:
+The weights are random, in the exact shape of Qwen2.5-1.5B, which speed does not depend on. What they write is noise
+that hardly ever ends, so every reply is as long as it may be: a step of GRPO, and a rollout, are worst cases. The
+tokenizer is made here, and cuts kitchens into about as many tokens as the published one. No checkpoint is written.
 
-    python benchmarks/published_size.py --lora-rank 16 --batch 1 --states 1 --group 2 --tokens 16
+On a GPU the defaults are those of `scale=paper`, and with `--lora-rank 16` those of `scale=paper_24gb`; on a CPU take a
+tiny batch and adapters, since AdamW on all weights needs more than 24 GB:
 
-Output: a line for each stage, and results/bench/published_size.json.
+    python benchmarks/published_size.py --lora-rank 16 --batch 1 --states 1 --group 2 --tokens 16 --stages sft grpo
+
+Output: a row for each stage in benchmarks/published_size.csv, from which `make readme` makes its table.
 """
 
 import argparse
+import gc
 import json
 import resource
 import shutil
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from math import nan
 from pathlib import Path
+from statistics import fmean, median
 
+import pandas as pd
 import torch
+from published_step import SHAPE, Step, configure, find_card, keep_step, predict
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from taskreason.collection import collect
 from taskreason.config import load_config
 from taskreason.config_types import Config
-from taskreason.cost.model import Rows, find_architecture, training_flops
 from taskreason.files import read_lines, write_lines
+from taskreason.policies.generation import Sampling
+from taskreason.policies.transformers import TransformersPolicy
 from taskreason.prompting import tokenize
 from taskreason.provenance import describe_hardware
-from taskreason.train.common import TrainingFiles
+from taskreason.train.common import CurveLog, TrainingFiles
 from taskreason.train.job import Job, train
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.trajectories import load_decisions, make_kitchens
@@ -39,101 +48,141 @@ sys.path.insert(0, str(ROOT / "tests"))
 from chat_models import build_chat_tokenizer  # noqa: E402
 
 TASK = "cheese_burger"
-SHAPE = {
-    "vocab_size": 151936,
-    "hidden_size": 1536,
-    "num_hidden_layers": 28,
-    "intermediate_size": 8960,
-    "num_attention_heads": 12,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 32768,
-    "tie_word_embeddings": True,
-}
+ON_GPU = torch.cuda.is_available()
+MATRIX = 8192 if ON_GPU else 1024
+"""Rows of the square matrices whose product says what the machine can do."""
 
 
 def main() -> None:
-    """Make the model and the decisions, train a step of each stage, and write what was measured."""
+    """Make the model and the decisions, run each stage, and keep what was measured."""
     args = parse_arguments()
-    work = args.work
-    work.mkdir(parents=True, exist_ok=True)
-    tokenizer = save_model(work / "model")
-    cfg = configure(args)
-    for rows, name in ((args.batch, "sft"), (args.states, "grpo")):
-        draw_decisions(cfg, rows, work / f"{name}.jsonl")
-    measured = {
-        "hardware": describe_hardware(),
-        "arguments": {k: str(v) for k, v in vars(args).items()},
-    }
-    for stage in ("sft", "grpo"):
-        measured[stage] = measure(stage, cfg, work, tokenizer)
-        print(stage, json.dumps(measured[stage], indent=2), flush=True)
-    out = ROOT / "results" / "bench" / "published_size.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(measured, indent=2) + "\n")
+    args.work.mkdir(parents=True, exist_ok=True)
+    tokenizer = save_model(args.work / "model", args.shape)
+    peak = measure_matmul()
+    print(f"matrix products: {peak / 1e12:.1f} TFLOP/s", flush=True)
+    for stage in args.stages:
+        rows = {"sft": args.batch, "grpo": args.states, "rollout": args.prompts}[stage]
+        step = Step(
+            hardware=name_hardware(),
+            lora_rank=args.lora_rank,
+            stage=stage,
+            rows=rows,
+            group=args.group if stage == "grpo" else 1,
+            micro_batch=choose_micro_batch(args, stage),
+            steps=args.steps,
+            prompt=nan,
+            longest_prompt=nan,
+            reply=nan,
+            longest_reply=nan,
+            step_s=nan,
+            sampling_s=nan,
+            largest_gb=nan,
+            learning_gb=nan,
+            matmul_tflops=peak / 1e12,
+        )
+        cfg = configure(step, args.tokens, args.steps)
+        # Each step of SFT has its own decisions; GRPO goes on to the next states by itself.
+        draw_decisions(cfg, rows * (args.steps if stage == "sft" else 1), args.work / stage)
+        measure = measure_rollout if stage == "rollout" else measure_training
+        found = Step(**asdict(step) | measure(stage, cfg, args.work, tokenizer))
+        keep_step(found)
+        print(json.dumps(asdict(found), indent=2), flush=True)
+        if find_card(found.hardware):
+            print("predicted seconds, of these sampling, GB:", *predict(found), flush=True)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=8, help="decisions of the SFT step")
-    parser.add_argument("--states", type=int, default=32, help="states of the GRPO step")
+    stages = ["sft", "grpo", "rollout"]
+    parser.add_argument("--stages", nargs="+", choices=stages, default=stages)
+    parser.add_argument("--steps", type=int, default=1, help="the first is left out of the median")
+    parser.add_argument("--batch", type=int, default=8, help="decisions of an SFT step")
+    parser.add_argument("--states", type=int, default=32, help="states of a GRPO step")
     parser.add_argument("--group", type=int, default=8, help="completions a state")
-    parser.add_argument(
-        "--micro-batch", type=int, default=0, help="rows at a time; 0: paper.yaml's"
-    )
+    parser.add_argument("--prompts", type=int, default=100, help="prompts of a rollout")
     parser.add_argument("--tokens", type=int, default=256, help="of a completion, at most")
     parser.add_argument("--lora-rank", type=int, default=0, help="0 trains every weight")
-    parser.add_argument("--vllm", default="none", choices=("none", "colocate"))
+    parser.add_argument("--shape", type=json.loads, default={}, help="other sizes, to try this out")
     parser.add_argument("--work", type=Path, default=ROOT / "results" / "bench" / "published_size")
     return parser.parse_args()
 
 
-def save_model(folder: Path):
+def choose_micro_batch(args: argparse.Namespace, stage: str) -> int:
+    """Rows at a time: the scale's, but no more than there are."""
+    if stage == "rollout":
+        return args.prompts
+    scale = load_config({"scale": "paper_24gb" if args.lora_rank else "paper"})
+    return min(
+        getattr(scale, stage).micro_batch,
+        {"sft": args.batch, "grpo": args.states * args.group}[stage],
+    )
+
+
+def name_hardware() -> str:
+    """The card, or the processor where there is none."""
+    found = describe_hardware()
+    return ", ".join(found["gpus"]) or f"{found['cores']} cores of {found['processor']}"
+
+
+def measure_matmul() -> float:
+    """FLOP/s of large bf16 matrix products on random data (fp32 on a CPU)."""
+    device, dtype = ("cuda", torch.bfloat16) if ON_GPU else ("cpu", torch.float32)
+    left, right = (torch.randn(MATRIX, MATRIX, device=device, dtype=dtype) for _ in range(2))
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        for _ in range(20):
+            left @ right
+        synchronize()
+        seconds.append((time.perf_counter() - start) / 20)
+    return 2 * MATRIX**3 / min(seconds)
+
+
+def synchronize() -> None:
+    if ON_GPU:
+        torch.cuda.synchronize()
+
+
+def save_model(folder: Path, shape: dict[str, int]):
     """Random weights on disk, as the hub's: bf16. Made once."""
     tokenizer = build_chat_tokenizer()
     if not (folder / "model.safetensors").exists():
-        ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-        rope = {"rope_type": "default", "rope_theta": 1e6}
+        config = Qwen2Config(
+            **{
+                "vocab_size": SHAPE.vocabulary,
+                "hidden_size": SHAPE.hidden,
+                "num_hidden_layers": SHAPE.layers,
+                "intermediate_size": SHAPE.intermediate,
+                "num_attention_heads": SHAPE.heads,
+                "num_key_value_heads": SHAPE.kv_heads,
+                "max_position_embeddings": 32768,
+                "tie_word_embeddings": SHAPE.tied,
+                "eos_token_id": tokenizer.eos_token_id,
+                "pad_token_id": tokenizer.pad_token_id,
+                "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+            }
+            | shape
+        )
         torch.set_default_dtype(torch.bfloat16)
-        model = Qwen2ForCausalLM(Qwen2Config(**SHAPE, **ids, rope_parameters=rope))
+        with torch.device("cuda" if ON_GPU else "cpu"):
+            model = Qwen2ForCausalLM(config)
         torch.set_default_dtype(torch.float32)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return tokenizer
 
 
-def configure(args: argparse.Namespace) -> Config:
-    """The published scale's settings, but for one step and what the arguments change."""
-    cfg = load_config({"scale": "paper", "expert": {"policy": "planner"}})
-    completions = args.states * args.group
-    micro = args.micro_batch or min(cfg.grpo.micro_batch, completions)
-    grpo = {"steps": 1, "epochs": 0, "prompts_per_step": args.states, "group_size": args.group}
-    grpo |= {"micro_batch": micro, "vllm": args.vllm, "eval_steps": 0}
-    sft = {
-        "epochs": 1,
-        "batch_size": args.batch,
-        "micro_batch": args.micro_batch or cfg.sft.micro_batch,
-    }
-    return replace(
-        cfg,
-        kitchens=replace(cfg.kitchens, training=200, validation=1),
-        sft=replace(cfg.sft, **sft),
-        grpo=replace(cfg.grpo, **grpo),
-        train=replace(cfg.train, lora_rank=args.lora_rank),
-        rollout=replace(cfg.rollout, max_new_tokens=args.tokens),
-    )
-
-
 def draw_decisions(cfg: Config, number: int, path: Path) -> None:
-    """The first ``number`` decisions of the planner."""
+    """The first ``number`` decisions of the planner, in PATH.jsonl; its kitchens in PATH.kitchens."""
     cfg = replace(cfg, expert=replace(cfg.expert, trajectories=-(-number // 9)))
     kitchens, whole = path.with_suffix(".kitchens"), path.with_suffix(".whole")
     make_kitchens(TASK, "train", cfg, kitchens)
     collect(TASK, cfg, kitchens, whole, path.with_suffix(".summary"))
-    write_lines(path, read_lines(whole, (), str(whole))[:number])
+    write_lines(path.with_suffix(".jsonl"), read_lines(whole, (), str(whole))[:number])
 
 
-def measure(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str, float]:
-    """Seconds and memory of one optimiser step, and what share of the time sampling took."""
+def measure_training(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str, float]:
+    """Seconds and memory of an optimiser step, the median without the first, and the lengths of its texts."""
     files = TrainingFiles(
         trajectories=work / f"{stage}.jsonl",
         start=work / "model",
@@ -143,56 +192,112 @@ def measure(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str, float]:
         provenance=work / f"{stage}.provenance.json",
     )
     shutil.rmtree(files.checkpoints, ignore_errors=True)
-    sampling = watch(SharedPromptTrainer, "_generate_single_turn")
-    stepping = watch(SharedPromptTrainer, "training_step") if stage == "grpo" else None
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats()
-    start = time.perf_counter()
-    kitchens = work / f"{stage}.kitchens"
-    train(Job(stage, TASK, files, kitchens, work / "validation.csv"), cfg)
-    whole = time.perf_counter() - start
     decisions = load_decisions(files.trajectories)
     prompts = [len(ids) for ids in tokenize([d.prompt for d in decisions], tokenizer, cfg.prompt)]
     replies = [len(ids) for ids in tokenizer([d.completion for d in decisions])["input_ids"]]
-    seconds = json.loads(files.provenance.read_text())["wall_seconds"]
-    measured = {
-        "step_s": seconds,
-        "loading_and_saving_s": whole - seconds,
-        "prompt_tokens_mean": sum(prompts) / len(prompts),
-        "largest_resident_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    watch = Watch()
+    train(Job(stage, TASK, files, work / f"{stage}.kitchens", work / "validation.csv"), cfg)
+    watch.stop()
+    found = {
+        "prompt": fmean(prompts),
+        "longest_prompt": max(prompts),
+        "reply": fmean(replies),
+        "longest_reply": max(replies),
+        "step_s": median(watch.steps[1:] or watch.steps),
+        "largest_gb": max(watch.peaks),
     }
-    if on_gpu:
-        measured["largest_gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
-    if stage == "sft":
-        architecture = find_architecture("model", str(files.start), ROOT)
-        number = len(decisions)
-        rows = Rows(number, sum(prompts) / number, number, sum(replies) / number)
-        lora = bool(cfg.train.lora_rank)
-        flops = training_flops(architecture, rows, lora, cfg.train.gradient_checkpointing)
-        measured["tokens_per_s"] = (sum(prompts) + sum(replies)) / seconds
-        measured["flops_per_s"] = flops / seconds
-    else:
-        measured["sampling_s"] = sum(sampling)
-        measured["sampling_share_of_step"] = sum(sampling) / sum(stepping)
-    return measured
+    if stage == "grpo":
+        written = pd.read_csv(files.curve)["completion_length"]
+        found |= {"reply": written.mean(), "longest_reply": written.max()}
+        found["sampling_s"] = median(watch.samplings[1:] or watch.samplings)
+        found["learning_gb"] = max(watch.learning_peaks)
+    print(stage, "steps", watch.steps, "sampling", watch.samplings, "GB", watch.peaks, flush=True)
+    return found
 
 
-def watch(owner: type, name: str) -> list[float]:
-    """Have a method note how long each of its calls took."""
-    original, seconds = getattr(owner, name), []
-
-    def timed(self, *args, **kwargs):
+def measure_rollout(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str, float]:
+    """Seconds and memory of greedy replies to a batch of prompts, the median without the first."""
+    decisions = load_decisions(work / f"{stage}.jsonl")
+    texts = [decision.prompt for decision in decisions]
+    prompts = [len(ids) for ids in tokenize(texts, tokenizer, cfg.prompt)]
+    tokens = cfg.rollout.max_new_tokens
+    clear_memory()
+    policy = TransformersPolicy.load(
+        work / "model", len(texts), Sampling(tokens, 0.0, 0), cfg.prompt
+    )
+    seconds = []
+    for _ in range(min(2, cfg.grpo.steps) if cfg.grpo.steps else 1):
         start = time.perf_counter()
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - start)
+        policy.sample(texts, 1)
+        synchronize()
+        seconds.append(time.perf_counter() - start)
+    print(stage, seconds, policy.usage, flush=True)
+    return {
+        "prompt": fmean(prompts),
+        "longest_prompt": max(prompts),
+        "reply": tokens,
+        "longest_reply": tokens,
+        "step_s": median(seconds[1:] or seconds),
+        "largest_gb": read_peak(),
+    }
 
-    setattr(owner, name, timed)
-    return seconds
+
+class Watch:
+    """Notes the seconds and the fullest memory of every optimiser step, and what of it sampling takes."""
+
+    def __init__(self):
+        self.steps, self.samplings, self.peaks, self.learning_peaks = [], [], [], []
+        watched = [(CurveLog, "on_step_begin"), (CurveLog, "on_step_end")]
+        watched.append((SharedPromptTrainer, "_generate_single_turn"))
+        self._saved = [(owner, name, getattr(owner, name)) for owner, name in watched]
+        sample = SharedPromptTrainer._generate_single_turn
+
+        def begin(log, *args, **kwargs):
+            synchronize()
+            self._sampled = 0.0
+            self._start = time.perf_counter()
+
+        def end(log, args, state, control, **kwargs):
+            control.should_save = False
+            synchronize()
+            self.steps.append(time.perf_counter() - self._start)
+            self.learning_peaks.append(read_peak())
+            self.peaks.append(max(self._sampled, read_peak()))
+
+        def timed(trainer, *args, **kwargs):
+            start = time.perf_counter()
+            try:
+                return sample(trainer, *args, **kwargs)
+            finally:
+                synchronize()
+                self.samplings.append(time.perf_counter() - start)
+                self._sampled = read_peak()
+                if ON_GPU:
+                    torch.cuda.reset_peak_memory_stats()
+
+        clear_memory()
+        CurveLog.on_step_begin, CurveLog.on_step_end = begin, end
+        SharedPromptTrainer._generate_single_turn = timed
+
+    def stop(self) -> None:
+        """Put the watched methods back."""
+        for owner, name, method in self._saved:
+            setattr(owner, name, method)
+
+
+def clear_memory() -> None:
+    """Nothing of an earlier stage counts."""
+    gc.collect()
+    if ON_GPU:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def read_peak() -> float:
+    """GB: of tensors on the GPU at the fullest moment since the last reset; without a GPU, of the process so far."""
+    if ON_GPU:
+        return torch.cuda.max_memory_allocated() / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

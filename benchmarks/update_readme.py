@@ -13,9 +13,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from math import isnan, nan
 from pathlib import Path
 
 import readme_tables
+from published_step import Step, count_flops, find_card, predict, read_steps
 from readme_tables import ROOT, format_table, list_seeds, read_csv
 
 from taskreason.config import resolve_config
@@ -105,37 +107,55 @@ def make_estimate() -> str:
     return (
         f"{format_table(header, body)}\n\n"
         "Hours of all jobs of the stage, and memory a GPU. Made by `taskreason estimate` and `make readme`: "
-        "a calculation, nothing was measured."
+        "a calculation, some of whose constants come from the steps above (`workflow/taskreason/cost/model.py`)."
     )
 
 
 def make_published_size() -> str | None:
-    """What a step of the published size took where benchmarks/published_size.py ran."""
-    source = ROOT / "results" / "bench" / "published_size.json"
-    if not source.exists():
+    """What steps of the published size took where benchmarks/published_size.py ran, beside the estimate of the same."""
+    steps = read_steps()
+    if not steps:
         return None
-    measured = json.loads(source.read_text())
-    given, hardware = measured["arguments"], measured["hardware"]
-    rank = int(given["lora_rank"])
-    rows = {
-        "sft": f"decisions: {given['batch']}",
-        "grpo": f"states: {given['states']}, replies to each: {given['group']}, tokens at most: {given['tokens']}",
-    }
-    body = [
-        [
-            f"{stage.upper()} ({rows[stage]})",
-            f"{measured[stage]['step_s']:.0f}",
-            f"{measured[stage].get('largest_gpu_gib', measured[stage]['largest_resident_gib']):.1f}",
-        ]
-        for stage in rows
-    ]
-    weights = f"adapters of rank {rank}" if rank else "all weights"
-    place = ", ".join(hardware["gpus"]) or f"{hardware['cores']} cores of {hardware['processor']}"
+    body = []
+    for step in steps:
+        known = find_card(step.hardware) and not isnan(step.prompt)
+        seconds, sampling, memory = predict(step) if known else (nan, nan, nan)
+        speed = count_flops(step) / step.step_s / 1e12 if step.stage == "sft" and known else nan
+        spent = step.sampling_s if step.stage == "grpo" else step.step_s
+        body.append(
+            [
+                step.hardware,
+                describe_step(step),
+                print_known(step.prompt, ".0f"),
+                f"{step.step_s:.3g} ({print_known(seconds, '.3g')})",
+                f"{print_known(step.sampling_s, '.3g')} ({print_known(sampling, '.3g')})",
+                f"{step.largest_gb:.0f} ({print_known(memory, '.0f')})",
+                print_known(step.tokens / spent, ",.0f"),
+                f"{speed:.0f}, {speed / step.matmul_tflops:.0%}" if speed == speed else "–",
+            ]
+        )
+    header = ["Machine", "One step", "Tokens of a prompt", "Seconds", "of these sampling"]
+    header += ["Largest memory, GB", "Tokens/s", "TFLOP/s, share of matrix products"]
     return (
-        f"{format_table(['One step', 'Seconds', 'Largest memory so far, GiB'], body)}\n\n"
-        f"Random weights in the shape of Qwen2.5-1.5B, {weights} trained, on {place}. "
-        "Made by `benchmarks/published_size.py`."
+        f"{format_table(header, body)}\n\n"
+        "Random weights in the shape of Qwen2.5-1.5B, whose replies run to the limit of tokens; in parentheses the "
+        "estimate for the same step. Memory is that of tensors, on a CPU of the process. Tokens are those learnt from "
+        "in SFT, and written elsewhere. Made by `benchmarks/published_size.py` and `make readme`."
     )
+
+
+def describe_step(step: Step) -> str:
+    """A step's stage, size, and what is trained in it."""
+    if step.stage == "rollout":
+        return f"greedy replies of {step.reply:.0f} tokens; prompts: {step.rows}"
+    trained = f"adapters of rank {step.lora_rank}" if step.lora_rank else "all weights"
+    if step.stage == "sft":
+        return f"SFT, {trained}; decisions: {step.rows}, at a time: {step.micro_batch}"
+    return f"GRPO, {trained}; states: {step.rows}, replies to each: {step.group}"
+
+
+def print_known(value: float, form: str) -> str:
+    return "–" if isnan(value) else format(value, form)
 
 
 def make_endurance() -> str | None:

@@ -17,7 +17,7 @@ from taskreason.errors import UserError
 from taskreason.kitchen.observation import describe_goal
 from taskreason.policies.transformers import load_model
 from taskreason.task import TASKS, build_prompt
-from taskreason.train.base import build_base, install_base
+from taskreason.train.base import build_base, encode_chores, install_base
 from taskreason.train.chores import BLOCK, draw_examples
 from taskreason.train.common import encode
 from taskreason.train.readings import draw_reading
@@ -182,6 +182,9 @@ def test_chores_are_the_same_for_the_same_seed():
     assert len({example["prompt"] for example in first}) > 5
     shared = list(draw_examples(seed=3, kitchens=3 * BLOCK, decisions=1, processes=2))
     assert shared == list(draw_examples(seed=3, kitchens=3 * BLOCK, decisions=1))
+    tokenizer = build_tokenizer()
+    encoded = [encode_chores(shared[:100], tokenizer, processes) for processes in (1, 3)]
+    assert encoded[0].to_dict() == encoded[1].to_dict() and len(encoded[0]) == 100
 
 
 def test_a_reading_has_no_end_and_a_decision_has_one():

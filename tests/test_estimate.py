@@ -18,6 +18,7 @@ from taskreason.cli import main
 from taskreason.config import load_config
 from taskreason.cost.estimate import estimate, explain_misfits, summarise
 from taskreason.cost.jobs import find_peak_disk, list_jobs, load_workload, schedule_jobs
+from taskreason.cost.lengths import measure_lengths
 from taskreason.cost.model import (
     ARCHITECTURES,
     Architecture,
@@ -30,6 +31,11 @@ from taskreason.cost.model import (
 from taskreason.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from published_step import find_card, predict, read_steps  # noqa: E402
+
+MEASURED = [step for step in read_steps() if find_card(step.hardware)]
 TINY = Architecture(3, 8, 20, 4, 2, 6, 50, True, True)
 PUBLISHED = {  # parameters of the weights on the hub; billions without embeddings on the models' cards
     "Qwen/Qwen2.5-1.5B-Instruct": (1_543_714_304, 1.31),
@@ -104,6 +110,16 @@ def test_training_costs_six_flops_a_parameter_and_token():
     ):
         flops = training_flops(shape, rows, lora, checkpointing)
         assert flops == pytest.approx(factor * weights, rel=1e-3)
+
+
+@pytest.mark.parametrize("step", MEASURED, ids=lambda step: f"{step.stage}-{step.lora_rank}")
+def test_measured_steps_are_predicted(step):
+    """Seconds and memory of the steps that were timed on a card, whatever became of the model of cost since."""
+    seconds, sampling, memory = predict(step)
+    assert seconds == pytest.approx(step.step_s, rel=0.5)
+    assert memory == pytest.approx(step.largest_gb, rel=0.2)
+    if step.stage == "grpo":
+        assert sampling == pytest.approx(step.sampling_s, rel=0.5)
 
 
 def count_rules(directory, scale):
@@ -217,12 +233,11 @@ def test_parallel_training_shares_the_work_and_sharding_the_memory():
         "sft", "burger"
     )
     assert {job.gpus for job in jobs if job.rule == "train_sft"} == {4}
-    memory = [
-        plan(train={"accelerate": f"envs/accelerate/{name}.yaml"}, **several)[0].sft_memory(
-            "burger"
-        )
+    works = [
+        plan(train={"accelerate": f"envs/accelerate/{name}.yaml"}, **several)[0]
         for name in ("fsdp", "deepspeed_zero2", "multi_gpu")
     ]
+    memory = [work.sft_memory(measure_lengths("burger", work.cfg)) for work in works]
     assert memory == sorted(memory) and len(set(memory)) == 3
 
 

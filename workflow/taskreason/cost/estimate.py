@@ -2,8 +2,8 @@
 
 A row is a stage of the workflow with its jobs, GPU-hours, memory and disk; wall time is that of a schedule of all jobs
 on so many GPUs. The FLOPs and bytes behind it are in `model`, lengths of texts in `lengths`, each stage's
-work in `workload`, and the jobs in `jobs`. All of it is arithmetic on stated assumptions: take the hours for
-an order of magnitude until they are measured.
+work in `workload`, and the jobs in `jobs`. It is arithmetic: single steps were measured on one H200,
+no run as a whole was, so take the hours for an order of magnitude.
 """
 
 import json
@@ -201,7 +201,7 @@ def format_estimate(result: Estimate, style: str) -> str:
     rows = [HEADINGS, *map(_list_cells, result.stages), _list_totals(result)]
     table = _draw_markdown(rows) if style == "markdown" else _draw_text(rows)
     training = f"LoRA of rank {result.lora_rank}" if result.lora_rank else "all weights trained"
-    head = f"Scale {result.scale} on {result.gpu}, {training}: an estimate, nothing was measured."
+    head = f"Scale {result.scale} on {result.gpu}, {training}: an estimate, not a measurement."
     plural = "s" if result.gpus > 1 else ""
     wall = (
         f"Wall time on {result.gpus} GPU{plural}: {result.wall_hours:.1f} hours. "

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from taskreason.config_types import Config
-from taskreason.cost.model import Architecture, generation_bytes
+from taskreason.cost.generation import generation_bytes
+from taskreason.cost.lengths import measure_lengths
+from taskreason.cost.model import Architecture
 from taskreason.cost.workload import Workload
 
 PARALLEL_CHOICES = (1, 2, 4, 8)
@@ -22,7 +24,7 @@ def explain_training(work: Workload, stage: str, tasks: tuple[str, ...]) -> str 
 
     def need(other: Workload) -> float:
         memory = other.grpo_memory if key == "grpo" else other.sft_memory
-        return max(memory(task) for task in tasks)
+        return max(memory(measure_lengths(task, other.cfg)) for task in tasks)
 
     if key == "grpo" and (lack := _explain_engine(work)):
         return lack

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from taskreason.config_types import Config
+from taskreason.cost.lengths import measure_lengths
 from taskreason.cost.model import GPUS, Architecture, find_architecture
 from taskreason.cost.workload import STORAGE_BYTES_PER_S, Workload, count_processes
 from taskreason.errors import UserError
@@ -122,15 +123,16 @@ def _list_trainings(work: Workload) -> list[Job]:
     cfg, jobs = work.cfg, []
     stages = ["sft", "grpo"] + ["sft_longer"] * ("sft_longer" in cfg.report.baselines)
     for task in cfg.tasks:
+        lengths = measure_lengths(task, cfg)
         for run in list_runs(cfg.seeds):
             for stage in stages:
                 start = "base" if stage == "sft" else f"sft:{task}{run}"
                 needs = [f"collect:{task}", start]
                 if stage == "grpo":
                     needs.append(f"validation_kitchens:{task}")
-                    seconds, memory = work.grpo_seconds(task), work.grpo_memory(task)
+                    seconds, memory = work.grpo_seconds(task), work.grpo_memory(lengths)
                 else:
-                    seconds, memory = work.sft_seconds(stage, task), work.sft_memory(task)
+                    seconds, memory = work.sft_seconds(stage, task), work.sft_memory(lengths)
                 jobs.append(
                     Job(
                         f"train_{stage}",
@@ -196,12 +198,14 @@ def _list_evaluations(work: Workload, project: Path) -> list[Job]:
 
 
 def _list_reports(cfg: Config, jobs: list[Job]) -> list[Job]:
-    """Tables, figures, numbers and paper: after everything else, with LaTeX installed."""
+    """Tables, figures, numbers, gallery, paper (with LaTeX installed) and page: after everything else."""
     done = tuple(job.name for job in jobs)
     reports = [Job("make_tables", "make_tables", done), Job("make_macros", "make_macros", done)]
     reports += [Job("make_figure", f"make_figure:{n}", done) for n in range(FIGURES)]
     if set(cfg.tasks) == set(TASKS):
         reports.append(Job("compile_paper", "paper", tuple(job.name for job in reports)))
+    reports.append(Job("make_gallery", "gallery", done))
+    reports.append(Job("make_page", "page", tuple(job.name for job in reports)))
     return reports
 
 

@@ -1,18 +1,19 @@
 """What a language model costs on a GPU: parameters, floating-point operations (FLOPs), bytes and seconds.
 
-Arithmetic alone, from a model's shape and a card's data sheet; nothing here was measured on a card.
+Arithmetic from a model's shape and a card's data sheet. Constants marked "measured" were set so that the steps come out
+which `benchmarks/published_size.py` timed on one H200 (`benchmarks/published_size.csv`); the others are assumptions.
 
 - FLOPs: 2 for each entry of a weight matrix and token, once forward and, with every weight trained, twice backward:
   6·N a token. Low-rank adapters need the gradients of inputs, not those of frozen weights: 4·N. Gradient checkpointing
   runs forward once more: 2·N on top. Attention adds 4 x layers x (heads x head size) for each pair of a token and one
   that it sees. The output head counts for tokens of replies alone: TRL scores no others.
-- Decoding reads all weights and the keys and values of every running sequence for each token, so memory bandwidth
-  bounds it; a step takes the longest of that, its FLOPs, and the time to launch its kernels.
+- Training takes no less than the launches of its kernels, which small micro-batches and adapters multiply; generation
+  is in `generation`.
 - Full fine-tuning holds fp32 weights, gradients and two Adam moments, 16 bytes a parameter, and bf16 copies of the
   matrices for autocast. LoRA holds bf16 weights, and those 16 bytes for its adapters. Activations are added up layer by
   layer in `activation_bytes`. TRL's fused head computes logits in tiles, so (tokens x vocabulary) is never in memory.
 
-Assumptions are the constants in capitals, each with its reason; replace them once they are measured.
+All constants are in capitals, each with its reason.
 """
 
 from dataclasses import dataclass
@@ -21,22 +22,22 @@ from pathlib import Path
 from taskreason.errors import UserError
 from taskreason.files import decode
 
-TRAINING_MFU = 0.3
-"""Share of peak FLOP/s in training and scoring: transformers without compilation and with small batches."""
-PREFILL_MFU = 0.4
-"""Share of peak FLOP/s while prompts are read: forward alone, in bf16."""
+TRAINING_MFU = 0.15
+"""Share of peak FLOP/s in training and scoring: transformers without compilation, 6,000 tokens at a time (measured)."""
 BANDWIDTH_SHARE = 0.5
 """Share of the memory bandwidth that decoding and the optimiser reach."""
 PARALLEL_SHARE = 0.8
 """Speed of each of several GPUs in one job, beside a single one: they wait for each other at every layer or step."""
-LAUNCH_SECONDS = {"transformers": 1e-3, "vllm": 1e-4}
-"""Time to launch one layer's kernels in decoding: Python once a token, or a CUDA graph."""
+LAUNCH_SECONDS = {"transformers": 1.7e-3, "vllm": 1e-4}
+"""Time to launch one layer's kernels: Python, in decoding once a token (measured), or a CUDA graph (assumed)."""
+BACKWARD_LAUNCHES = 2
+"""A layer's kernels backward, beside forward: gradients of inputs and of weights."""
+ADAPTER_LAUNCHES = 3
+"""The same of a layer with adapters, beside one without: casts and two more products at each matrix (measured)."""
 RUNTIME_BYTES = 1.5e9
 """CUDA context and libraries' workspace, in every process."""
 HEAD_TILE_BYTES = 4096 * 32768 * 4
 """Logits that TRL's fused head holds at once: tokens x vocabulary x fp32."""
-VLLM_CHUNK_TOKENS = 8192
-"""Tokens of prompts that vLLM reads at once, about its default on these cards."""
 OPTIMIZER_TRAFFIC = 28
 """Bytes a parameter and step: weight, gradient and two moments (fp32) read, all but the gradient written."""
 
@@ -260,46 +261,9 @@ def share_speed(gpus: int) -> float:
     return gpus * PARALLEL_SHARE if gpus > 1 else 1.0
 
 
-def generation_seconds(
-    model: Architecture,
-    rows: Rows,
-    longest: float,
-    gpu: Gpu,
-    engine: str,
-    gpus: int = 1,
-    known: float = 0.0,
-) -> float:
-    """Time to read the prompts and write the replies side by side until the longest has ended.
-
-    longest: its tokens. engine: key of ``LAUNCH_SECONDS``. gpus: across which the model is split. known: share of the
-    prompts' tokens that the engine's cache still holds.
-    """
-    speed = share_speed(gpus)
-    read = forward_flops(model, Rows(rows.prompts, rows.prompt_tokens, 0, 0)) * (1 - known)
-    cached = rows.replies * (rows.prompt_tokens + rows.reply_tokens / 2)
-    moved = 2 * (model.matrices + model.head) + cached * model.kv_bytes
-    steps = [
-        moved / (gpu.bandwidth * BANDWIDTH_SHARE * speed),
-        2 * (model.matrices + model.head) * rows.replies / (gpu.flops * PREFILL_MFU * speed),
-        model.layers * LAUNCH_SECONDS[engine],
-    ]
-    return read / (gpu.flops * PREFILL_MFU * speed) + longest * max(steps)
-
-
-def generation_bytes(
-    model: Architecture, sequences: float, tokens: float, engine: str, gpus: int = 1
-) -> float:
-    """Bytes on each GPU to generate ``sequences`` side by side, each of up to ``tokens``, with bf16 weights.
-
-    While prompts are read, one layer's activations are there, too: of all prompts, or of vLLM's chunk of them.
-    """
-    cache = sequences * tokens * model.kv_bytes
-    read = sequences * tokens if engine == "transformers" else VLLM_CHUNK_TOKENS
-    layer = read * (4 * model.hidden + 6 * model.intermediate)
-    return (2 * model.parameters + cache + layer) / gpus + RUNTIME_BYTES
-
-
-def count_side_by_side(model: Architecture, tokens: float, memory: float, gpus: int = 1) -> float:
-    """Sequences of so many tokens whose keys and values fit vLLM's share of the memory of each GPU, bytes."""
-    empty = generation_bytes(model, 0, 0, "vllm", gpus)
-    return max(0.0, (memory - empty) * gpus / (tokens * model.kv_bytes))
+def launch_seconds(model: Architecture, forward: float, backward: float, lora: bool) -> float:
+    """Time to launch the kernels of so many passes through all layers; a recomputed pass counts as forward."""
+    passes = forward + BACKWARD_LAUNCHES * backward
+    return (
+        model.layers * LAUNCH_SECONDS["transformers"] * passes * (ADAPTER_LAUNCHES if lora else 1)
+    )

@@ -11,6 +11,12 @@ from pathlib import Path
 import yaml
 
 from taskreason.config_types import Config
+from taskreason.cost.generation import (
+    count_side_by_side,
+    generation_bytes,
+    generation_seconds,
+    sampling_bytes,
+)
 from taskreason.cost.lengths import Lengths, measure_lengths
 from taskreason.cost.model import (
     RUNTIME_BYTES,
@@ -19,11 +25,9 @@ from taskreason.cost.model import (
     Gpu,
     Rows,
     activation_bytes,
-    count_side_by_side,
     forward_flops,
-    generation_bytes,
-    generation_seconds,
     head_bytes,
+    launch_seconds,
     optimizer_seconds,
     share_speed,
     state_bytes,
@@ -118,23 +122,35 @@ class Workload:
 
     def sft_seconds(self, stage: str, task: str) -> float:
         """Wall time of SFT or longer SFT."""
-        train, lengths = self.cfg.train, measure_lengths(task, self.cfg)
-        replies = self.count_replies(stage, task)
-        rows = Rows(replies, lengths.prompt, replies, lengths.reply)
-        flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
-        steps = replies / self.cfg.sft.batch_size
-        moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
+        steps = self.count_replies(stage, task) / self.cfg.sft.batch_size
         return (
             self.start_seconds("transformers", self.saved_bytes)
-            + flops / self._training_speed()
-            + steps * moving
+            + steps * self.sft_step_seconds(measure_lengths(task, self.cfg))
             + self.saved_bytes / STORAGE_BYTES_PER_S
         )
 
+    def sft_step_seconds(self, lengths: Lengths) -> float:
+        """Time of one optimiser step of SFT."""
+        train, batch = self.cfg.train, self.cfg.sft.batch_size
+        rows = Rows(batch, lengths.prompt, batch, lengths.reply)
+        flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
+        moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
+        return self._learning_seconds(flops, batch / self._sft_micro_batch, 1, 0) + moving
+
     def grpo_seconds(self, task: str) -> float:
-        """Wall time of GRPO: sampling, scoring by policy and reference, backward, and looks at validation kitchens."""
-        cfg, lengths, steps = self.cfg, measure_lengths(task, self.cfg), self.count_grpo_steps(task)
-        grpo, train = cfg.grpo, cfg.train
+        """Wall time of GRPO: its steps, and looks at validation kitchens."""
+        lengths, steps = measure_lengths(task, self.cfg), self.count_grpo_steps(task)
+        engine = "transformers" if self.cfg.grpo.vllm == "none" else "vllm"
+        return (
+            self.start_seconds(engine, 2 * self.saved_bytes)
+            + steps * self.grpo_step_seconds(lengths)
+            + self._count_looks(steps) * self._look_seconds(task, lengths)
+            + self.saved_bytes / STORAGE_BYTES_PER_S
+        )
+
+    def grpo_step_seconds(self, lengths: Lengths) -> float:
+        """Time of one optimiser step of GRPO: sampling, scoring by policy and reference, and backward."""
+        grpo, train = self.cfg.grpo, self.cfg.train
         completions = grpo.prompts_per_step * grpo.group_size
         # A pass over fewer completions than a group has reads their prompt again.
         sharing = min(grpo.group_size, grpo.micro_batch) if self.shares_prompts else 1
@@ -144,31 +160,40 @@ class Workload:
         # The reference's pass, and the sampling policy's, which corrects for what the engine rounds.
         scorings = (grpo.beta > 0) + (grpo.vllm != "none")
         flops += scorings * forward_flops(self.base, rows)
-        one = flops / self._training_speed() + self._sampling_seconds(lengths)
-        one += optimizer_seconds(self.gpu, self.trained / self.shards[1])
-        engine = "transformers" if grpo.vllm == "none" else "vllm"
-        return (
-            self.start_seconds(engine, 2 * self.saved_bytes)
-            + steps * one
-            + self._count_looks(steps) * self._look_seconds(task, lengths)
-            + self.saved_bytes / STORAGE_BYTES_PER_S
-        )
+        # With a shared prompt, the prompts go through the layers first and the completions after them.
+        parts = 2 if self.shares_prompts else 1
+        learning = self._learning_seconds(flops, completions / grpo.micro_batch, parts, scorings)
+        moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
+        return learning + self.sampling_seconds(lengths) + moving
 
     @property
     def shares_prompts(self) -> bool:
         """Whether a group's completions share one pass over their prompt (`taskreason.train.shared_prompt`)."""
         return self.processes == 1 and not self.cfg.train.gradient_checkpointing
 
-    def _training_speed(self) -> float:
-        return self.gpu.flops * TRAINING_MFU * share_speed(self.processes)
+    @property
+    def _sft_micro_batch(self) -> int:
+        """Decisions that one process reads at a time."""
+        sft = self.cfg.sft
+        return min(sft.micro_batch or sft.batch_size, sft.batch_size // self.processes or 1)
 
-    def _sampling_seconds(self, lengths: Lengths) -> float:
+    def _learning_seconds(self, flops: float, chunks: float, parts: int, scorings: int) -> float:
+        """Time to score and learn so many micro-batches, each in so many parts: of arithmetic, or of its launches."""
+        train, speed = self.cfg.train, share_speed(self.processes)
+        forward = parts * (1 + scorings + train.gradient_checkpointing)
+        launching = launch_seconds(self.base, forward, parts, bool(train.lora_rank))
+        return max(flops / (self.gpu.flops * TRAINING_MFU), chunks * launching) / speed
+
+    def sampling_seconds(self, lengths: Lengths) -> float:
+        """Time in which the replies of one step of GRPO are sampled."""
         grpo = self.cfg.grpo
         replies = grpo.prompts_per_step * grpo.group_size / self.processes
         if grpo.vllm == "none":
             rows = Rows(replies, lengths.prompt, replies, lengths.reply)
+            longest = lengths.longest_reply
+            trained = not self.cfg.train.lora_rank
             return generation_seconds(
-                self.base, rows, lengths.longest_reply, self.gpu, "transformers"
+                self.base, rows, longest, self.gpu, "transformers", autocast=trained
             )
         # A group's prompt is read, and kept, once.
         share = grpo.vllm_memory if grpo.vllm == "colocate" else self.cfg.rollout.gpu_memory
@@ -263,15 +288,14 @@ class Workload:
         asked = self._rounds_seconds(PROBE_QUESTIONS, 1, lengths)
         return self.start_seconds("transformers", 2 * self.base.parameters) + asked
 
-    def sft_memory(self, task: str) -> float:
+    def sft_memory(self, lengths: Lengths) -> float:
         """Bytes on each GPU in SFT."""
-        sft, lengths = self.cfg.sft, measure_lengths(task, self.cfg)
-        micro = min(sft.micro_batch or sft.batch_size, sft.batch_size // self.processes or 1)
+        micro = self._sft_micro_batch
         return self._training_memory(Rows(micro, lengths.longest_prompt, micro, lengths.reply))
 
-    def grpo_memory(self, task: str) -> float:
+    def grpo_memory(self, lengths: Lengths) -> float:
         """Bytes on each GPU in GRPO: the reference model and an engine beside it come on top of training."""
-        cfg, grpo, lengths = self.cfg, self.cfg.grpo, measure_lengths(task, self.cfg)
+        cfg, grpo = self.cfg, self.cfg.grpo
         completions = grpo.prompts_per_step * grpo.group_size // self.processes
         micro = min(grpo.micro_batch, completions)
         prompts = -(-micro // grpo.group_size) if self.shares_prompts else micro
@@ -284,8 +308,9 @@ class Workload:
         # Sampling and training take turns; a look at validation kitchens works on a copy of the model.
         others = [self.saved_bytes if grpo.eval_steps else 0]
         if grpo.vllm == "none":
-            tokens = lengths.longest_prompt + lengths.longest_reply
-            others.append(2 * completions * tokens * self.base.kv_bytes)
+            longest = lengths.longest_prompt, lengths.longest_reply
+            # There are no gradients while replies are sampled.
+            others.append(sampling_bytes(self.base, completions, *longest) - 4 * self.trained)
         return held + self._training_memory(rows, max(others))
 
     def _training_memory(self, rows: Rows, other: float = 0.0) -> float:

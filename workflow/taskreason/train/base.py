@@ -8,10 +8,13 @@ are this module's output; ``base.rebuild`` makes them again.
 import math
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 from trl import SFTConfig, SFTTrainer
 
@@ -35,6 +38,8 @@ ROPE_THETA = 1e6
 """As published; with slow rotations, names are matched alike at every distance."""
 BACKWARD_BIAS, BACKWARD_PAIRS = 7.0, 6
 """Size of the biases that point a head back, and the fastest rotations that they use."""
+LOADERS = 4
+"""Processes that lay out batches for a GPU, on which a step is over before one of them has done it."""
 FILES = (
     "config.json",
     "model.safetensors",
@@ -47,7 +52,7 @@ OPTIONAL = ("chat_template.jinja",)
 
 def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
     """Train the base model from scratch; resumes from ``checkpoint_dir``."""
-    base = cfg.base
+    base, processes = cfg.base, torch.get_num_threads()
     tokenizer = build_tokenizer()
     torch.manual_seed(base.seed)
     model = Qwen2ForCausalLM(
@@ -77,7 +82,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             base.chores,
             small=base.small_chores,
             drills=base.drills,
-            processes=torch.get_num_threads(),
+            processes=processes,
         )
     )
     rows = order_by_length(examples, base.batch_size, base.seed)
@@ -96,9 +101,10 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             logging_steps=max(1, steps // 400),
             max_length=None,
             train_sampling_strategy="sequential",
+            dataloader_num_workers=LOADERS if torch.cuda.is_available() else 0,
             **common_arguments(checkpoint_dir, base.save_steps, base.seed, cfg.train),
         ),
-        train_dataset=encode_chores(rows, tokenizer),
+        train_dataset=encode_chores(rows, tokenizer, processes),
         processing_class=tokenizer,
     )
     curve = CurveLog(log_csv, COLUMNS, base.epochs, "base")
@@ -128,8 +134,21 @@ def point_heads_back(model: Qwen2ForCausalLM) -> None:
         )
 
 
-def encode_chores(rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Token ids and labels of chores: everything that can be told from what stands before it is learnt.
+def encode_chores(
+    rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, processes: int = 1
+) -> Dataset:
+    """Token ids and labels of chores, the same for any number of processes, each of which takes a part of the rows."""
+    encode_part = partial(_encode_part, tokenizer=tokenizer)
+    if processes == 1:
+        return encode_part(rows)
+    size = -(-len(rows) // processes)
+    parts = [rows[n : n + size] for n in range(0, len(rows), size)]
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        return concatenate_datasets(list(pool.map(encode_part, parts)))
+
+
+def _encode_part(rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    """Everything that can be told from what stands before it is learnt.
 
     That is the reply, and also the prompt from the list of items to the valid actions, which repeats in another
     order what the list of stations says. Questions are drawn at random, so only their answers count.

@@ -1,0 +1,141 @@
+"""A step at the published size: the settings it runs with, what `taskreason estimate` predicts, what was measured.
+
+`published_size.py` measures steps and keeps them in `published_size.csv`, a row for each machine, way of training and
+stage; here these are read, and the model of cost is asked for the same batch, lengths and card. Nothing here imports
+torch.
+"""
+
+import csv
+from dataclasses import dataclass, fields, replace
+from math import isnan, nan
+from pathlib import Path
+
+from taskreason.config import load_config
+from taskreason.config_types import Config
+from taskreason.cost.generation import generation_bytes, generation_seconds
+from taskreason.cost.lengths import Lengths
+from taskreason.cost.model import ARCHITECTURES, GPUS, Gpu, Rows, training_flops
+from taskreason.cost.workload import Workload
+
+MEASURED = Path(__file__).with_name("published_size.csv")
+SHAPE = ARCHITECTURES["Qwen/Qwen2.5-1.5B-Instruct"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A measured step. rows: decisions, states or prompts; group: replies to each; lengths in tokens; GB are decimal.
+
+    stage: sft, grpo, or rollout (greedy replies to a batch of prompts). steps: how many were run; of several the first
+    does not count, and seconds are the others' median. sampling_s: the part of GRPO's step that samples replies.
+    largest_gb: tensors at the fullest moment; learning_gb: the same outside of sampling. matmul_tflops: of large bf16
+    matrix products on the same machine. nan, and empty in the file: not measured.
+    """
+
+    hardware: str
+    lora_rank: int
+    stage: str
+    rows: int
+    group: int
+    micro_batch: int
+    steps: int
+    prompt: float
+    longest_prompt: float
+    reply: float
+    longest_reply: float
+    step_s: float
+    sampling_s: float
+    largest_gb: float
+    learning_gb: float
+    matmul_tflops: float
+
+    @property
+    def lengths(self) -> Lengths:
+        """What the model of cost reads."""
+        return Lengths(self.prompt, self.longest_prompt, 0.0, self.reply, self.longest_reply)
+
+    @property
+    def tokens(self) -> float:
+        """Tokens that SFT learns from, prompts included; of the other stages, tokens that are written."""
+        prompts = self.rows * self.prompt if self.stage == "sft" else 0
+        return prompts + self.rows * self.group * self.reply
+
+
+def configure(step: Step, tokens: int, steps: int) -> Config:
+    """The published scale's settings, but for the number of steps and what the step says; tokens: of a reply."""
+    scale = "paper_24gb" if step.lora_rank else "paper"
+    cfg = load_config({"scale": scale, "expert": {"policy": "planner"}})
+    sft = {"epochs": 1, "batch_size": step.rows, "micro_batch": step.micro_batch}
+    grpo = {"steps": steps, "epochs": 0, "prompts_per_step": step.rows, "group_size": step.group}
+    grpo |= {"micro_batch": step.micro_batch, "vllm": "none", "eval_steps": 0}
+    return replace(
+        cfg,
+        kitchens=replace(cfg.kitchens, training=200, validation=1),
+        sft=replace(cfg.sft, **sft) if step.stage == "sft" else cfg.sft,
+        grpo=replace(cfg.grpo, **grpo) if step.stage == "grpo" else cfg.grpo,
+        train=replace(cfg.train, lora_rank=step.lora_rank),
+        rollout=replace(
+            cfg.rollout, max_new_tokens=tokens, batch_size=step.rows, engine="transformers"
+        ),
+    )
+
+
+def find_card(hardware: str) -> Gpu | None:
+    """The card that a machine has, of those whose data sheet is known."""
+    name = hardware.lower().replace(" ", "")
+    return next((gpu for key, gpu in GPUS.items() if key in name), None)
+
+
+def count_flops(step: Step) -> float:
+    """FLOPs of a training step, by the model of cost; each prompt is read once for its group."""
+    rows = Rows(step.rows, step.prompt, step.rows * step.group, step.reply)
+    return training_flops(SHAPE, rows, bool(step.lora_rank), False)
+
+
+def predict(step: Step) -> tuple[float, float, float]:
+    """Seconds, seconds of sampling (nan without any) and GB that the model of cost gives for the step on its card."""
+    card = find_card(step.hardware)
+    work = Workload(configure(step, 256, 1), card, SHAPE, 1, (1, 1))
+    if step.stage == "sft":
+        return work.sft_step_seconds(step.lengths), nan, work.sft_memory(step.lengths) / 1e9
+    if step.stage == "grpo":
+        seconds = work.grpo_step_seconds(step.lengths)
+        sampling = work.sampling_seconds(step.lengths)
+        return seconds, sampling, work.grpo_memory(step.lengths) / 1e9
+    rows = Rows(step.rows, step.prompt, step.rows, step.reply)
+    seconds = generation_seconds(SHAPE, rows, step.longest_reply, card, "transformers")
+    longest = step.longest_prompt + step.longest_reply
+    return seconds, nan, generation_bytes(SHAPE, step.rows, longest, "transformers") / 1e9
+
+
+def read_steps() -> list[Step]:
+    """The steps measured so far."""
+    if not MEASURED.exists():
+        return []
+    kinds = {field.name: field.type for field in fields(Step)}
+    parse = {str: str, int: int, float: lambda text: float(text or "nan")}
+    return [
+        Step(**{key: parse[kinds[key]](text) for key, text in row.items()})
+        for row in csv.DictReader(MEASURED.open())
+    ]
+
+
+def keep_step(step: Step) -> None:
+    """Put a step into the file, in the place of an earlier one of the same machine, training and stage."""
+
+    def identify(other: Step) -> tuple:
+        return other.hardware, other.lora_rank, other.stage
+
+    steps = {identify(other): other for other in read_steps()} | {identify(step): step}
+    names = [field.name for field in fields(Step)]
+    with MEASURED.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        for other in steps.values():
+            values = [getattr(other, name) for name in names]
+            writer.writerow(map(_print, values))
+
+
+def _print(value: str | float) -> str:
+    if isinstance(value, float):
+        return "" if isnan(value) else f"{value:.5g}"
+    return str(value)
