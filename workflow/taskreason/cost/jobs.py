@@ -198,13 +198,13 @@ def _list_evaluations(work: Workload, project: Path) -> list[Job]:
 
 
 def _list_reports(cfg: Config, jobs: list[Job]) -> list[Job]:
-    """Tables, figures, numbers, gallery, paper (with LaTeX installed) and page: after everything else."""
+    """Tables, figures, numbers, gallery, cards, paper (with LaTeX installed), page: after everything else."""
     done = tuple(job.name for job in jobs)
     reports = [Job("make_tables", "make_tables", done), Job("make_macros", "make_macros", done)]
     reports += [Job("make_figure", f"make_figure:{n}", done) for n in range(FIGURES)]
     if set(cfg.tasks) == set(TASKS):
         reports.append(Job("compile_paper", "paper", tuple(job.name for job in reports)))
-    reports.append(Job("make_gallery", "gallery", done))
+    reports += [Job("make_gallery", "gallery", done), Job("make_cards", "cards", done)]
     reports.append(Job("make_page", "page", tuple(job.name for job in reports)))
     return reports
 
