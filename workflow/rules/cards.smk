@@ -16,11 +16,7 @@ CARDS = {f"{OUT}/models/base/README.md": episode_files("base", "-", TASKS)} | {
 rule make_cards:
     input:
         episodes=list(CARDS.values()),
-        provenance=[
-            card.replace("/models/", "/training/").replace("/README.md", ".provenance.json")
-            for card in CARDS
-            if not card.endswith("/base/README.md")
-        ],
+        provenance=[provenance_of_card(card) for card in CARDS if Path(card).parent.name != "base"],
         summaries=expand(rules.collect.output.summary, task=TASKS),
         templates=[
             from_project(f"workflow/resources/cards/{kind}.md.j2") for kind in ("model", "dataset")

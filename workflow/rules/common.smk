@@ -269,3 +269,27 @@ def theory_model(wildcards):
     """The model that a measurement of the theory is about."""
     trained = rules.train_sft if wildcards.policy == "sft" else rules.train_grpo
     return expand(trained.output.model, task=wildcards.task, run=RUNS[0])
+
+
+def list_extra(kind):
+    """Episodes or single turns of every policy on the extra tasks."""
+    untrained = ["expert", *(name for name in EXTRA_BASELINES if name != "sft_longer")]
+    trained = [rules.evaluate_sft]
+    if "sft_longer" in EXTRA_BASELINES:
+        trained.append(rules.evaluate_sft_longer)
+    return [
+        *expand(getattr(rules.evaluate_extra_rules.output, kind), policy=untrained),
+        *getattr(rules.evaluate_extra_base.output, kind),
+        *expand(
+            [path for rule in trained for path in getattr(rule.output, kind)],
+            task=EXTRA,
+            run=RUNS,
+        ),
+        *expand(getattr(rules.evaluate_extra_grpo.output, kind), task=EXTRA, run=RUNS),
+    ]
+
+
+def provenance_of_card(card):
+    """The record of the training whose model a card is about."""
+    *_, task, stage, _ = Path(card).parts
+    return f"{OUT}/training/{task}/{stage}.provenance.json"

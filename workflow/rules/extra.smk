@@ -92,27 +92,10 @@ if EXTRA:
             seed=seed_of,
             evaluation=evaluation_of(EXTRA),
 
-    def list_evaluations(kind):
-        """Episodes or single turns of every policy on the extra tasks."""
-        untrained = ["expert", *(name for name in EXTRA_BASELINES if name != "sft_longer")]
-        trained = [rules.evaluate_sft]
-        if "sft_longer" in EXTRA_BASELINES:
-            trained.append(rules.evaluate_sft_longer)
-        return [
-            *expand(getattr(rules.evaluate_extra_rules.output, kind), policy=untrained),
-            *getattr(rules.evaluate_extra_base.output, kind),
-            *expand(
-                [path for rule in trained for path in getattr(rule.output, kind)],
-                task=EXTRA,
-                run=RUNS,
-            ),
-            *expand(getattr(rules.evaluate_extra_grpo.output, kind), task=EXTRA, run=RUNS),
-        ]
-
     EXTRA_EVALUATIONS = {
         "kitchens": EXTRA_KITCHENS,
-        "episodes": list_evaluations("episodes"),
-        "single_turn": list_evaluations("single_turn"),
+        "episodes": list_extra("episodes"),
+        "single_turn": list_extra("single_turn"),
         "published": EVALUATIONS["published"],
     }
 
