@@ -3,8 +3,8 @@
 Three clones of what is committed make everything at the smoke scale by `make reproduce`: one undisturbed, one on a
 single core, and one that is killed with SIGKILL, its jobs too, and started again. The kills are spread over the run by
 drawing after how many finished jobs each falls, and then how far into a job. Compared are all trajectories, episodes,
-models, tables, macros and figures, byte by byte; macros that quote wall times, and with them the PDF, can't be the
-same. On two cores that nobody else uses it takes about three quarters of an hour:
+models, tables, macros and figures, byte by byte; macros that quote wall times, and with them the PDF and the page
+of the run, can't be the same. On two cores that nobody else uses it takes about three quarters of an hour:
 
     python benchmarks/endurance.py --kills 20
 
@@ -35,7 +35,7 @@ COMPARED = {
     "episodes": ["results/smoke/episodes/**/*.jsonl", "results/smoke/single_turn/**/*.json"],
     "tables": ["results/tables/*"],
     "macros": ["results/*.tex"],
-    "figures": ["results/figures/*"],
+    "figures": ["results/figures/*", "results/gallery/*.html"],
 }
 LEFT_OVER = (
     "**/*.partial",
