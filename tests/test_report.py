@@ -376,7 +376,7 @@ def draw_ablations(root, out, config):
     for name, make in ablation_tables.TABLES.items():
         (out / "tables" / f"{name}.tex").write_text(make(ablations).tex)
     for name, draw in ablation_figures.FIGURES.items():
-        figure = draw(ablations, {"trajectories": 100, "noise": 0.0})
+        figure = draw(ablations, {"trajectories": 100, "noise": 0.0, "reward": "expert"})
         save_figure(figure, out / "figures" / f"{name}.pdf")
     write_macros(make_ablation_macros(ablations, config["ablation"]), out / "ablations.tex")
 

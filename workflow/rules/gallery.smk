@@ -15,7 +15,15 @@ rule make_gallery:
         page=gallery_sources(),
         code=library_files("report/gallery/*.py", "report/labels.py"),
     output:
-        GALLERY,
+        [
+            report(
+                page,
+                caption="../report/gallery.rst",
+                category="Overview",
+                labels={"Title": "The episode gallery"},
+            )
+            for page in GALLERY
+        ],
     log:
         "results/logs/make_gallery.log",
     benchmark:

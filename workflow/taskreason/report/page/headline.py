@@ -5,11 +5,11 @@ Input: the rows of comparison.csv and baselines.csv; output: a `PageTable` and s
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from statistics import fmean
 
 from taskreason.report.labels import GRID_POLICY, POLICIES, label_policy, task_title
+from taskreason.report.means import Rate, average_grid, average_rates
 from taskreason.report.page.cells import PageTable, Row, cell, head, list_values
-from taskreason.report.verdicts import count_tasks
+from taskreason.report.verdicts import count_tasks, print_rate
 
 GAIN = f"{GRID_POLICY} - sft"
 
@@ -45,7 +45,10 @@ def list_findings(comparison: Sequence[Row], baselines: Sequence[Row]) -> Iterat
     def count(holds: list[bool]) -> str:
         return count_tasks(holds, len(holds))
 
-    means = [f"{fmean(rate(policy, task) for task in tasks):.2f}" for policy in POLICIES[1:]]
+    means = [
+        print_rate(average_rates([read_rate(main[policy, task])] for task in tasks))
+        for policy in POLICIES[1:]
+    ]
     yield (
         f"On average over the tasks the success rate goes from {means[0]} (base) through {means[1]} (SFT) "
         f"to {means[2]} (SFT + GRPO)."
@@ -64,19 +67,25 @@ def list_findings(comparison: Sequence[Row], baselines: Sequence[Row]) -> Iterat
     )
     upward = list(combinations(tasks, 2))
     downward = [(hard, easy) for easy, hard in upward]
-    down, up = (_describe(grid, pairs) for pairs in (downward, upward))
     if upward:
+        down, up = (_describe(grid, pairs) for pairs in (downward, upward))
         yield (
             f"Trained on the more complex of two tasks and evaluated on the simpler, the mean success rate is {down}; "
             f"the other way round it is {up}."
         )
 
 
+def read_rate(row: Row, whose: str = "") -> Rate:
+    """A row's success rate with its interval; whose: "published_" for the paper's."""
+    rate, low, high = (float(row[f"{whose}sr{end}"]) for end in ("", "_low", "_high"))
+    return rate, low, high
+
+
 def _describe(grid: dict[tuple[str, str], Row], pairs: list[tuple[str, str]]) -> str:
     """The mean SR over cells of the grid, and the published one of those that the paper prints."""
-    ours = [float(grid[pair]["sr"]) for pair in pairs]
-    theirs = [float(grid[pair]["published_sr"]) for pair in pairs if grid[pair]["published_sr"]]
-    if not ours:
-        return ""
-    published = f" (published: {fmean(theirs):.2f})" if theirs else ""
-    return f"{fmean(ours):.2f}{published}"
+    ours = print_rate(average_grid({pair: read_rate(grid[pair]) for pair in pairs}, pairs))
+    printed = [pair for pair in pairs if grid[pair]["published_sr"]]
+    if not printed:
+        return ours
+    rates = {pair: read_rate(grid[pair], "published_") for pair in printed}
+    return f"{ours} (published: {print_rate(average_grid(rates, printed))})"

@@ -60,6 +60,25 @@ def make_plain(
     return merge_heads(PageTable(titles, body))
 
 
+def make_main(rows: Rows) -> PageTable:
+    """Every policy on every task; trainings are told apart where there are several a task."""
+    names = [("Task", "task", task_title), ("Policy", "policy", label_policy)]
+    if len(list_values(rows, "seed")) > 1:
+        names.append(("Seed", "seed", str))
+    values = [
+        ("Episodes", "episodes", COUNT),
+        ("SR", "sr", ".2f"),
+        ("ASAT", "asat", STEPS),
+        ("ASST", "asst", STEPS),
+        ("Shortest plans", "minimal_rate", ".2f"),
+        ("Steps over optimal", "excess_steps", SHARE),
+        ("Invalid", "invalid_rate", ".2f"),
+        ("Malformed", "malformed_rate", ".2f"),
+        ("Single turn", "single_turn_optimal_rate", ".2f"),
+    ]
+    return make_plain(names, values, rows)
+
+
 def make_comparison(rows: Rows) -> PageTable:
     """Published cells of the main table and ours."""
     body = []
@@ -135,9 +154,13 @@ def make_probes(rows: Rows) -> PageTable:
 
 
 def make_collection(rows: Rows) -> PageTable:
-    """What the expert's episodes were kept for or rejected for."""
+    """How many of the expert's episodes were kept, and what others were rejected for."""
     rows = [rename(row, acceptance_rate_low="low", acceptance_rate_high="high") for row in rows]
-    reasons = [key for key in rows[0] if key.startswith("rejected_")]
+    reasons = [
+        key
+        for key in rows[0]
+        if key.startswith("rejected_") and any(row[key] not in ("", "0") for row in rows)
+    ]
     values = [
         ("Kitchens", "kitchens", COUNT),
         ("Episodes", "episodes", COUNT),
@@ -166,21 +189,7 @@ def make_turns(rows: Rows) -> PageTable:
 _TASK = ("Task", "task", task_title)
 _POLICY = ("Policy", "policy", label_policy)
 TABLES: dict[str, Callable[[Rows], PageTable]] = {
-    "main": partial(
-        make_plain,
-        [_TASK, _POLICY, ("Seed", "seed", str)],
-        [
-            ("Episodes", "episodes", COUNT),
-            ("SR", "sr", ".2f"),
-            ("ASAT", "asat", STEPS),
-            ("ASST", "asst", STEPS),
-            ("Shortest plans", "minimal_rate", ".2f"),
-            ("Steps over optimal", "excess_steps", SHARE),
-            ("Invalid", "invalid_rate", ".2f"),
-            ("Malformed", "malformed_rate", ".2f"),
-            ("Single turn", "single_turn_optimal_rate", ".2f"),
-        ],
-    ),
+    "main": make_main,
     "comparison": make_comparison,
     "comparison_grid": make_comparison_grid,
     "generalization": make_generalization,
