@@ -70,7 +70,8 @@ def make_scales() -> str | None:
                 "scale": name,
                 "hardware": place,
                 "jobs": str(len(jobs)),
-                "minutes": f"{sum(job['cpu_time' if study else 's'] for job in jobs) / 60:.0f}",
+                "minutes": f"{sum(job['cpu_time'] for job in jobs) / 60:.0f}",
+                "of": "processor",
                 "largest_mib": f"{max(job['max_rss'] for job in jobs):.0f}",
             }
     if not rows:
@@ -79,11 +80,12 @@ def make_scales() -> str | None:
         writer = csv.DictWriter(file, next(iter(rows.values())).keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows.values())
-    header = ["Scale", "Hardware", "Jobs", "Minutes of all jobs, one after another", "Largest, MiB"]
+    header = ["Scale", "Hardware", "Jobs", "Minutes of all jobs together", "of", "Largest, MiB"]
     return (
         f"{format_table(header, [list(row.values()) for row in rows.values()])}\n\n"
         "Made by `make reproduce` and `make readme` (`results/SCALE/benchmarks/`, `benchmarks/machines.csv`). "
-        "Jobs run side by side on the cores that there are. Of studies, minutes are of processor time."
+        "Jobs run side by side on the cores that there are. Processor time does not grow where other "
+        "work goes on beside a run; wall time was measured with nothing beside it."
     )
 
 
