@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from taskreason.errors import UserError
+from taskreason.kitchen.effects import CUT
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.kitchen.layout_files import load_layouts, parse_layout
@@ -155,6 +156,23 @@ def test_the_lower_bound_never_exceeds_the_distance(case):
     bound = TransferBound(kitchen)
     too_high = [state for state, steps in distance.items() if bound.steps(state) > steps]
     assert not too_high, f"{len(too_high)} of {len(distance)} states, such as {too_high[0]}"
+
+
+def test_the_bound_holds_where_a_half_cut_item_and_one_in_the_hand_cost_the_same():
+    """One lettuce lies under bread and needs one more cut; the other is held at the board and needs all three."""
+    template = make_template("lettuce_sandwich")
+    kitchen = build_small(template, random.Random(10), ["board", "sink"], ["lettuce"])
+    assert kitchen.items == ("lettuce1", "bread1", "lettuce2", "bread2")
+    state = kitchen.initial._replace(
+        loc=2, hand=2, stacks=((1,), (0, 3), (), ()), effects=((CUT, 0, -1, 2),)
+    )
+    steps, seen, ring = 0, {state}, [state]
+    while not any(map(kitchen.is_goal, ring)):
+        after = {kitchen.step(s, action) for s in ring for action in kitchen.valid_actions(s)}
+        steps, ring = steps + 1, list(after - seen)
+        seen |= after
+    assert TransferBound(kitchen).steps(state) <= steps
+    assert Planner(kitchen).distance(state) == steps
 
 
 @pytest.mark.parametrize("name", TASKS)
