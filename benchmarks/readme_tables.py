@@ -108,8 +108,9 @@ def make_baselines() -> str | None:
 
 
 def list_sizes() -> list[str]:
-    """The base models that the project ships, each with its number of parameters."""
-    folders = [RESOURCES / "base_model", *sorted((RESOURCES / "base_models").iterdir())]
+    """The base models that are compared by default, each with its number of parameters."""
+    smaller = [RESOURCES / "base_models" / name for name in ("small", "tiny")]
+    folders = [RESOURCES / "base_model", *smaller]
     names = ["Base", *(f"Base, {folder.name}" for folder in folders[1:])]
     return [
         f"{name} {count_parameters(folder):,}" for name, folder in zip(names, folders, strict=True)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from math import isnan, nan
 from pathlib import Path
 
+import bases
 import readme_tables
 from published_step import Step, count_flops, find_card, predict, read_steps
 from readme_tables import ROOT, format_table, list_seeds, read_csv
@@ -265,6 +266,7 @@ def main() -> None:
         "scales": make_scales,
         "estimate": make_estimate,
         "published_size": make_published_size,
+        "bases": bases.make_table,
         "endurance": make_endurance,
         "mutations": make_mutations,
         "graph": make_graph,

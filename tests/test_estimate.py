@@ -64,7 +64,9 @@ def test_parameters_are_those_published(name):
         assert shape.non_embedding / 1e9 == pytest.approx(without, rel=0.01)
 
 
-@pytest.mark.parametrize("folder", ["base_model", "base_models/small", "base_models/tiny"])
+@pytest.mark.parametrize(
+    "folder", ["base_model", *map("base_models/{}".format, ("small", "tiny", "long"))]
+)
 def test_parameters_of_a_folder_are_those_of_its_weights(folder):
     path = ROOT / "workflow" / "resources" / folder
     with (path / "model.safetensors").open("rb") as file:
