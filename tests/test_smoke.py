@@ -73,6 +73,16 @@ def test_there_was_no_network(smoke):
     assert [line.partition(":")[0].strip() for line in devices] == ["lo"]
 
 
+def test_snakemake_reports_the_run_in_one_file_that_loads_nothing(smoke):
+    done = run_smoke(smoke, "--report", "results/report.html")
+    assert done.returncode == 0, done.stdout[-6000:]
+    text = (smoke / "results" / "report.html").read_text()
+    assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=[\"']https?:", text)
+    for name in ("success_rate", "theory_single"):
+        caption = (ROOT / "workflow" / "report" / "figures" / f"{name}.rst").read_text()
+        assert caption.split(".")[0].split("\n")[0] in text, name
+
+
 def test_nothing_is_left_to_do(smoke):
     start = measure_processor_time()
     done = run_smoke(smoke)
