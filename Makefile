@@ -5,11 +5,12 @@ BIN := .venv/bin
 # Snakemake and its jobs find the environment's programs without activation.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help reproduce verify report test lint bench readme clean distclean
+.PHONY: help reproduce verify report test lint bench readme audit sbom clean distclean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
-	@echo 'CORES=2 limits the cores; ARGS="--config scale=smoke" goes to snakemake or pytest.'
+	@echo 'CORES=2 limits the cores; ARGS="--config scale=smoke" goes to snakemake or pytest;'
+	@echo 'HASHES=1 installs only packages whose SHA-256 is in envs/hashed/.'
 
 reproduce: ## make every table, every figure and the paper
 	@envs/bootstrap.sh run latex
@@ -44,6 +45,15 @@ readme: ## fill the generated parts of README.md from results/, and write config
 	@envs/bootstrap.sh run
 	python benchmarks/update_readme.py
 	python docs/write_config_keys.py
+
+audit: ## look the pinned packages up in a database of known vulnerabilities
+	@envs/bootstrap.sh run supply
+	@python envs/audit.py
+
+sbom: ## write results/sbom.json, what .venv holds as a bill of materials (CycloneDX)
+	@envs/bootstrap.sh run supply
+	@mkdir -p results
+	cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible -o results/sbom.json
 
 clean: ## remove tables, figures and paper, which take a minute to make; keeps trained models
 	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/checksums results/paper-build paper/main.pdf

@@ -1,12 +1,14 @@
 #!/bin/sh
 # Makes what `make` needs and is not there yet: a virtual environment in .venv with the pinned
-# packages, LaTeX and a browser. Usage: envs/bootstrap.sh run|dev|slurm|latex|browser ...
-# (dev adds the test and lint tools, slurm what profiles/slurm needs, browser what tests of the gallery need).
+# packages, LaTeX and a browser. Usage: envs/bootstrap.sh run|dev|slurm|supply|latex|browser ...
+# (dev adds the test and lint tools, slurm what profiles/slurm needs, supply what audits the packages, browser what tests
+# of the gallery need).
 # Done before and nothing changed: takes a fraction of a second.
 #
 # PYTHON       the interpreter to build .venv from (default python3; 3.11 or newer)
 # TORCH_INDEX  URL of a package index with CPU builds of torch. On Linux the build that pip finds by
 #              default carries CUDA libraries of several gigabytes; it works on a CPU, too.
+# HASHES       1 to install only files whose SHA-256 is in envs/hashed/ (torch excepted: its builds differ by index)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -74,7 +76,11 @@ install_packages() {
     # torch goes first, so that the index which holds its CPU build serves nothing else.
     say "installing the packages of $requirements into .venv"
     $pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep '^torch==' envs/requirements.txt)"
-    $pip install -q -r "$requirements"
+    if [ "${HASHES:-}" = 1 ]; then
+        $pip install -q --no-deps --require-hashes -r "envs/hashed/${requirements#envs/}"
+    else
+        $pip install -q -r "$requirements"
+    fi
     $pip install -q --no-deps --no-build-isolation -e .
     echo "$wanted" > "$stamp"
 }
@@ -84,6 +90,7 @@ for part in "$@"; do
         run) install_packages run envs/requirements.txt envs/requirements.txt ;;
         dev) install_packages dev envs/requirements-dev.txt envs/requirements.txt envs/requirements-dev.txt ;;
         slurm) install_packages slurm envs/requirements-slurm.txt envs/requirements.txt envs/requirements-slurm.txt ;;
+        supply) install_packages supply envs/requirements-supply.txt envs/requirements.txt envs/requirements-supply.txt ;;
         latex)
             if ! has_latex; then
                 say "installing LaTeX: $LATEX"
@@ -104,7 +111,7 @@ for part in "$@"; do
             fi
             ;;
         *)
-            say "unknown part '$part'; choose from run, dev, slurm, latex, browser"
+            say "unknown part '$part'; choose from run, dev, slurm, supply, latex, browser"
             exit 2
             ;;
     esac

@@ -3,7 +3,8 @@
 Direct dependencies come from pyproject.toml; everything below them is found through the installed
 packages' own metadata and pinned to the installed version. To move a version: install it with pip
 in .venv, run the tests, run `python envs/lock.py`, commit the changed files. The file of an extra
-that is not installed (`envs/bootstrap.sh slurm` does it) stays as it is.
+that is not installed (`envs/bootstrap.sh slurm supply` does it) stays as it is. Then run
+`python envs/hash_pins.py` for the hashes and `make sbom` for the bill of materials.
 """
 
 import re
@@ -25,6 +26,8 @@ def close_over(names: list[str]) -> dict[str, str]:
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
+        if name == "pip":  # what installs is not among what is installed
+            continue
         package = distribution(name)
         new = name not in pins
         # A local label such as +cpu names one build of a version; the pin is the version.
@@ -71,10 +74,11 @@ def main() -> None:
             "Base model, SFT, GRPO, evaluation.", close_over([*light, *extras["train"]])
         ),
     }
-    try:
-        files["requirements-slurm.txt"] = format_further(close_over(extras["slurm"]), run)
-    except PackageNotFoundError as error:
-        print(f"requirements-slurm.txt is left as it is: {error}")
+    for extra in ("slurm", "supply"):
+        try:
+            files[f"requirements-{extra}.txt"] = format_further(close_over(extras[extra]), run)
+        except PackageNotFoundError as error:
+            print(f"requirements-{extra}.txt is left as it is: {error}")
     for name, text in files.items():
         assert not re.search(r"nvidia|cuda", text), f"{name} pins a GPU package"
         (ENVS / name).write_text(text)
