@@ -3,15 +3,17 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from taskreason import shipped, task
+from taskreason import shipped
 from taskreason.errors import UserError
 from taskreason.models import list_model_files
 from taskreason.policies.transformers import load_model
 from taskreason.report.published import load_published
+from taskreason.task import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESOURCES = ROOT / "workflow" / "resources"
@@ -39,8 +41,7 @@ def test_the_manifest_is_of_the_files_as_they_are():
 def resources(tmp_path, monkeypatch):
     """A copy of the files that the library takes for its own."""
     copy = shutil.copytree(RESOURCES, tmp_path / "resources")
-    for module in (shipped, task):
-        monkeypatch.setattr(module, "RESOURCES", copy)
+    monkeypatch.setattr(shipped, "RESOURCES", copy)
     monkeypatch.setattr(shipped, "MANIFEST", copy / "checksums.json")
     shipped._read_manifest.cache_clear()
     yield copy
@@ -48,7 +49,7 @@ def resources(tmp_path, monkeypatch):
 
 
 def read_layout(resources):
-    return task.Task("burger", "Burger", 10, 15).template
+    return replace(TASKS["burger"], layout=resources / "tasks" / "burger.json").template
 
 
 def read_weights(resources):
