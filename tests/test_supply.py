@@ -70,7 +70,7 @@ def test_what_an_audit_says(found, justified, status, told):
 def test_the_bill_of_materials_holds_every_pin(tmp_path):
     command = [Path(sys.executable).with_name("cyclonedx-py"), "environment", sys.executable]
     bill = tmp_path / "sbom.json"
-    subprocess.run([*command, "-o", bill], check=True, capture_output=True)
+    subprocess.run([*command, "--no-validate", "-o", bill], check=True, capture_output=True)
     found = {
         re.sub(r"[-_.]+", "-", part["name"]).lower(): part["version"].partition("+")[0]
         for part in json.loads(bill.read_text())["components"]
