@@ -98,5 +98,6 @@ def test_verdicts_count_every_training(tmp_path, published):
     assert verdicts["SeedTrainingsAbove"] == "4 of the 8"
     assert verdicts["SeedTrainingsBelow"] == "none of the 8"
     assert verdicts["SeedTrainingsSignificant"] == "4 of the 8"
-    assert verdicts["SeedLowestOwn"] == "0.00" and verdicts["SeedLowestDown"] == "0.00"
+    # Wilson's upper bound for 0 of 6: z^2 / (6 + z^2).
+    assert verdicts["SeedLowestOwn"] == verdicts["SeedLowestDown"] == "0.00 [0.00, 0.39]"
     assert verdicts["SeedDownBeatsUp"] == "in none of the 12 pairs of tasks and seeds"
