@@ -6,7 +6,6 @@ import re
 import runpy
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -305,10 +304,8 @@ def test_requests_are_answered_one_by_one():
 def test_commands_start_without_heavy_imports():
     heavy = ("torch", "transformers", "numpy", "pandas", "matplotlib")
     code = f"import sys, taskreason.cli; print([m for m in {heavy} if m in sys.modules])"
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert time.perf_counter() - start < 5
 
 
 def test_explain_tells_a_shortest_plan_with_a_reason_for_every_step(capsys):
