@@ -98,17 +98,19 @@ def test_the_main_table_has_every_policy_on_every_task(smoke):
 
 
 def test_the_theory_is_measured_in_every_kitchen(smoke):
-    rows = list(csv.DictReader((smoke / "results/tables/theory_recursion.csv").open()))
+    *rows, whole = csv.DictReader((smoke / "results/tables/theory_recursion.csv").open())
     assert {(row["task"], row["policy"]) for row in rows} == {
         (task, policy) for task in TASKS for policy in ("sft", "sft_grpo")
     }
     assert all(row["kitchens"] == "2" and row["rollouts"] == "8" for row in rows)
+    assert (whole["task"], whole["kitchens"], whole["rollouts"]) == ("all", "16", "64")
 
 
 def test_the_ablations_are_trained(smoke):
-    rows = list(csv.DictReader((smoke / "results/tables/ablation_turns.csv").open()))
+    *rows, last = csv.DictReader((smoke / "results/tables/ablation_turns.csv").open())
     assert [row["turns"] for row in rows] == ["single", "multi"] * 2
-    assert all(float(row["tokens"]) > 0 for row in rows)
+    assert last["turns"] == "difference"
+    assert all(float(row["tokens"]) >= 600 for row in rows), "ablation.turns_tokens of the scale"
 
 
 def test_the_code_on_a_models_card_runs(smoke, monkeypatch):
