@@ -69,7 +69,12 @@ def train(job: Job, cfg: Config) -> None:
 def read_job(path: Path) -> tuple[Job, Config]:
     """What :func:`run` wrote down."""
     values = json.loads(path.read_text())
-    cfg = load_config(values.pop("config"))
+    config = values.pop("config")
+    # The typed config repeats the recipes' numbers there; one that is given may not.
+    for name in config["recipes"]:
+        for key in ("timeouts", "expert_bounds"):
+            config[key].pop(name)
+    cfg = load_config(config)
     files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
     watched = {key: values[key] and Path(values[key]) for key in WATCHED}
     job = Job(values["stage"], values["task"], TrainingFiles(**files), **watched)
