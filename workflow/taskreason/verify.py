@@ -162,7 +162,7 @@ def list_changes(reference: Any, found: Any, path: str = "") -> list[str]:
     if isinstance(reference, dict) and isinstance(found, dict):
         return [
             change
-            for key in sorted(reference.keys() | found.keys())
+            for key in sorted(reference)  # what came after the reference changed nothing by default
             if path or key not in APART
             for change in list_changes(
                 reference.get(key), found.get(key), f"{path}.{key}" if path else key
