@@ -7,7 +7,7 @@ With ``train.accelerate`` the job is written down as JSON and read by every proc
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from taskreason.config import load_config
@@ -77,8 +77,8 @@ def read_job(path: Path) -> tuple[Job, Config]:
     cfg = load_config(config)
     files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
     watched = {key: values[key] and Path(values[key]) for key in WATCHED}
-    job = Job(values["stage"], values["task"], TrainingFiles(**files), **watched)
-    return replace(job, tokens=values["tokens"]), cfg
+    given = watched | {"tokens": values["tokens"]}
+    return Job(values["stage"], values["task"], TrainingFiles(**files), **given), cfg
 
 
 if __name__ == "__main__":
