@@ -24,7 +24,7 @@ report: ## make results/report.html, Snakemake's own report of a finished run
 
 test: ## run all tests, a complete run at the smoke scale among them
 	@envs/bootstrap.sh dev latex browser
-	OMP_NUM_THREADS=1 python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## check style and workflow
 	@envs/bootstrap.sh dev
