@@ -6,10 +6,10 @@ from kitchens import make_kitchen, walk
 from taskreason.kitchen.domain import Op
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import parse_layout
+from taskreason.kitchen.towers import list_in_the_way, list_sites, match_tower
 from taskreason.planner import Planner
 from taskreason.reasoning import Expert, recite_hand, recite_others, recite_tower
 from taskreason.task import TASKS
-from taskreason.towers import list_in_the_way, list_sites, match_tower, number_slots
 
 GOAL = ["bottombun", "cheese", "patty", "topbun"]
 TAKING = (Op.pick_up_item, Op.unstack)
@@ -108,7 +108,7 @@ def test_a_shortest_plan_removes_what_stands_in_the_way(task, mode):
             plan = expert.plan(state)
             if not plan:
                 continue
-            end, size = kitchen.step(*plan[-1]), len(number_slots(expert.tower))
+            end, size = kitchen.step(*plan[-1]), len(expert.tower.slots)
             for station in list_sites(kitchen, expert.tower):
                 if len(match_tower(kitchen, end, expert.tower, station)) < size:
                     continue

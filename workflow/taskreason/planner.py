@@ -10,7 +10,8 @@ from heapq import heappop, heappush
 from taskreason.errors import UserError
 from taskreason.kitchen.domain import Action
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.transfers import TransferBound, compile_towers
+from taskreason.kitchen.towers import compile_towers
+from taskreason.transfers import TransferBound
 
 NODE_LIMIT = 2_000_000
 """Expanded states after which a search gives up; the four tasks need a few thousand at most."""

@@ -20,15 +20,14 @@ from taskreason.kitchen.observation import (
     list_empty,
     list_items,
 )
-from taskreason.planner import Planner
-from taskreason.towers import (
+from taskreason.kitchen.towers import (
+    Tower,
     list_contested,
     list_in_the_way,
     list_sites,
     match_tower,
-    number_slots,
 )
-from taskreason.transfers import Tower
+from taskreason.planner import Planner
 
 PICKS = (Op.pick_up_item, Op.unstack)
 PUTS = (Op.place_item, Op.stack)
@@ -37,7 +36,7 @@ TREATMENTS = (Op.cook, Op.cut, Op.fry)
 
 def recite_bottoms(kitchen: Kitchen, state: State, tower: Tower) -> str:
     """Where the items for the lowest slot are: ``See bread: 1 bread1 table2 under 2 cheese1, bread2 sink1``."""
-    kind = number_slots(tower)[0].kind
+    kind = tower.slots[0].kind
     items = [item for item in list_items(kitchen) if kitchen.item_kinds[item] == kind]
     return f"See {kind}: {_recite_places(kitchen, state, tower, items)}"
 
@@ -89,7 +88,7 @@ def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, stati
     Items at the tower's ``station`` are left out. Those that would have to be prepared first are not: what is said of
     each tells them apart.
     """
-    slot = number_slots(tower)[number - 1]
+    slot = tower.slots[number - 1]
     words = f"Next {number} {describe_slot(slot)}"
     if number == 1:
         return words
@@ -100,7 +99,7 @@ def recite_slot(kitchen: Kitchen, state: State, tower: Tower, number: int, stati
 def recite_hand(kitchen: Kitchen, state: State, tower: Tower | None, number: int) -> str:
     """What the robot holds, ``Robot holding onion1 away`` where it is not of the next slot's kind."""
     words = f"Robot holding {kitchen.held_name(state) or NOTHING}"
-    wanted = tower and number and number_slots(tower)[number - 1].kind
+    wanted = tower and number and tower.slots[number - 1].kind
     if wanted and 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand] != wanted:
         words += " away"
     return words
@@ -157,9 +156,7 @@ class Expert:
         if self.tower is None or item >= len(self.kitchen.items):
             return 99
         kind = self.kitchen.item_kinds[item]
-        return next(
-            (n for n, slot in enumerate(number_slots(self.tower), 1) if slot.kind == kind), 99
-        )
+        return next((n for n, slot in enumerate(self.tower.slots, 1) if slot.kind == kind), 99)
 
     def plan(self, state: State) -> list[tuple[State, Action]]:
         """The canonical shortest plan from ``state`` as (state, action) pairs; raises ValueError if there is none."""
@@ -206,7 +203,7 @@ class Expert:
 
     def _station_of_tower(self, end: State) -> int:
         """Where the finished tower stands in the final state."""
-        size = len(number_slots(self.tower))
+        size = len(self.tower.slots)
         return next(
             s
             for s in list_sites(self.kitchen, self.tower)

@@ -6,116 +6,35 @@ every two hand movements have a move between them. The bound therefore counts, f
 tower could stand, the items that must leave it and the items that must still come, and multiplies. The only
 exceptions (an item cooked or cut where it lies) cost at least the move that they save.
 
-An item that must still be cooked, cut or fried is carried once more, to a station for that, and the actions there are
-counted: putting it down, treating it and picking it up again takes no move, so the way there costs three steps.
+What cooking, cutting and frying add is counted by :mod:`taskreason.treatments`.
 
 Used by the planner; exact for most states of the four tasks, never above the true distance.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from taskreason.kitchen.domain import CUTS, Flag
-from taskreason.kitchen.effects import COOK, CUT, FRY
-
-FLAG_TERMS = {flag.name: int(flag) for flag in Flag}
-TOWER_TERMS = {"item_on", "item_at", "atop", "clear", *FLAG_TERMS}
-DETOUR = 3
-"""Steps that carrying an item to where it is treated adds: to it, pick up, to there; putting down saves a move."""
+from taskreason.kitchen.engine import Kitchen, State
+from taskreason.kitchen.towers import Slot, Tower, compile_towers, fits_slot
+from taskreason.treatments import count_blocking, count_treating, is_in_progress
 
 
-@dataclass(frozen=True)
-class Treatment:
-    """How an item comes by a flag: lying on a station of a kind, by so many actions; effect: what counts them."""
+class Way(NamedTuple):
+    """One way to build what the goal asks for; -1 as the station, where it is not said.
 
-    flag: Flag
-    station: str
-    effect: int
-    actions: int
-
-
-TREATMENTS = (
-    Treatment(Flag.iscooked, "stove", COOK, 1),
-    Treatment(Flag.iscut, "board", CUT, CUTS),
-    Treatment(Flag.isfried, "fryer", FRY, 1),
-)
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One place in a tower: the kind of item, and the flags that it must have."""
-
-    kind: str
-    flags: int
-
-
-@dataclass(frozen=True)
-class Tower:
-    """A stack that the goal asks for.
-
-    station: kind of station that it stands on, or None when it may stand anywhere. chain: slots from the bottom,
-    each directly on the last. loose: slots anywhere above the chain, in any order. top: a slot that must come last.
+    carries: items to carry; extra: further steps; picks: stations worth starting at; fits: whether the held item comes
+    next, raw: whether it must still be treated; saved: moves that need not be; spots: stations at which treating the
+    held item saves a step.
     """
 
-    station: str | None
-    chain: tuple[Slot, ...]
-    loose: tuple[Slot, ...] = ()
-    top: Slot | None = None
-
-    @property
-    def flagged(self) -> bool:
-        """Whether any slot asks for a flag such as iscooked."""
-        slots = [*self.chain, *self.loose, *([self.top] if self.top else [])]
-        return any(slot.flags for slot in slots)
-
-
-def compile_towers(goal) -> list[Tower] | None:
-    """The goal's terms as towers, or None when it has terms of another sort (containers, meals, the robot)."""
-    if any(predicate not in TOWER_TERMS for predicate, _ in goal.terms):
-        return None
-    flags: dict[int, int] = {}
-    above: dict[int, int] = {}
-    base: dict[int, int] = {}
-    at: dict[int, list[int]] = {}
-    clear = set()
-    for predicate, ids in goal.terms:
-        if predicate in FLAG_TERMS:
-            flags[ids[0]] = flags.get(ids[0], 0) | FLAG_TERMS[predicate]
-        elif predicate == "item_on":
-            base[ids[1]] = ids[0]
-        elif predicate == "item_at":
-            at.setdefault(ids[1], []).append(ids[0])
-        elif predicate == "atop":
-            above[ids[1]] = ids[0]
-        else:
-            clear.add(ids[0])
-
-    def slot(key: int) -> Slot:
-        return Slot(goal.kinds[key], flags.get(key, 0))
-
-    def chain_from(key: int) -> list[int]:
-        chain = [key]
-        while chain[-1] in above:
-            chain.append(above[chain[-1]])
-        return chain
-
-    towers, placed = [], set()
-    for station in {*base, *at}:
-        chain = chain_from(base[station]) if station in base else []
-        rest = [key for key in at.get(station, []) if key not in chain]
-        top = next((key for key in rest if key in clear), None)
-        loose = tuple(slot(key) for key in rest if key != top)
-        placed |= {*chain, *rest}
-        towers.append(
-            Tower(
-                goal.kinds[station],
-                tuple(slot(key) for key in chain),
-                loose,
-                None if top is None else slot(top),
-            )
-        )
-    for key in [k for k in above if k not in above.values() and k not in placed]:
-        towers.append(Tower(None, tuple(slot(k) for k in chain_from(key))))
-    return towers
+    station: int
+    carries: int
+    extra: int = 0
+    picks: frozenset[int] = frozenset()
+    fits: bool = False
+    raw: bool = False
+    saved: int = 0
+    spots: frozenset[int] = frozenset()
 
 
 class TransferBound:
@@ -124,28 +43,28 @@ class TransferBound:
     detours: count the ways to where items are treated; without them the bound is lower.
     """
 
-    def __init__(self, kitchen, detours: bool = True):
+    def __init__(self, kitchen: Kitchen, detours: bool = True):
         self.kitchen = kitchen
         self.detours = detours
         towers = compile_towers(kitchen.goal) or []
         # An item that lies where it can be cooked or cut needs no carrying, so flags count on tables only.
         exact = all(tower.station == "table" or not tower.flagged for tower in towers)
         self.towers = towers if exact else []
-        self._options: dict[tuple, list[tuple]] = {}
+        self._ways: dict[tuple, list[Way]] = {}
 
-    def steps(self, state) -> int:
+    def steps(self, state: State) -> int:
         """A number of steps that no plan from ``state`` to the goal can undercut."""
         if not self.towers:
             return 0
         key = (state.stacks, state.flags, state.hand, state.effects)
-        options = self._options.get(key)
-        if options is None:
-            options = self._options[key] = self._list_options(state)
-        return min(self._option_steps(option, state.loc, state.hand) for option in options)
+        ways = self._ways.get(key)
+        if ways is None:
+            ways = self._ways[key] = self._list_ways(state)
+        return min(self._count_steps(way, state.loc, state.hand) for way in ways)
 
     @staticmethod
-    def _option_steps(option, loc: int, hand: int) -> int:
-        station, carries, extra, picks, fits, raw, saved, spots = option
+    def _count_steps(way: Way, loc: int, hand: int) -> int:
+        station, carries, extra, picks, fits, raw, saved, spots = way
         if not carries:
             return extra
         if loc in spots:
@@ -158,135 +77,127 @@ class TransferBound:
             return min(dump, 1 + (station >= 0 and loc != station) + 4 * (carries - 1)) + extra
         return dump + extra
 
-    def _list_options(self, state) -> list[tuple]:
-        """Ways to build: (station, items to carry, further steps, stations to start at, held item fits, held item must
-        be treated, moves that need not be, stations at which treating the held item saves one)."""
+    def _list_ways(self, state: State) -> list[Way]:
         if len(self.towers) > 1:
-            return [self._several(state)]
-        tower = self.towers[0]
-        kinds = self.kitchen.station_kinds
-        if tower.station is None:
-            anywhere = frozenset(range(len(kinds)))
-            found = [
-                self._option(state, tower, s, level)
-                for s, stack in enumerate(state.stacks)
-                for level in range(len(stack))
-                if self._matches(state, stack[level], tower.chain[0])
+            return [self._build_several(state)]
+        tower, kitchen = self.towers[0], self.kitchen
+        kinds = kitchen.station_kinds
+        if tower.station:
+            return [
+                self._build(state, tower, s, 0)
+                for s, kind in enumerate(kinds)
+                if kind == tower.station
             ]
-            if 0 <= state.hand < len(self.kitchen.items) and self._matches(
-                state, state.hand, tower.chain[0]
-            ):
-                found.append((-1, len(tower.chain), 0, anywhere, True, True, 0, frozenset()))
-            return found or [(-1, 1, 0, anywhere, True, True, 0, frozenset())]
-        return [
-            self._option(state, tower, s, 0)
-            for s, kind in enumerate(kinds)
-            if kind == tower.station
+        first = tower.chain[0]
+        found = [
+            self._build(state, tower, s, level)
+            for s, stack in enumerate(state.stacks)
+            for level in range(len(stack))
+            if fits_slot(kitchen, state, stack[level], first)
         ]
+        if self._holds_item(state) and fits_slot(kitchen, state, state.hand, first):
+            found.append(self._build_anywhere(len(tower.chain)))
+        return found or [self._build_anywhere(1)]
 
-    def _matches(self, state, item: int, slot: Slot) -> bool:
-        return (
-            self.kitchen.item_kinds[item] == slot.kind
-            and state.flags[item] & slot.flags == slot.flags
-        )
+    def _build_anywhere(self, carries: int) -> Way:
+        """Nothing is known but how many items must at least be carried."""
+        anywhere = frozenset(range(len(self.kitchen.stations)))
+        return Way(-1, carries, picks=anywhere, fits=True, raw=True)
 
-    def _several(self, state) -> tuple:
+    def _build_several(self, state: State) -> Way:
         """Several towers: only what is missing from all of them counts, since one carry can serve two."""
         carries = 0
         for tower in self.towers:
-            slots = [*tower.chain, *tower.loose, *([tower.top] if tower.top else [])]
-            best = len(slots)
-            for stack in state.stacks:
-                rest = list(slots)
-                for item in stack:
-                    match = next((slot for slot in rest if self._matches(state, item, slot)), None)
-                    if match:
-                        rest.remove(match)
-                best = min(best, len(rest))
-            carries += best
-        anywhere = frozenset(range(len(state.stacks)))
-        return (-1, carries, 0, anywhere, True, True, 0, frozenset())
+            missing = (len(self._match(state, stack, tower.slots)[0]) for stack in state.stacks)
+            carries += min(missing, default=len(tower.slots))
+        return self._build_anywhere(carries)
 
-    def _option(self, state, tower: Tower, station: int, level: int) -> tuple:
-        """One way to build: ``tower`` at ``station``, its chain starting at ``level`` of the stack there."""
+    def _match(
+        self, state: State, items: Iterable[int], slots: Iterable[Slot]
+    ) -> tuple[list[Slot], set[int]]:
+        """Slots that stay open when each item takes the first one that it fits, and the items that took one."""
+        missing, placed = list(slots), set()
+        for item in items:
+            match = next((s for s in missing if fits_slot(self.kitchen, state, item, s)), None)
+            if match:
+                missing.remove(match)
+                placed.add(item)
+        return missing, placed
+
+    def _holds_item(self, state: State) -> bool:
+        return 0 <= state.hand < len(self.kitchen.items)
+
+    def _build(self, state: State, tower: Tower, station: int, level: int) -> Way:
+        """``tower`` at ``station``, its chain starting at ``level`` of the stack there."""
+        kitchen, hand = self.kitchen, state.hand
         stack = state.stacks[station][level:]
         good = 0
-        while good < min(len(stack), len(tower.chain)) and self._matches(
-            state, stack[good], tower.chain[good]
+        while good < min(len(stack), len(tower.chain)) and fits_slot(
+            kitchen, state, stack[good], tower.chain[good]
         ):
             good += 1
-        needed = list(tower.chain[good:])
-        if not needed and not tower.loose and tower.top is None:
-            return (station, 0, 0, frozenset(), False, False, 0, frozenset())
-        next_slots = needed[:1]
-        if needed:
-            leave = len(stack) - good
-            kept = set(stack[:good])
-            needed += [*tower.loose, *([tower.top] if tower.top else [])]
+        if good < len(tower.chain):
+            needed, next_slots = list(tower.slots[good:]), [tower.chain[good]]
+            leave, kept = len(stack) - good, set(stack[:good])
         else:
             needed, leave, kept, next_slots = self._loose_part(state, tower, stack[good:])
             kept |= set(stack[:good])
             if not needed and not leave:
-                return (station, 0, 0, frozenset(), False, False, 0, frozenset())
-        fits = not leave and state.hand >= 0 and self._held_fits(state, next_slots)
+                return Way(station, 0)
+        holds_item = self._holds_item(state)
         blockers, extra, picks, unready, spots = self._supply(state, needed, kept, station, leave)
         if not needed:
             extra -= 2  # the last item to leave may stay in the hand
-        raw = 0 <= state.hand < len(self.kitchen.items) and any(
-            slot.kind == self.kitchen.item_kinds[state.hand]
-            and not self._matches(state, state.hand, slot)
-            for slot in needed
-        )
-        return (
+        return Way(
             station,
             leave + len(needed) + blockers,
             extra,
             picks,
-            fits,
-            raw,
-            min(unready, leave + blockers),
-            spots,
+            fits=not leave
+            and holds_item
+            and any(fits_slot(kitchen, state, hand, slot) for slot in next_slots),
+            raw=holds_item
+            and any(
+                slot.kind == kitchen.item_kinds[hand] and not fits_slot(kitchen, state, hand, slot)
+                for slot in needed
+            ),
+            saved=min(unready, leave + blockers),
+            spots=spots,
         )
 
-    def _held_fits(self, state, slots) -> bool:
-        return state.hand < len(self.kitchen.items) and any(
-            self._matches(state, state.hand, slot) for slot in slots
-        )
-
-    def _loose_part(self, state, tower: Tower, rest: tuple[int, ...]):
+    def _loose_part(
+        self, state: State, tower: Tower, rest: tuple[int, ...]
+    ) -> tuple[list[Slot], int, set[int], list[Slot]]:
         """What is missing above a complete chain: (needed slots, items that must leave, items kept, next slots)."""
-        missing, kept = list(tower.loose), set()
-        for item in rest:
-            match = next((slot for slot in missing if self._matches(state, item, slot)), None)
-            if match:
-                missing.remove(match)
-                kept.add(item)
-        top = tower.top
+        kitchen, held, top = self.kitchen, state.hand, tower.top
+        missing, kept = self._match(state, rest, tower.loose)
         if top is None:
             return missing, 0, kept, missing
-        if not missing and rest and self._matches(state, rest[-1], top):
+        if not missing and rest and fits_slot(kitchen, state, rest[-1], top):
             return [], 0, kept | {rest[-1]}, []
-        tops = [level for level, item in enumerate(rest) if self._matches(state, item, top)]
-        held = state.hand
+        tops = [level for level, item in enumerate(rest) if fits_slot(kitchen, state, item, top)]
         free = sum(
-            self._matches(state, item, top)
-            for item in range(len(self.kitchen.items))
+            fits_slot(kitchen, state, item, top)
+            for item in range(len(kitchen.items))
             if item not in rest and (item == held or any(item in stack for stack in state.stacks))
         )
         leave = 0
         if tops:
             above = len(rest) - 1 - tops[-1]
-            holds_top = 0 <= held < len(self.kitchen.items) and self._matches(state, held, top)
+            holds_top = self._holds_item(state) and fits_slot(kitchen, state, held, top)
             if not missing and (not free or (above == 1 and not holds_top)):
                 return [], above, kept, []
             if not free:
                 leave = 1  # the only item for the top lies in the stack and must leave it once
         return [*missing, top], leave, kept, missing or [top]
 
-    def _supply(self, state, needed, kept, station: int, leave: int):
-        """Items in the way of the needed ones, steps for cooking and cutting, and stations worth starting at."""
-        kinds = {slot.kind for slot in needed}
-        item_kinds = self.kitchen.item_kinds
+    def _supply(
+        self, state: State, needed: list[Slot], kept: set[int], station: int, leave: int
+    ) -> tuple[int, int, frozenset[int], int, frozenset[int]]:
+        """(items in the way of the needed ones, steps for treating them, stations worth starting at, slots for which
+        there is an item that must still be treated, stations at which treating the held item saves a step)."""
+        kitchen, item_kinds = self.kitchen, self.kitchen.item_kinds
+        wanted, kinds = set(needed), {slot.kind for slot in needed}
         picks = {station} if leave else set()
         depth: dict[Slot, int] = {}
         ready: dict[Slot, int] = {}
@@ -300,109 +211,34 @@ class TransferBound:
                     if s == station
                     else sum(item_kinds[other] not in kinds for other in stack[level + 1 :])
                 )
-                for slot in set(needed):
+                for slot in wanted:
                     if slot.kind == item_kinds[item]:
-                        depth[slot] = min(above, depth.get(slot, 99))
-                        ready[slot] = ready.get(slot, 0) + self._matches(state, item, slot)
-        if 0 <= state.hand < len(item_kinds):
-            for slot in set(needed):
+                        depth[slot] = min(above, depth.get(slot, above))
+                        ready[slot] = ready.get(slot, 0) + fits_slot(kitchen, state, item, slot)
+        if self._holds_item(state):
+            for slot in wanted:
                 if slot.kind == item_kinds[state.hand]:
                     depth[slot] = 0
-                    ready[slot] = ready.get(slot, 0) + self._matches(state, state.hand, slot)
-        short = {
-            slot: needed.count(slot) - ready.get(slot, 0) for slot in set(needed) if slot.flags
-        }
+                    ready[slot] = ready.get(slot, 0) + fits_slot(kitchen, state, state.hand, slot)
+        short = {slot: needed.count(slot) - ready.get(slot, 0) for slot in wanted if slot.flags}
         spots: frozenset[int] = frozenset()
         blockers = max(depth.values(), default=0)
         if self.detours:
             idle = [item for item in range(len(item_kinds)) if item not in kept]
             leaving = state.stacks[station] if leave else ()
-            extra, spots, bound_for = self._treat(state, short, idle, leaving)
-            blockers = max(blockers, self._clear_way(state, bound_for, kinds))
-            picks |= {s for s, kind in enumerate(self.kitchen.station_kinds) if kind in bound_for}
+            extra, spots, bound_for = count_treating(kitchen, state, short, idle, leaving)
+            blockers = max(blockers, count_blocking(kitchen, state, bound_for, kinds))
+            picks |= {s for s, kind in enumerate(kitchen.station_kinds) if kind in bound_for}
         else:
             extra = sum(
-                1
+                number > 0 and not is_in_progress(kitchen, state, slot)
                 for slot, number in short.items()
-                if number > 0 and not self._in_progress(state, slot)
             )
         unready = sum(
             any(
-                self._matches(state, item, Slot(slot.kind, 0))
-                and not self._matches(state, item, slot)
+                item_kinds[item] == slot.kind and not fits_slot(kitchen, state, item, slot)
                 for item in range(len(item_kinds))
             )
             for slot in needed
         )
         return blockers, extra, frozenset(picks), unready, spots
-
-    def _treat(self, state, short: dict[Slot, int], idle: list[int], leaving: tuple[int, ...]):
-        """(steps for so many items of each slot that must still be treated, stations at which there is one less, kinds
-        of station to which one has to be brought).
-
-        idle: items that may fill a slot; leaving: those that are carried away anyway, perhaps to be treated.
-        """
-        steps, spots, bound_for = 0, frozenset(), set()
-        for slot, number in short.items():
-            raw = [
-                item
-                for item in idle
-                if self.kitchen.item_kinds[item] == slot.kind
-                and not self._matches(state, item, slot)
-            ]
-            costs = [self._treat_item(state, item, slot, item in leaving) for item in raw]
-            # Of two that cost the same, the one in the hand may cost one less.
-            costs.sort(key=lambda entry: (entry[0], not entry[1]))
-            for cost, places in costs[: max(0, number)]:
-                steps += cost
-                spots |= places
-            for treatment in TREATMENTS:
-                lacking = [i for i in raw if slot.flags & ~state.flags[i] & treatment.flag]
-                there = len(raw) - sum(not self._lies_on(state, i, treatment) for i in lacking)
-                if there < number:
-                    bound_for.add(treatment.station)
-        return steps, spots, bound_for
-
-    def _treat_item(self, state, item: int, slot: Slot, leaves: bool) -> tuple[int, frozenset[int]]:
-        """Steps to treat one item beyond carrying it once, and the stations at which these are one less."""
-        wanted = [t for t in TREATMENTS if slot.flags & ~state.flags[item] & t.flag]
-        away = [t for t in wanted if not self._lies_on(state, item, t)]
-        steps = DETOUR * len(away)
-        for treatment in wanted:
-            done = [e[3] for e in state.effects if e[0] == treatment.effect and e[1] == item]
-            if treatment.effect == CUT:
-                steps += treatment.actions - sum(done)
-            elif not done:
-                steps += treatment.actions
-        if item == state.hand:
-            kinds = {treatment.station for treatment in wanted}
-            spots = [s for s, kind in enumerate(self.kitchen.station_kinds) if kind in kinds]
-            return steps - DETOUR + 1, frozenset(spots)
-        return steps - DETOUR * (leaves and away == wanted), frozenset()
-
-    def _lies_on(self, state, item: int, treatment: Treatment) -> bool:
-        """Whether an item lies directly on a station for a treatment."""
-        return any(
-            kind == treatment.station and stack and stack[0] == item
-            for kind, stack in zip(self.kitchen.station_kinds, state.stacks, strict=True)
-        )
-
-    def _clear_way(self, state, bound_for: set[str], kinds: set[str]) -> int:
-        """Items, not of the needed kinds, that must leave a station so that others can be treated there."""
-        most = 0
-        for wanted in bound_for:
-            heights = [
-                sum(self.kitchen.item_kinds[item] not in kinds for item in stack)
-                for kind, stack in zip(self.kitchen.station_kinds, state.stacks, strict=True)
-                if kind == wanted
-            ]
-            most = max(most, min(heights, default=0))
-        return most
-
-    def _in_progress(self, state, slot: Slot) -> bool:
-        """Whether some item of the slot's kind already has a running effect, which would finish by itself."""
-        return any(
-            self.kitchen.item_kinds[effect[1]] == slot.kind
-            for effect in state.effects
-            if effect[0] <= 2
-        )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from taskreason.kitchen.domain import Action, Flag
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.transfers import Slot, compile_towers
+from taskreason.kitchen.towers import Slot, compile_towers
 
 FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
 EFFECT_WORDS = ("cook", "cut", "fry", "fill", "boil", "fryable")

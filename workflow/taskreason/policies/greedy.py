@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from taskreason.kitchen.domain import Action, Op
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import list_empty, list_items
+from taskreason.kitchen.towers import Tower, compile_towers, fits_slot, match_tower
 from taskreason.policies import Turn
 from taskreason.reasoning import PICKS, PUTS, format_reply
-from taskreason.towers import fits_slot, match_tower, number_slots
-from taskreason.transfers import Tower, compile_towers
 
 
 class GreedyPolicy:
@@ -36,7 +35,7 @@ class GreedyPolicy:
 def choose(kitchen: Kitchen, state: State, tower: Tower) -> str:
     """The action's text for one state and a goal that is one tower."""
     station, done = _best_station(kitchen, state, tower)
-    slots = number_slots(tower)
+    slots = tower.slots
     taken = {number for number, _ in done}
     wanted = next((s for n, s in enumerate(slots, 1) if n not in taken), None)
     valid = kitchen.valid_actions(state)

@@ -8,12 +8,12 @@ import pandas as pd
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout import Layout
+from taskreason.kitchen.towers import compile_towers
 from taskreason.report.labels import task_title
 from taskreason.report.table_cells import Table
 from taskreason.report.tex import MISSING, format_rate, make_row, make_tabular
 from taskreason.report.theory_data import Theory
 from taskreason.task import find_task
-from taskreason.transfers import compile_towers
 
 SHARED = ("prefix", "skills", "length")
 

@@ -9,8 +9,7 @@ from taskreason.errors import UserError
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.layout import GoalPredicate, ItemSpec, Layout, RobotSpec, StationSpec
-from taskreason.towers import find_site, list_contested
-from taskreason.transfers import compile_towers
+from taskreason.kitchen.towers import compile_towers, find_site, list_contested
 
 CROWDED = 0.35
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""

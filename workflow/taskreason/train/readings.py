@@ -10,11 +10,10 @@ from taskreason.augment import LARGEST
 from taskreason.kitchen.domain import ITEM_KINDS, STATION_KINDS, Flag
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.kitchen.observation import EMPTY, NOTHING, describe_tower, list_empty
+from taskreason.kitchen.towers import Slot, Tower, compile_towers, find_site, match_tower
 from taskreason.reasoning import recite_hand, recite_progress, recite_slot
 from taskreason.task import TASKS, build_prompt
-from taskreason.towers import find_site, match_tower, number_slots
 from taskreason.train.chore_kitchens import PILED, PREPARED, draw_start
-from taskreason.transfers import Slot, Tower, compile_towers
 
 QUESTIONS = 14
 LONGEST_LIST = 7
@@ -119,11 +118,11 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
 
 def draw_reading(rng: random.Random) -> dict[str, str]:
     """How far the stacks of a random kitchen follow a list, and what comes next: the thought without the act."""
-    recipes = [[slot.kind for slot in number_slots(tower)] for tower in _list_recipes()]
+    recipes = [[slot.kind for slot in tower.slots] for tower in _list_recipes()]
     while True:
         kitchen, state = draw_start(rng, piled=rng.choice(PILED))
         tower = draw_list(kitchen, state, rng)
-        kinds = [slot.kind for slot in number_slots(tower)]
+        kinds = [slot.kind for slot in tower.slots]
         if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
             break
     prompt, _, _ = build_question(kitchen, state).rpartition("ask")
@@ -138,7 +137,7 @@ def read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
     best = find_site(kitchen, state, tower)
     filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
     parts = recite_progress(kitchen, state, tower, best)
-    slots = range(1, len(number_slots(tower)) + 1)
+    slots = range(1, len(tower.slots) + 1)
     if missing := [number for number in slots if number not in filled]:
         parts.append(recite_slot(kitchen, state, tower, missing[0], best))
         parts.append(recite_hand(kitchen, state, tower, missing[0]))

@@ -12,7 +12,6 @@ from taskreason.kitchen.engine import Kitchen, State
 from taskreason.planner import Planner
 from taskreason.reasoning import format_reply
 from taskreason.task import read_thought
-from taskreason.towers import number_slots
 
 
 class Index(dict):
@@ -89,7 +88,7 @@ class KitchenRecord:
         free = range(len(tower.chain), len(tower.chain) + len(tower.loose))
         return [
             {"kind": slot.kind, "flags": slot.flags, "free": n in free}
-            for n, slot in enumerate(number_slots(tower))
+            for n, slot in enumerate(tower.slots)
         ]
 
     def _number(self, state: State) -> int:

@@ -1,14 +1,98 @@
-"""A goal's tower in a kitchen: which of its slots are filled at a station, and what stands in the way."""
+"""The towers that a goal asks for: read from its terms, and, in a kitchen, which of their slots are filled at a
+station and what stands in the way.
+"""
 
 from collections import Counter
+from dataclasses import dataclass
 
+from taskreason.kitchen.domain import Flag
 from taskreason.kitchen.engine import Kitchen, State
-from taskreason.transfers import Slot, Tower
+from taskreason.kitchen.goal import Goal
+
+FLAG_TERMS = {flag.name: int(flag) for flag in Flag}
+TOWER_TERMS = {"item_on", "item_at", "atop", "clear", *FLAG_TERMS}
 
 
-def number_slots(tower: Tower) -> list[Slot]:
-    """The tower's slots in the order in which the goal's text numbers them, from 1."""
-    return [*tower.chain, *tower.loose, *([tower.top] if tower.top else [])]
+@dataclass(frozen=True)
+class Slot:
+    """One place in a tower: the kind of item, and the flags that it must have."""
+
+    kind: str
+    flags: int
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A stack that the goal asks for.
+
+    station: kind of station that it stands on, or None when it may stand anywhere. chain: slots from the bottom,
+    each directly on the last. loose: slots anywhere above the chain, in any order. top: a slot that must come last.
+    """
+
+    station: str | None
+    chain: tuple[Slot, ...]
+    loose: tuple[Slot, ...] = ()
+    top: Slot | None = None
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All slots in the order in which the goal's text numbers them, from 1."""
+        return (*self.chain, *self.loose, *([self.top] if self.top else []))
+
+    @property
+    def flagged(self) -> bool:
+        """Whether any slot asks for a flag such as iscooked."""
+        return any(slot.flags for slot in self.slots)
+
+
+def compile_towers(goal: Goal) -> list[Tower] | None:
+    """The goal's terms as towers, or None when it has terms of another sort (containers, meals, the robot)."""
+    if any(predicate not in TOWER_TERMS for predicate, _ in goal.terms):
+        return None
+    flags: dict[int, int] = {}
+    above: dict[int, int] = {}
+    base: dict[int, int] = {}
+    at: dict[int, list[int]] = {}
+    clear = set()
+    for predicate, ids in goal.terms:
+        if predicate in FLAG_TERMS:
+            flags[ids[0]] = flags.get(ids[0], 0) | FLAG_TERMS[predicate]
+        elif predicate == "item_on":
+            base[ids[1]] = ids[0]
+        elif predicate == "item_at":
+            at.setdefault(ids[1], []).append(ids[0])
+        elif predicate == "atop":
+            above[ids[1]] = ids[0]
+        else:
+            clear.add(ids[0])
+
+    def slot(key: int) -> Slot:
+        return Slot(goal.kinds[key], flags.get(key, 0))
+
+    def chain_from(key: int) -> list[int]:
+        chain = [key]
+        while chain[-1] in above:
+            chain.append(above[chain[-1]])
+        return chain
+
+    towers, placed = [], set()
+    for station in {*base, *at}:
+        chain = chain_from(base[station]) if station in base else []
+        rest = [key for key in at.get(station, []) if key not in chain]
+        top = next((key for key in rest if key in clear), None)
+        loose = tuple(slot(key) for key in rest if key != top)
+        placed |= {*chain, *rest}
+        towers.append(
+            Tower(
+                goal.kinds[station],
+                tuple(slot(key) for key in chain),
+                loose,
+                None if top is None else slot(top),
+            )
+        )
+    for key in [k for k in above if k not in above.values() and k not in placed]:
+        towers.append(Tower(None, tuple(slot(k) for k in chain_from(key))))
+    return towers
 
 
 def fits_slot(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:
@@ -82,7 +166,7 @@ def _list_leaving(
 def _list_open_kinds(tower: Tower, found: list[tuple[int, int]]) -> list[str]:
     """The kinds of the slots that nothing was found for, in order, each as often as it is wanted."""
     filled = {number for number, _ in found}
-    return [slot.kind for n, slot in enumerate(number_slots(tower), start=1) if n not in filled]
+    return [slot.kind for n, slot in enumerate(tower.slots, start=1) if n not in filled]
 
 
 def _match_slots(
@@ -110,5 +194,5 @@ def _match_slots(
             and item == stack[-1]
             and fits_slot(kitchen, state, item, tower.top)
         ):
-            found.append((len(number_slots(tower)), item))
+            found.append((len(tower.slots), item))
     return found
