@@ -1,7 +1,7 @@
 """What each subcommand of `taskreason` does with its options; the value of a function is the exit status.
 
-What needs pandas is imported by the function that calls it, and a model by what loads it, so that everything else starts
-at once.
+What needs pandas is imported by the function that calls it, and what runs models by what loads them, so that everything
+else starts at once.
 """
 
 import itertools

@@ -1,22 +1,20 @@
 """The configuration: from layers of YAML to one frozen Config, or one sentence saying what to fix.
 
 Values come from the schema's defaults, then the scale file, then config.yaml, then the command
-line; the later wins. `resolve_config` merges the layers and checks them against the schema and
-against each other; `load_config` builds the dataclasses of `taskreason.config_types` from them.
+line; the later wins. `resolve_config` merges the layers, checked by `taskreason.config_checks`;
+`load_config` builds the dataclasses of `taskreason.config_types` from them.
 """
 
 import copy
-import difflib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
 
+from taskreason.config_checks import check_agreement, check_values
 from taskreason.config_types import Config
 from taskreason.errors import UserError
 
@@ -24,14 +22,6 @@ WORKFLOW_DIR = Path(__file__).resolve().parents[1]
 SCHEMA_FILE = WORKFLOW_DIR / "schemas" / "config.schema.yaml"
 SCALES_DIR = WORKFLOW_DIR / "scales"
 COMMAND_LINE = "command line"
-TYPE_NAMES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "text",
-    "array": "a list",
-    "object": "a group of keys",
-}
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
@@ -83,14 +73,9 @@ def resolve_config(
     ]
     merged = _merge(_without_empty_groups(scale_values), _without_empty_groups(given))
     schema = _admit_recipes(_schema(), merged)
-    errors = list(Draft202012Validator(schema).iter_errors(merged))
-    if errors:
-        # An unknown key is the likeliest cause of whatever else is wrong, so it is named first.
-        error = min(errors, key=lambda e: e.validator != "additionalProperties")
-        raise UserError(_sentence(error, layers))
+    check_values(merged, schema, layers)
     resolved = _normalise(merged, schema)
-    for key, complaint in _contradictions(resolved):
-        raise UserError(f"{_place(key.split('.'), layers)}: {key} {complaint}.")
+    check_agreement(resolved, layers)
     return resolved
 
 
@@ -202,145 +187,6 @@ def _normalise(value: Any, schema: Mapping[str, Any]) -> Any:
         order = schema["items"].get("enum", value)
         return [_normalise(item, schema["items"]) for item in order if item in value]
     return {"integer": int, "number": float, "boolean": bool, "string": str}[schema["type"]](value)
-
-
-def _place(path: list[str], layers: list[tuple[str, dict]]) -> str:
-    """Name of the last layer that sets the key; the middle one (config.yaml) where none does."""
-    for name, values in layers:
-        node: Any = values
-        for step in path:
-            node = node.get(step) if isinstance(node, dict) else None
-        if node is not None:
-            return name
-    return layers[1][0]
-
-
-def _sentence(error: ValidationError, layers: list[tuple[str, dict]]) -> str:
-    path = [str(step) for step in error.absolute_path if not isinstance(step, int)]
-    key = ".".join(path)
-    value = _shorten(error.instance)
-    bound = error.validator_value
-    if "propertyNames" in error.schema_path:
-        taken = _schema()["properties"]["recipes"]["propertyNames"]["not"]["enum"]
-        return (
-            f"{_place([*path, error.instance], layers)}: {key} has the name {value}; take up to 40 small letters, "
-            f"digits and single underscores, but none of {', '.join(taken)}."
-        )
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        unknown = next(name for name in error.instance if name not in known)
-        full = ".".join([*path, str(unknown)])
-        close = difflib.get_close_matches(str(unknown), known, n=1)
-        fix = (
-            f"did you mean {'.'.join([*path, close[0]])!r}?"
-            if close
-            else f"choose from {', '.join(known)}."
-        )
-        return f"{_place([*path, unknown], layers)}: unknown key {full!r}; {fix}"
-    match error.validator:
-        case "required":
-            missing = next(name for name in bound if name not in error.instance)
-            complaint = f"has no {missing}; give it {', '.join(bound)}"
-        case "type":
-            complaint = f"is {value}; write {TYPE_NAMES[bound]}"
-            if bound == "number" and isinstance(error.instance, str):
-                complaint += " (YAML reads 1e-3 as text, 1.0e-3 as a number)"
-        case "enum":
-            complaint = f"is {value}; choose from {', '.join(bound)}"
-        case "minimum":
-            complaint = f"is {value}; set it to {bound} or more"
-        case "maximum":
-            complaint = f"is {value}; set it to {bound} or less"
-        case "exclusiveMinimum":
-            complaint = f"is {value}; set it above {bound}"
-        case "exclusiveMaximum":
-            complaint = f"is {value}; set it below {bound}"
-        case "pattern":
-            complaint = f"is {value}; write it like the default, {_default(path)!r}"
-        case "multipleOf":
-            complaint = f"is {value}; set it to a multiple of {bound}"
-        case "uniqueItems":
-            twice = next(item for item in error.instance if error.instance.count(item) > 1)
-            complaint = f"lists {_shorten(twice)} more than once; list it once"
-        case _:
-            complaint = f"is {value}; give it at least one entry"
-    return f"{_place(path, layers)}: {key or 'the configuration'} {complaint}."
-
-
-def _default(path: list[str]) -> Any:
-    part = _schema()
-    for step in path:
-        part = part["properties"][step]
-    return part["default"]
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (key, complaint) for values that are each allowed but not together."""
-    for key, number in _numbers(values):
-        if not math.isfinite(number):
-            yield key, f"is {number}; write a finite number"
-    for task in (name for name in values["tasks"] if name in values["timeouts"]):
-        timeout, bound = values["timeouts"][task], values["expert_bounds"][task]
-        if timeout < bound:
-            yield (
-                f"timeouts.{task}",
-                f"is {timeout}, below expert_bounds.{task} ({bound}); raise it or lower the bound",
-            )
-    for name, recipe in values["recipes"].items():
-        if recipe["timeout"] < recipe["expert_bound"]:
-            yield (
-                f"recipes.{name}.timeout",
-                f"is {recipe['timeout']}, below recipes.{name}.expert_bound ({recipe['expert_bound']}); raise it or "
-                "lower the bound",
-            )
-    kitchens, base, grpo = values["kitchens"], values["base"], values["grpo"]
-    if kitchens["train_seed"] == kitchens["eval_seed"]:
-        yield "kitchens.eval_seed", "equals kitchens.train_seed; choose a different one"
-    if kitchens["validation_seed"] in (kitchens["train_seed"], kitchens["eval_seed"]):
-        yield (
-            "kitchens.validation_seed",
-            "equals kitchens.train_seed or kitchens.eval_seed; choose a different one",
-        )
-    training, wanted = kitchens["training"], values["expert"]["trajectories"]
-    if training < wanted:
-        yield (
-            "expert.trajectories",
-            f"is {wanted}, more than kitchens.training ({training}); lower it or raise the other",
-        )
-    if base["small_chores"] > base["chores"]:
-        yield (
-            "base.small_chores",
-            f"is {base['small_chores']}, more than base.chores ({base['chores']}); lower it",
-        )
-    if base["heads"] % base["kv_heads"]:
-        yield (
-            "base.heads",
-            f"is {base['heads']}, which base.kv_heads ({base['kv_heads']}) does not divide; "
-            "set it to a multiple",
-        )
-    completions = grpo["prompts_per_step"] * grpo["group_size"]
-    if completions % grpo["micro_batch"]:
-        yield (
-            "grpo.micro_batch",
-            f"is {grpo['micro_batch']}, which does not divide grpo.prompts_per_step times "
-            f"grpo.group_size ({completions}); choose a divisor",
-        )
-    drawn = values["report"]["kitchen_task"]
-    if drawn not in values["tasks"]:
-        yield "report.kitchen_task", f"is {drawn!r}, which is not in tasks; choose one of them"
-
-
-def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, float):
-            yield f"{prefix}{key}", value
 
 
 def _build(cls: type, values: Mapping[str, Any]) -> Any:
