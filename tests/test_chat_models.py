@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from taskreason.policies.transformers import TransformersPolicy, load_model
 from taskreason.prompting import tokenize
 from taskreason.train.base import install_base
 from taskreason.train.common import TrainingFiles, make_adapters, read_dtype
-from taskreason.train.job import Job, run
+from taskreason.train.job import Job, read_job, run, write_job
 from taskreason.train.shared_prompt import score_completions
 from taskreason.trajectories import load_decisions, make_kitchens
 
@@ -176,6 +176,14 @@ def test_groups_share_their_prompts_under_adapters_with_the_gradients_of_stock_s
     assert torch.allclose(shared, plain, atol=1e-4)
     one, other = gradients(shared), gradients(plain)
     assert (one - other).norm() < 1e-4 * other.norm()
+
+
+def test_a_job_is_read_back_as_it_was_written(tmp_path):
+    files = TrainingFiles(**{field.name: tmp_path / field.name for field in fields(TrainingFiles)})
+    watched = Job("grpo", TASK, files, *(tmp_path / name for name in "kvt"), tokens=5)
+    for job in (watched, Job("sft", TASK, files)):
+        write_job(tmp_path / "jobs" / "one.json", job, CFG)
+        assert read_job(tmp_path / "jobs" / "one.json") == (job, CFG)
 
 
 @pytest.mark.slow

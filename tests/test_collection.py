@@ -76,7 +76,7 @@ def test_what_is_kept_succeeds_within_the_bound_by_possible_actions(kitchens, tm
     assert len(hashes) == CFG.expert.trajectories
     for layout_hash in hashes:
         steps = [row for row in rows if row["layout_hash"] == layout_hash]
-        assert len(steps) <= CFG.expert_bounds[TASK]
+        assert len(steps) <= CFG.bound_of(TASK)
         kitchen = Kitchen(parse_layout(layouts[layout_hash], "train"))
         state, before = kitchen.initial, None
         for row in steps:

@@ -60,6 +60,15 @@ def test_scales_load_and_resolving_twice_changes_nothing(scale):
     assert load_config(resolved).scale == scale
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_typed_config_that_was_written_as_json_can_be_given_back(scale):
+    given = {"scale": scale, "seeds": [4, 2], "sft": {"learning_rate": 1.1e-5}}
+    recipe = {"layout": "somewhere.json", "timeout": 9, "expert_bound": 6}
+    cfg = load_config(given | {"recipes": {"toast": recipe}, "tasks": ["burger", "toast"]})
+    assert (cfg.timeout_of("toast"), cfg.bound_of("toast")) == (9, 6)
+    assert load_config(json.loads(json.dumps(asdict(cfg)))) == cfg
+
+
 def test_later_layers_win():
     default = SCHEMA["properties"]["rollout"]["properties"]["max_new_tokens"]["default"]
     scale_steps = yaml.safe_load((SCALES_DIR / "smoke.yaml").read_text())["grpo"]["steps"]

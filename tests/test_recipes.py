@@ -72,7 +72,7 @@ def test_a_recipe_becomes_a_task_behind_the_four(tmp_path):
     given = enter(write_layout(tmp_path)) | {"tasks": ["cheese_toast", "burger"]}
     cfg = load_config(given)
     assert cfg.tasks == ("burger", "cheese_toast")
-    assert (cfg.timeouts["cheese_toast"], cfg.expert_bounds["cheese_toast"]) == (9, 6)
+    assert (cfg.timeout_of("cheese_toast"), cfg.bound_of("cheese_toast")) == (9, 6)
     resolved = resolve_config(given)
     assert resolve_config(resolved) == resolved
     assert "cheese_toast" in list_timeouts(resolved) and "cheese_toast" in list_bounds(resolved)

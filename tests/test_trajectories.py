@@ -58,7 +58,7 @@ def test_trajectories_are_shortest_successful_and_within_the_bound(collected):
         kitchen = Kitchen(parse_layout(kitchens[layout_hash], "train"))
         planner, state = Planner(kitchen), kitchen.initial
         steps = [row for row in rows if row["layout_hash"] == layout_hash]
-        assert len(steps) <= CFG.expert_bounds[task]
+        assert len(steps) <= CFG.bound_of(task)
         for t, row in enumerate(steps):
             assert row["t"] == t and row["prompt"] == build_prompt(kitchen, state)
             assert row["optimal_steps_left"] == planner.distance(state) == len(steps) - t

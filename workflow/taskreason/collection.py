@@ -80,7 +80,7 @@ def collect(
 ) -> None:
     """Write the expert's decisions on training kitchens, and a summary of what was tried, accepted and rejected."""
     policy = policy or load_expert(cfg)
-    starts, bound = load_starts(task, kitchens_path), cfg.expert_bounds[task]
+    starts, bound = load_starts(task, kitchens_path), cfg.bound_of(task)
     settings = {
         "temperature": cfg.expert.temperature,
         "noise": cfg.expert.noise,
@@ -116,7 +116,7 @@ def _try_kitchens(
     """Accepted trajectories in the kitchens' order, and the kitchens that were looked at for them."""
     accepted: list[tuple[Start, Episode]] = []
     tried: list[Start] = []
-    bound, wanted, budget = cfg.expert_bounds[task], cfg.expert.trajectories, cfg.expert.budget
+    bound, wanted, budget = cfg.bound_of(task), cfg.expert.trajectories, cfg.expert.budget
     for first in range(0, len(starts), CHUNK):
         chunk = starts[first : first + CHUNK]
         for number in range(cfg.expert.attempts):
@@ -139,7 +139,7 @@ def _try_kitchens(
 
 def _is_beyond(start: Start, cfg: Config) -> bool:
     """Whether no plan is within the bound, so that no episode need be tried."""
-    return start.optimal_steps is None or start.optimal_steps > cfg.expert_bounds[start.task]
+    return start.optimal_steps is None or start.optimal_steps > cfg.bound_of(start.task)
 
 
 def _episodes_of(start: Start, attempts: Attempts, cfg: Config) -> list[Episode]:

@@ -27,14 +27,9 @@ COMMAND_LINE = "command line"
 def load_config(given: Mapping[str, Any]) -> Config:
     """Build the typed config from any subset of keys (what is missing comes from scale and schema).
 
-    Raises UserError as `resolve_config` does.
+    Written down as JSON (`dataclasses.asdict`), it can be given back. Raises UserError as `resolve_config` does.
     """
-    resolved = resolve_config(given)
-    resolved["timeouts"], resolved["expert_bounds"] = (
-        list_timeouts(resolved),
-        list_bounds(resolved),
-    )
-    return _build(Config, resolved)
+    return _build(Config, resolve_config(given))
 
 
 def list_timeouts(resolved: Mapping[str, Any]) -> dict[str, int]:

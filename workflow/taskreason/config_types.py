@@ -190,8 +190,6 @@ class Resources:
 
 @dataclass(frozen=True)
 class Config:
-    """timeouts and expert_bounds hold those of the recipes, too."""
-
     scale: str
     seeds: tuple[int, ...]
     tasks: tuple[str, ...]
@@ -217,6 +215,14 @@ class Config:
     def seed(self) -> int:
         """The seed of what is made once, whatever the number of trainings: the first one."""
         return self.seeds[0]
+
+    def timeout_of(self, task: str) -> int:
+        """Steps after which an episode of a task or a recipe ends."""
+        return self.recipes[task].timeout if task in self.recipes else self.timeouts[task]
+
+    def bound_of(self, task: str) -> int:
+        """Steps that the expert's trajectories may take in a task or a recipe."""
+        return self.recipes[task].expert_bound if task in self.recipes else self.expert_bounds[task]
 
     def for_seed(self, seed: int) -> "Config":
         """The same configuration for the training of one seed."""

@@ -39,7 +39,7 @@ def evaluate(
     for task, path in episodes.items():
         starts = load_starts(task, kitchens[task])
         print(f"{policy} trained on {train_task}: {task}, {len(starts)} kitchens", flush=True)
-        rollout_to_file(actor, starts, cfg.timeouts[task], cfg.rollout.batch_size, path, cfg.seed)
+        rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, path, cfg.seed)
         write_json(
             single_turn[task], score_single_turns(actor, starts, cfg.rollout.single_turn_states)
         )
@@ -49,7 +49,7 @@ def play(model: Path, task: str, cfg: Config, kitchens: Path, episodes: Path) ->
     """Write a model's episodes in the kitchens of one file."""
     actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
     starts = load_starts(task, kitchens)
-    rollout_to_file(actor, starts, cfg.timeouts[task], cfg.rollout.batch_size, episodes, cfg.seed)
+    rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, episodes, cfg.seed)
 
 
 def score_single_turns(policy: Policy, starts: list[Start], limit: int) -> dict[str, int]:

@@ -175,7 +175,7 @@ def _list_remarks(work: Workload) -> list[str]:
     cfg, remarks = work.cfg, []
     if cfg.expert.policy == "model" and is_api(cfg.expert.model):
         episodes = work.count_expert_episodes()
-        asked = {task: episodes * cfg.expert_bounds[task] for task in cfg.tasks}
+        asked = {task: episodes * cfg.bound_of(task) for task in cfg.tasks}
         lengths = {task: measure_lengths(task, cfg) for task in cfg.tasks}
         read = sum(number * lengths[task].prompt for task, number in asked.items())
         written = sum(number * lengths[task].reply for task, number in asked.items())

@@ -85,7 +85,7 @@ class Workload:
         expert, limit = self.cfg.expert, self.cfg.expert.trajectories
         if expert.policy == "model" and expert.budget:
             limit = min(limit, -(-expert.budget // EPISODES_PER_TRAJECTORY))
-        return limit * self.cfg.expert_bounds[task]
+        return limit * self.cfg.bound_of(task)
 
     def count_grpo_steps(self, task: str) -> int:
         """Optimiser steps of GRPO."""
@@ -212,7 +212,7 @@ class Workload:
 
     def _look_seconds(self, task: str, lengths: Lengths) -> float:
         cfg = self.cfg
-        unseen = min(LOOK_STATES, cfg.kitchens.validation * cfg.expert_bounds[task])
+        unseen = min(LOOK_STATES, cfg.kitchens.validation * cfg.bound_of(task))
         known = min(LOOK_STATES, self.count_decisions(task))
         ask = self._rounds_seconds
         return ask(known + unseen, 1, lengths) + ask(
@@ -230,15 +230,15 @@ class Workload:
 
     def episode_steps(self, task: str, trained: bool = True) -> float:
         """Steps until the last of several episodes ends: a trained policy's between bound and timeout."""
-        timeout = self.cfg.timeouts[task]
-        return (self.cfg.expert_bounds[task] + timeout) / 2 if trained else timeout
+        timeout = self.cfg.timeout_of(task)
+        return (self.cfg.bound_of(task) + timeout) / 2 if trained else timeout
 
     def evaluate_seconds(self, model: Architecture, tasks: list[str], trained: bool) -> float:
         """Wall time of one evaluation: episodes and single replies on each of the tasks."""
         cfg, seconds = self.cfg, self.start_seconds(self.cfg.rollout.engine, 2 * model.parameters)
         for task in tasks:
             episodes = cfg.kitchens.evaluation
-            states = min(cfg.rollout.single_turn_states, episodes * cfg.expert_bounds[task])
+            states = min(cfg.rollout.single_turn_states, episodes * cfg.bound_of(task))
             rounds = self.episode_steps(task, trained)
             gpus = cfg.rollout.tensor_parallel
             seconds += self.ask_seconds(model, task, episodes, rounds, gpus)
@@ -278,7 +278,7 @@ class Workload:
         """Wall time of one task's collection by a local language model."""
         width = min(COLLECTION_BATCH, self.cfg.rollout.batch_size)
         batches = self.count_expert_episodes() / width
-        rounds = batches * self.cfg.expert_bounds[task]
+        rounds = batches * self.cfg.bound_of(task)
         asked = self.ask_seconds(model, task, width, rounds, self.cfg.expert.tensor_parallel)
         return self.start_seconds(self.cfg.rollout.engine, 2 * model.parameters) + asked
 

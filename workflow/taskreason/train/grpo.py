@@ -91,7 +91,7 @@ def train_grpo(
         seen = {decision.layout_hash for decision in decisions}
         starts = [s for s in load_starts(task, training) if s.kitchen.layout.hash in seen]
         kind, rewards = MultiTurnTrainer, [episode_reward]
-        options = {"starts": starts, "timeout": cfg.timeouts[task]}
+        options = {"starts": starts, "timeout": cfg.timeout_of(task)}
         options |= {"prompt": cfg.prompt, "augment": grpo.augment}
     trainer = kind(
         model=model,

@@ -41,8 +41,7 @@ def run(job: Job, cfg: Config) -> None:
         train(job, cfg)
         return
     path = job.files.checkpoints.with_name(f".{job.files.checkpoints.name}.job.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(job) | {"config": asdict(cfg)}, default=str))
+    write_job(path, job, cfg)
     command = [sys.executable, "-m", "accelerate.commands.launch"]
     command += ["--config_file", cfg.train.accelerate, "-m", "taskreason.train.job", str(path)]
     done = subprocess.run(command)
@@ -66,19 +65,21 @@ def train(job: Job, cfg: Config) -> None:
         {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)
 
 
+def write_job(path: Path, job: Job, cfg: Config) -> None:
+    """Write a job and its configuration down as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(job) | {"config": asdict(cfg)}, default=str))
+
+
 def read_job(path: Path) -> tuple[Job, Config]:
-    """What :func:`run` wrote down."""
+    """What :func:`write_job` wrote down."""
     values = json.loads(path.read_text())
-    config = values.pop("config")
-    # The typed config repeats the recipes' numbers there; one that is given may not.
-    for name in config["recipes"]:
-        for key in ("timeouts", "expert_bounds"):
-            config[key].pop(name)
-    cfg = load_config(config)
     files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
     watched = {key: values[key] and Path(values[key]) for key in WATCHED}
     given = watched | {"tokens": values["tokens"]}
-    return Job(values["stage"], values["task"], TrainingFiles(**files), **given), cfg
+    return Job(values["stage"], values["task"], TrainingFiles(**files), **given), load_config(
+        values["config"]
+    )
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ class ValidationLog(TrainerCallback):
         )
         unseen = score_single_turns(policy, self.starts, STATES)
         episodes = run_episodes(
-            policy, self.starts, self.cfg.timeouts[self.task], rollout.batch_size
+            policy, self.starts, self.cfg.timeout_of(self.task), rollout.batch_size
         )
         row = {
             "step": state.global_step,
