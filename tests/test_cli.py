@@ -302,7 +302,7 @@ def test_requests_are_answered_one_by_one():
 
 
 def test_commands_start_without_heavy_imports():
-    heavy = ("torch", "transformers", "numpy", "pandas", "matplotlib")
+    heavy = ("torch", "transformers", "numpy", "pandas", "matplotlib", "jsonschema")
     code = f"import sys, taskreason.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -21,7 +21,9 @@ rule make_cards:
         templates=[
             from_project(f"workflow/resources/cards/{kind}.md.j2") for kind in ("model", "dataset")
         ],
-        code=library_files("report/cards.py", "report/labels.py", "metrics.py"),
+        code=library_files(
+            "report/cards.py", "report/templates.py", "report/labels.py", "metrics.py"
+        ),
     output:
         models=list(CARDS),
         dataset=f"{OUT}/trajectories/README.md",

@@ -15,7 +15,11 @@ rule make_page:
         ],
         captions=sorted(map(from_project, (WORKFLOW_DIR / "report").glob("*/*.rst"))),
         code=library_files(
-            "report/page/*.py", "report/captions.py", "report/labels.py", "report/verdicts.py"
+            "report/page/*.py",
+            "report/templates.py",
+            "report/captions.py",
+            "report/labels.py",
+            "report/verdicts.py",
         ),
     output:
         report(

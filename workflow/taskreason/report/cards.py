@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from taskreason.config import list_bounds, list_timeouts
 from taskreason.metrics import CellMetrics, read_episodes, summarise
 from taskreason.models import is_api, is_hub, shorten
 from taskreason.report.labels import label_policy, task_title
+from taskreason.report.templates import render
 from taskreason.report.training_logs import read_json
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "resources" / "cards"
 SHIPPED = "workflow/resources/base_model"
 POLICIES = {"sft": "sft", "grpo": "sft_grpo", "sft_longer": "sft_longer"}
 """What a model's folder is called -> what its episodes are filed under."""
@@ -63,8 +62,8 @@ def write_model_card(card: Path, config: Mapping, episodes: Sequence[Path]) -> N
         if trained
         else "Base model"
     )
-    text = _render(
-        "model.md.j2",
+    text = render(
+        "cards/model.md.j2",
         metadata=_dump(_describe_model(config, title, rows)),
         title=title,
         story=STORIES[stage].format(task=task_title(trained).lower()),
@@ -104,8 +103,8 @@ def write_dataset_card(card: Path, config: Mapping, summaries: Sequence[Path]) -
             for subset in subsets
         ],
     }
-    text = _render(
-        "dataset.md.j2",
+    text = render(
+        "cards/dataset.md.j2",
         metadata=_dump(metadata),
         expert="an exact planner"
         if config["expert"]["policy"] == "planner"
@@ -184,14 +183,3 @@ def _name_size(number: int) -> str:
 
 def _dump(metadata: Mapping) -> str:
     return yaml.safe_dump(dict(metadata), sort_keys=False, allow_unicode=True, width=100)
-
-
-def _render(template: str, **values) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(template).render(**values)

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from taskreason.report.captions import FIGURE_TITLES, TABLE_TITLES, read_caption
 from taskreason.report.page.cells import PageTable
 from taskreason.report.page.headline import list_findings, make_headline
@@ -26,8 +24,10 @@ from taskreason.report.page.run import (
     list_versions,
 )
 from taskreason.report.page.tables import TABLES
+from taskreason.report.templates import render
+from taskreason.shipped import RESOURCES
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "resources" / "page"
+SOURCES = RESOURCES / "page"
 SECTIONS = {
     "results": ("Results", ("main", "comparison"), ("success_rate", "steps_vs_optimal")),
     "gains": ("What GRPO adds", ("baselines", "seeds", "bound"), ()),
@@ -99,17 +99,11 @@ def write_page(
     tables = {path.stem: path for path in files if path.suffix == ".csv"}
     figures = {path.stem: path for path in files if path.suffix == ".png"}
     rows = {name: read_rows(path) for name, path in tables.items()}
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("index.html.j2").render(
+    text = render(
+        "page/index.html.j2",
         config=config,
-        style=(TEMPLATES / "index.css").read_text(),
-        script=(TEMPLATES / "index.js").read_text(),
+        style=(SOURCES / "index.css").read_text(),
+        script=(SOURCES / "index.js").read_text(),
         headline=make_headline(rows["comparison"], rows["baselines"]),
         findings=list(list_findings(rows["comparison"], rows["baselines"])),
         sections=list_sections(page, tables, figures, rows),
