@@ -14,6 +14,7 @@ from taskreason.config import load_config
 from taskreason.config_types import Config
 from taskreason.cost.generation import generation_bytes, generation_seconds
 from taskreason.cost.lengths import Lengths
+from taskreason.cost.memory import grpo_memory, sft_memory
 from taskreason.cost.model import ARCHITECTURES, GPUS, Gpu, Rows, training_flops
 from taskreason.cost.workload import Workload
 
@@ -96,11 +97,11 @@ def predict(step: Step) -> tuple[float, float, float]:
     card = find_card(step.hardware)
     work = Workload(configure(step, 256, 1), card, SHAPE, 1, (1, 1))
     if step.stage == "sft":
-        return work.sft_step_seconds(step.lengths), nan, work.sft_memory(step.lengths) / 1e9
+        return work.sft_step_seconds(step.lengths), nan, sft_memory(work, step.lengths) / 1e9
     if step.stage == "grpo":
         seconds = work.grpo_step_seconds(step.lengths)
         sampling = work.sampling_seconds(step.lengths)
-        return seconds, sampling, work.grpo_memory(step.lengths) / 1e9
+        return seconds, sampling, grpo_memory(work, step.lengths) / 1e9
     rows = Rows(step.rows, step.prompt, step.rows, step.reply)
     seconds = generation_seconds(SHAPE, rows, step.longest_reply, card, "transformers")
     longest = step.longest_prompt + step.longest_reply

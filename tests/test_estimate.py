@@ -19,6 +19,7 @@ from taskreason.config import load_config
 from taskreason.cost.estimate import estimate, explain_misfits, summarise
 from taskreason.cost.jobs import find_peak_disk, list_jobs, load_workload, schedule_jobs
 from taskreason.cost.lengths import measure_lengths
+from taskreason.cost.memory import sft_memory
 from taskreason.cost.model import (
     ARCHITECTURES,
     Architecture,
@@ -239,7 +240,7 @@ def test_parallel_training_shares_the_work_and_sharding_the_memory():
         plan(train={"accelerate": f"envs/accelerate/{name}.yaml"}, **several)[0]
         for name in ("fsdp", "deepspeed_zero2", "multi_gpu")
     ]
-    memory = [work.sft_memory(measure_lengths("burger", work.cfg)) for work in works]
+    memory = [sft_memory(work, measure_lengths("burger", work.cfg)) for work in works]
     assert memory == sorted(memory) and len(set(memory)) == 3
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from taskreason.config_types import Config
 from taskreason.cost.generation import generation_bytes
 from taskreason.cost.lengths import measure_lengths
+from taskreason.cost.memory import batch_memory, grpo_memory, rollout_memory, sft_memory
 from taskreason.cost.model import Architecture
 from taskreason.cost.workload import Workload
 
@@ -23,8 +24,8 @@ def explain_training(work: Workload, stage: str, tasks: tuple[str, ...]) -> str 
     key = "grpo" if stage == "grpo" else "sft"
 
     def need(other: Workload) -> float:
-        memory = other.grpo_memory if key == "grpo" else other.sft_memory
-        return max(memory(measure_lengths(task, other.cfg)) for task in tasks)
+        memory = grpo_memory if key == "grpo" else sft_memory
+        return max(memory(other, measure_lengths(task, other.cfg)) for task in tasks)
 
     if key == "grpo" and (lack := _explain_engine(work)):
         return lack
@@ -90,11 +91,13 @@ def explain_rollout(
     """
     cfg = work.cfg
     gpus = (cfg.expert if key.startswith("expert") else cfg.rollout).tensor_parallel
-    limit, need = _find_limit(work), work.rollout_memory(model, gpus)
+    limit, need = _find_limit(work), rollout_memory(work, model, gpus)
     if need <= limit:
         return None
     if cfg.rollout.engine == "vllm":
-        wider = [n for n in PARALLEL_CHOICES if n > gpus and work.rollout_memory(model, n) <= limit]
+        wider = [
+            n for n in PARALLEL_CHOICES if n > gpus and rollout_memory(work, model, n) <= limit
+        ]
         fix = f"set {key} to {wider[0]}" if wider else "take a larger card"
     else:
         fix = _shrink_batch(work, model)
@@ -104,7 +107,7 @@ def explain_rollout(
 
 def explain_probe(work: Workload) -> str | None:
     """None where the probes, which transformers runs, fit; else why not and what to change."""
-    need, limit = work.batch_memory(work.base), work.gpu.memory
+    need, limit = batch_memory(work, work.base), work.gpu.memory
     if need <= limit:
         return None
     fix = _shrink_batch(work, work.base)
@@ -123,7 +126,7 @@ def _shrink_batch(work: Workload, model: Architecture) -> str:
     for size in (width >> n for n in range(1, width.bit_length())):
         rollout = replace(work.cfg.rollout, batch_size=size)
         smaller = replace(work, cfg=replace(work.cfg, rollout=rollout))
-        if smaller.batch_memory(model) <= work.gpu.memory:
+        if batch_memory(smaller, model) <= work.gpu.memory:
             return f"set rollout.batch_size to {size}"
     return "set rollout.engine to vllm and split the model over several GPUs, or take a larger card"
 

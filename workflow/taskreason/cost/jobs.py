@@ -10,6 +10,7 @@ from pathlib import Path
 
 from taskreason.config_types import Config
 from taskreason.cost.lengths import measure_lengths
+from taskreason.cost.memory import batch_memory, grpo_memory, rollout_memory, sft_memory
 from taskreason.cost.model import GPUS, Architecture, find_architecture
 from taskreason.cost.workload import STORAGE_BYTES_PER_S, Workload, count_processes
 from taskreason.errors import UserError
@@ -113,7 +114,7 @@ def _list_collections(work: Workload, project: Path) -> list[Job]:
                 needs=job.needs + _fetched(expert.model, project),
                 gpus=cfg.resources.gpu * expert.tensor_parallel,
                 seconds=work.collect_seconds(model, task),
-                memory=work.rollout_memory(model, expert.tensor_parallel),
+                memory=rollout_memory(work, model, expert.tensor_parallel),
             )
         jobs.append(job)
     return jobs
@@ -130,9 +131,9 @@ def _list_trainings(work: Workload) -> list[Job]:
                 needs = [f"collect:{task}", start]
                 if stage == "grpo":
                     needs.append(f"validation_kitchens:{task}")
-                    seconds, memory = work.grpo_seconds(task), work.grpo_memory(lengths)
+                    seconds, memory = work.grpo_seconds(task), grpo_memory(work, lengths)
                 else:
-                    seconds, memory = work.sft_seconds(stage, task), work.sft_memory(lengths)
+                    seconds, memory = work.sft_seconds(stage, task), sft_memory(work, lengths)
                 jobs.append(
                     Job(
                         f"train_{stage}",
@@ -162,7 +163,7 @@ def _list_evaluations(work: Workload, project: Path) -> list[Job]:
             (*where, *needs),
             gpus,
             work.evaluate_seconds(model, list(on), trained),
-            work.rollout_memory(model, cfg.rollout.tensor_parallel),
+            rollout_memory(work, model, cfg.rollout.tensor_parallel),
             disk=record * len(on),
         )
 
@@ -179,7 +180,7 @@ def _list_evaluations(work: Workload, project: Path) -> list[Job]:
         else:
             model = find_architecture("base.compare", name, project)
             jobs.append(evaluate(label, model, _fetched(name, project), tasks, trained=False))
-    memory = work.batch_memory(work.base)
+    memory = batch_memory(work, work.base)
     needs = ("base", *kitchens)
     jobs.append(
         Job("probe_base", "probe_base", needs, cfg.resources.gpu, work.probe_seconds(), memory)

@@ -1,4 +1,4 @@
-"""How much work each stage is: tokens, steps and rounds, and from these seconds and memory on a given card.
+"""How much work each stage is: tokens, steps and rounds, and from these seconds on a given card.
 
 The time of a stage that does not fit the card is what it would be if it did.
 Where the outcome decides (how long trajectories and episodes get, how often the expert succeeds), the assumption is on
@@ -11,26 +11,17 @@ from pathlib import Path
 import yaml
 
 from taskreason.config_types import Config
-from taskreason.cost.generation import (
-    count_side_by_side,
-    generation_bytes,
-    generation_seconds,
-    sampling_bytes,
-)
+from taskreason.cost.generation import count_side_by_side, generation_seconds
 from taskreason.cost.lengths import Lengths, measure_lengths
 from taskreason.cost.model import (
-    RUNTIME_BYTES,
     TRAINING_MFU,
     Architecture,
     Gpu,
     Rows,
-    activation_bytes,
     forward_flops,
-    head_bytes,
     launch_seconds,
     optimizer_seconds,
     share_speed,
-    state_bytes,
     training_flops,
 )
 from taskreason.errors import UserError
@@ -135,7 +126,7 @@ class Workload:
         rows = Rows(batch, lengths.prompt, batch, lengths.reply)
         flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
         moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
-        return self._learning_seconds(flops, batch / self._sft_micro_batch, 1, 0) + moving
+        return self._learning_seconds(flops, batch / self.sft_micro_batch, 1, 0) + moving
 
     def grpo_seconds(self, task: str) -> float:
         """Wall time of GRPO: its steps, and looks at validation kitchens."""
@@ -172,7 +163,7 @@ class Workload:
         return self.processes == 1 and not self.cfg.train.gradient_checkpointing
 
     @property
-    def _sft_micro_batch(self) -> int:
+    def sft_micro_batch(self) -> int:
         """Decisions that one process reads at a time."""
         sft = self.cfg.sft
         return min(sft.micro_batch or sft.batch_size, sft.batch_size // self.processes or 1)
@@ -287,51 +278,3 @@ class Workload:
         lengths = measure_lengths(self.cfg.tasks[0], self.cfg)
         asked = self._rounds_seconds(PROBE_QUESTIONS, 1, lengths)
         return self.start_seconds("transformers", 2 * self.base.parameters) + asked
-
-    def sft_memory(self, lengths: Lengths) -> float:
-        """Bytes on each GPU in SFT."""
-        micro = self._sft_micro_batch
-        return self._training_memory(Rows(micro, lengths.longest_prompt, micro, lengths.reply))
-
-    def grpo_memory(self, lengths: Lengths) -> float:
-        """Bytes on each GPU in GRPO: the reference model and an engine beside it come on top of training."""
-        cfg, grpo = self.cfg, self.cfg.grpo
-        completions = grpo.prompts_per_step * grpo.group_size // self.processes
-        micro = min(grpo.micro_batch, completions)
-        prompts = -(-micro // grpo.group_size) if self.shares_prompts else micro
-        held = 0.0
-        if grpo.beta and not cfg.train.lora_rank:
-            held += 4 * self.base.parameters / self.shards[0]
-        if grpo.vllm == "colocate":
-            held += grpo.vllm_memory * self.gpu.memory
-        rows = Rows(prompts, lengths.longest_prompt, micro, lengths.longest_reply)
-        # Sampling and training take turns; a look at validation kitchens works on a copy of the model.
-        others = [self.saved_bytes if grpo.eval_steps else 0]
-        if grpo.vllm == "none":
-            longest = lengths.longest_prompt, lengths.longest_reply
-            # There are no gradients while replies are sampled.
-            others.append(sampling_bytes(self.base, completions, *longest) - 4 * self.trained)
-        return held + self._training_memory(rows, max(others))
-
-    def _training_memory(self, rows: Rows, other: float = 0.0) -> float:
-        """Bytes of a training; ``other``: what is needed while no activations are there."""
-        train = self.cfg.train
-        work = activation_bytes(self.base, rows, train.gradient_checkpointing)
-        work += head_bytes(self.base, bool(train.lora_rank))
-        state = state_bytes(self.base, train.lora_rank, self.shards)
-        return RUNTIME_BYTES + state + max(work, other)
-
-    def rollout_memory(self, model: Architecture, gpus: int) -> float:
-        """Bytes on each GPU that a rollout needs; vLLM takes its share of the card however little that is.
-
-        gpus: across which vLLM splits the model.
-        """
-        if self.cfg.rollout.engine == "vllm":
-            return generation_bytes(model, 1, self.cfg.rollout.max_model_len, "vllm", gpus)
-        return self.batch_memory(model)
-
-    def batch_memory(self, model: Architecture) -> float:
-        """Bytes of generation with transformers in batches of rollouts."""
-        longest = max(measure_lengths(task, self.cfg).longest_prompt for task in self.cfg.tasks)
-        tokens = longest + self.cfg.rollout.max_new_tokens
-        return generation_bytes(model, self.cfg.rollout.batch_size, tokens, "transformers")
