@@ -19,6 +19,7 @@ from taskreason.config import load_config, resolve_config
 from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import load_layouts, parse_layout
+from taskreason.kitchen.predicates import list_predicates
 from taskreason.task import TASKS, parse_reply, recount, score_reply
 from taskreason.trajectories import load_decisions, load_starts, make_kitchens
 
@@ -107,7 +108,7 @@ def check_layout(layout):
     """What is accepted can be played and written down."""
     kitchen = Kitchen(layout)
     for action in kitchen.valid_actions(kitchen.initial)[:3]:
-        kitchen.predicates(kitchen.step(kitchen.initial, action))
+        list_predicates(kitchen, kitchen.step(kitchen.initial, action))
     assert parse_layout(layout.to_json(), "again").hash == layout.hash
 
 

@@ -12,6 +12,7 @@ from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.kitchen.layout_files import load_layouts, parse_layout
+from taskreason.kitchen.predicates import list_predicates
 from taskreason.reasoning import Expert
 from taskreason.recipes import check_recipes
 from taskreason.report.published import load_published
@@ -206,7 +207,7 @@ def test_plans_replay_to_a_sandwich(name, mode):
         assert all(accepted for _, accepted in replayed)
         states = [kitchen.initial, *(state for state, _ in replayed)]
         assert [kitchen.is_goal(state) for state in states] == [False] * len(texts) + [True]
-        facts = set(kitchen.predicates(states[-1]))
+        facts = set(list_predicates(kitchen, states[-1]))
         above = {b: a for a, b in re.findall(r"atop\((\w+),(\w+)\)", " ".join(facts))}
         bottoms = re.findall(r"item_on\((bread\d+),table\d+\)", " ".join(facts))
         stacks = []

@@ -14,6 +14,7 @@ from taskreason.errors import UserError
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.layout_files import parse_layout
 from taskreason.kitchen.layout_reader import LayoutError, Reader, parse_json
+from taskreason.kitchen.predicates import list_predicates
 from taskreason.planner import shortest_plan
 
 
@@ -64,7 +65,7 @@ def replay_request(request: dict, source: str) -> dict:
                 "action": text,
                 "accepted": accepted,
                 "valid": [action.text for action in kitchen.valid_actions(state)],
-                "predicates": kitchen.predicates(state),
+                "predicates": list_predicates(kitchen, state),
                 "done": kitchen.is_goal(state),
             }
             for text, (state, accepted) in zip([None, *actions], states, strict=True)

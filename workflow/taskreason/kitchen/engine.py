@@ -1,9 +1,9 @@
 """The simulator: a kitchen built from a layout, and the deterministic transition function over its states.
 
-Input: a :class:`~taskreason.kitchen.layout.Layout`. Output: immutable, hashable :class:`State` values, the valid
-actions in each, and the predicates in the reference's notation. A state holds only what changes; names, kinds
-and the goal live in :class:`Kitchen`. With one robot, the valid actions depend on where it stands, what it holds
-and what is on that station, so they are computed once per such situation and then looked up.
+Input: a :class:`~taskreason.kitchen.layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid
+actions in each. A state holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot,
+the valid actions depend on where it stands, what it holds and what is on that station, so they are computed once per
+such situation and then looked up.
 """
 
 from typing import NamedTuple
@@ -281,56 +281,6 @@ class Kitchen:
         if state.hand < len(self.items):
             return self.items[state.hand]
         return self.containers[state.hand - len(self.items)]
-
-    def predicates(self, state: State) -> list[str]:
-        """The true ground predicates in the reference's notation, sorted."""
-        items, stations, robot = self.items, self.stations, self.robot
-        found = [
-            f"is{kind}({name})" for kind, name in zip(self.station_kinds, stations, strict=True)
-        ]
-        found += [f"is{kind}({name})" for kind, name in zip(self.item_kinds, items, strict=True)]
-        found += [
-            f"is{kind}({name})"
-            for kind, name in zip(self.container_kinds, self.containers, strict=True)
-        ]
-        found.append(f"isrobot({robot})")
-        for name, bits in zip(items, state.flags, strict=True):
-            found += [f"{flag.name}({name})" for flag in Flag if bits & flag]
-        occupied = {place for place, _ in state.containers if place >= 0}
-        for s, (station, stack) in enumerate(zip(stations, state.stacks, strict=True)):
-            if s == state.loc:
-                found.append(f"loc({robot},{station})")
-            else:
-                found.append(f"vacant({station})")
-            if not stack and s not in occupied:
-                found.append(f"station_empty({station})")
-            for level, i in enumerate(stack):
-                found.append(f"item_at({items[i]},{station})")
-                found.append(
-                    f"atop({items[i]},{items[stack[level - 1]]})"
-                    if level
-                    else f"item_on({items[i]},{station})"
-                )
-            if stack:
-                found.append(f"clear({items[stack[-1]]})")
-        held = self.held_name(state)
-        if held is None:
-            found.append(f"nothing({robot})")
-        else:
-            found.append(
-                f"has_{'item' if state.hand < len(items) else 'container'}({robot},{held})"
-            )
-        meals = self.meal_names(state)
-        for name, (place, meal) in zip(self.containers, state.containers, strict=True):
-            if place >= 0:
-                found.append(f"container_at({name},{stations[place]})")
-            found.append(f"in({meals[meal]},{name})" if meal >= 0 else f"container_empty({name})")
-        for name, boiling in zip(meals, state.meals, strict=True):
-            found.append(f"iswater({name})")
-            if boiling:
-                found.append(f"isboiling({name})")
-        found += [f"addedto({items[i]},{meals[m]})" for i, m in state.added]
-        return sorted(found)
 
     def replay(self, texts: list[str]) -> list[tuple[State, bool]]:
         """States after each action text, with whether it was valid; an invalid one changes nothing."""
