@@ -3,7 +3,8 @@
 import pytest
 
 from kitchens import make_kitchen, soup_kitchen, walk
-from taskreason.kitchen.observation import observe, recover
+from observation_reader import recover
+from taskreason.kitchen.observation import observe
 from taskreason.task import TASKS
 
 

@@ -6,12 +6,12 @@ from functools import cache
 
 import pytest
 
+from pddl_export import export_pddl
 from taskreason.errors import UserError
 from taskreason.kitchen.effects import CUT
 from taskreason.kitchen.engine import Kitchen
 from taskreason.kitchen.generator import generate_layout
 from taskreason.kitchen.layout_files import load_layouts, parse_layout
-from taskreason.pddl import export_pddl
 from taskreason.planner import Planner, shortest_plan
 from taskreason.task import RESOURCES, TASKS
 from taskreason.transfers import TransferBound

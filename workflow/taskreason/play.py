@@ -32,7 +32,7 @@ COMMANDS = {
 HELP = "Give an action's number or its words, shortened (m 3). ? for help, q to quit."
 FILLERS = {"from", "to", "on", "top", "of", "using", "with", "into", "in"}
 """Words that tell no action from another."""
-BOLD, DIM, GREEN, YELLOW, RED = "1", "2", "32", "33", "31"
+BOLD, GREEN, YELLOW, RED = "1", "32", "33", "31"
 
 
 def play(layout: Layout) -> int:

@@ -72,7 +72,7 @@ def propose(layout: Path, kitchens: Kitchens) -> str:
     it; the bound is raised where it would leave too few kitchens for the expert's trajectories.
     """
     file = layout.resolve()
-    template = Task(layout.stem, 1, 1, file).template
+    template = Task(file).template
     own = measure_template(template, kitchens)
     lengths = sorted(_measure_kitchens(template, kitchens.mode))
     bound = max(own, lengths[len(lengths) // 2])

@@ -75,8 +75,7 @@ class Kitchen:
         cells = {(spec.x, spec.y): i for i, spec in enumerate(stations)}
         robot = layout.robot
         here = (robot.x, robot.y)
-        facing = (robot.x + robot.direction[0], robot.y + robot.direction[1])
-        loc = cells.get(facing, -1) if tuple(robot.direction) in _NEIGHBOURS else -1
+        loc = cells.get(robot.faces, -1) if tuple(robot.direction) in _NEIGHBOURS else -1
         hand = -1
         piles: list[list[tuple[int, int]]] = [[] for _ in stations]
         for i, item in enumerate(items):

@@ -4,8 +4,7 @@ Every station is listed with its stack from bottom to top, every item, kind by k
 what lies on it with its flags, then the robot, the empty stations (tables first), running timers, the valid actions and
 the goal.
 What is said of a thing comes right after its name, and every name after a space: a small model finds "table5" by
-looking for what followed "patty1". :func:`recover` reads a state back from the text; the tests hold the two against
-each other.
+looking for what followed "patty1". The tests read every state back from its text.
 """
 
 from collections.abc import Mapping
@@ -145,64 +144,3 @@ def describe_slot(slot: Slot) -> str:
     """A slot in words: ``cooked patty``."""
     flags = [word for flag, word in FLAG_WORDS.items() if slot.flags & flag]
     return " ".join([*flags, slot.kind])
-
-
-def recover(kitchen: Kitchen, text: str) -> State:
-    """The state that :func:`observe` described; the kitchen gives names and nothing else."""
-    sections: dict[str, list[str]] = {}
-    current = ""
-    for line in text.splitlines():
-        head, _, rest = line.partition(":")
-        if head in ("Stations", "Items", "Containers", "Timers", "Valid actions"):
-            current = head
-            sections[current] = []
-        elif head in ("Empty", "Goal"):
-            sections[head] = [rest.strip()]
-        elif line.startswith("Robot "):
-            sections["Robot"] = line.split()[1:]
-        else:
-            sections[current].append(line.removeprefix("- "))
-    containers = {name: c for c, name in enumerate(kitchen.containers)}
-    stacks = []
-    for line in sections["Stations"]:
-        things = line.split()[1:]
-        stacks.append(tuple(kitchen.item_index[t] for t in things if t in kitchen.item_index))
-    bits = {word: flag for flag, word in FLAG_WORDS.items()}
-    flags, added = [0] * len(kitchen.items), set()
-    for line in sections["Items"]:
-        name, place, *words = line.partition(f" {UNDER} ")[0].split()
-        i = kitchen.item_index[name]
-        flags[i] = int(sum(bits[word] for word in words))
-        if place.startswith("water"):
-            added.add((i, int(place[5:]) - 1))
-    contents, meals = [], {}
-    for line in sections.get("Containers", []):
-        _, place, inside, *boiling = line.split()
-        meal = -1 if inside == EMPTY else int(inside[5:]) - 1
-        if meal >= 0:
-            meals[meal] = int(bool(boiling))
-        contents.append((kitchen.station_index.get(place, -1), meal))
-    effects = []
-    for line in sections.get("Timers", []):
-        kind, name, *station, count = line.split()
-        index = containers[name] if name in containers else kitchen.item_index[name]
-        place = kitchen.station_index[station[0]] if station else -1
-        effects.append((EFFECT_WORDS.index(kind), index, place, int(count)))
-    where, _, held = sections["Robot"]
-    hand = -1
-    if held != NOTHING:
-        hand = (
-            kitchen.item_index[held]
-            if held in kitchen.item_index
-            else len(kitchen.items) + containers[held]
-        )
-    return State(
-        kitchen.station_index.get(where, -1),
-        hand,
-        tuple(stacks),
-        tuple(flags),
-        tuple(contents),
-        tuple(meals[m] for m in sorted(meals)),
-        frozenset(added),
-        tuple(effects),
-    )

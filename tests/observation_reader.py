@@ -1,0 +1,65 @@
+"""Observations read back: what a reader of the text, without the simulator, knows of the state."""
+
+from taskreason.kitchen.engine import Kitchen, State
+from taskreason.kitchen.observation import EFFECT_WORDS, EMPTY, FLAG_WORDS, NOTHING, UNDER
+
+
+def recover(kitchen: Kitchen, text: str) -> State:
+    """The state that :func:`observe` described; the kitchen gives names and nothing else."""
+    sections: dict[str, list[str]] = {}
+    current = ""
+    for line in text.splitlines():
+        head, _, rest = line.partition(":")
+        if head in ("Stations", "Items", "Containers", "Timers", "Valid actions"):
+            current = head
+            sections[current] = []
+        elif head in ("Empty", "Goal"):
+            sections[head] = [rest.strip()]
+        elif line.startswith("Robot "):
+            sections["Robot"] = line.split()[1:]
+        else:
+            sections[current].append(line.removeprefix("- "))
+    containers = {name: c for c, name in enumerate(kitchen.containers)}
+    stacks = []
+    for line in sections["Stations"]:
+        things = line.split()[1:]
+        stacks.append(tuple(kitchen.item_index[t] for t in things if t in kitchen.item_index))
+    bits = {word: flag for flag, word in FLAG_WORDS.items()}
+    flags, added = [0] * len(kitchen.items), set()
+    for line in sections["Items"]:
+        name, place, *words = line.partition(f" {UNDER} ")[0].split()
+        i = kitchen.item_index[name]
+        flags[i] = int(sum(bits[word] for word in words))
+        if place.startswith("water"):
+            added.add((i, int(place[5:]) - 1))
+    contents, meals = [], {}
+    for line in sections.get("Containers", []):
+        _, place, inside, *boiling = line.split()
+        meal = -1 if inside == EMPTY else int(inside[5:]) - 1
+        if meal >= 0:
+            meals[meal] = int(bool(boiling))
+        contents.append((kitchen.station_index.get(place, -1), meal))
+    effects = []
+    for line in sections.get("Timers", []):
+        kind, name, *station, count = line.split()
+        index = containers[name] if name in containers else kitchen.item_index[name]
+        place = kitchen.station_index[station[0]] if station else -1
+        effects.append((EFFECT_WORDS.index(kind), index, place, int(count)))
+    where, _, held = sections["Robot"]
+    hand = -1
+    if held != NOTHING:
+        hand = (
+            kitchen.item_index[held]
+            if held in kitchen.item_index
+            else len(kitchen.items) + containers[held]
+        )
+    return State(
+        kitchen.station_index.get(where, -1),
+        hand,
+        tuple(stacks),
+        tuple(flags),
+        tuple(contents),
+        tuple(meals[m] for m in sorted(meals)),
+        frozenset(added),
+        tuple(effects),
+    )
