@@ -30,7 +30,18 @@ thorough = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 LAYOUT = TASKS["burger"].template.to_json()
-GROUPS = ["kitchens", "expert", "base", "sft", "grpo", "rollout", "theory", "report", "resources"]
+GROUPS = [
+    "kitchens",
+    "expert",
+    "base",
+    "sft",
+    "grpo",
+    "rollout",
+    "probes",
+    "theory",
+    "report",
+    "resources",
+]
 
 words = st.one_of(
     st.sampled_from(

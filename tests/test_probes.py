@@ -7,9 +7,7 @@ import pytest
 from kitchens import make_kitchen
 from taskreason.files import write_lines
 from taskreason.probes import (
-    CHORES,
     PROBE_SEED,
-    READINGS,
     draw_readings,
     probe_chores,
     probe_questions,
@@ -18,6 +16,7 @@ from taskreason.probes import (
 from taskreason.train.chores import draw_rehearsal
 
 TASKS = ("burger", "cheese_sandwich")
+QUESTIONS, READINGS, CHORES = 60, 50, 70
 
 
 class Reader:
@@ -78,30 +77,31 @@ def kitchens(tmp_path):
 
 
 def test_every_question_can_be_answered_from_the_text_of_its_prompt(kitchens):
-    counts = probe_questions(Reader(), TASKS, kitchens)
+    counts = probe_questions(Reader(), TASKS, kitchens, QUESTIONS)
     assert counts.keys() == {"at", "on", "under", "which"}
-    assert all(count["right"] == count["asked"] > 50 for count in counts.values()), counts
-    assert all(not count["right"] for count in probe_questions(Mute(), TASKS, kitchens).values())
+    assert all(count["right"] == count["asked"] == QUESTIONS for count in counts.values()), counts
+    silent = probe_questions(Mute(), TASKS, kitchens, QUESTIONS)
+    assert all(not count["right"] for count in silent.values())
 
 
 def test_chores_count_what_the_expert_says_as_right_and_silence_as_wrong():
     known = {chore.prompt: chore.completion for chore in draw_rehearsal(PROBE_SEED, CHORES)}
-    perfect = probe_chores(Parrot(known))
+    perfect = probe_chores(Parrot(known), CHORES)
     assert all(count == {"right": CHORES, "asked": CHORES} for count in perfect.values())
-    assert all(not count["right"] for count in probe_chores(Mute()).values())
+    assert all(not count["right"] for count in probe_chores(Mute(), CHORES).values())
 
 
 def test_readings_count_when_every_word_is_right():
-    exercises = draw_readings()
+    exercises = draw_readings(READINGS)
     known = {e["prompt"]: e["completion"] for sort in exercises.values() for e in sort}
     misread = {prompt: answer.replace("See ", "Look ") for prompt, answer in known.items()}
     for replies, right in ((known, READINGS), (misread, 0)):
-        counts = probe_readings(Parrot(replies))
+        counts = probe_readings(Parrot(replies), READINGS)
         assert counts == dict.fromkeys(exercises, {"right": right, "asked": READINGS})
 
 
 def test_the_harder_readings_ask_for_the_lowest_kind_again():
-    for exercise in draw_readings()["reading_again"]:
+    for exercise in draw_readings(READINGS)["reading_again"]:
         found = re.search(r"See (\w+): .* Next [3-9] (?:\w+ )?(\w+): ", exercise["completion"])
         listed = re.findall(
             r" \d (?:cut |cooked )?(\w+)", exercise["prompt"].rpartition("Goal:")[2]

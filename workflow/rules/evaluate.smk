@@ -118,6 +118,7 @@ rule probe_base:
         mem_mb=heavy_memory,
         runtime=heavy_runtime,
     params:
+        probes=config["probes"],
         prompt=config["prompt"],
         rollout=config["rollout"],
     message:

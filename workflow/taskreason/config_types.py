@@ -154,6 +154,13 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Probes:
+    questions: int
+    readings: int
+    chores: int
+
+
+@dataclass(frozen=True)
 class Theory:
     kitchens: int
     replies: int
@@ -206,6 +213,7 @@ class Config:
     sweep: Sweep
     rollout: Rollout
     endpoint: Endpoint
+    probes: Probes
     theory: Theory
     ablation: Ablation
     report: Report

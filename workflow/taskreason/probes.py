@@ -25,8 +25,6 @@ PROBE_SEED = 7_000_000
 """Chores of the probes have a seed of their own, which no training uses."""
 WANDERING = (0, 2, 5, 9)
 """Random steps before questions are asked, in turn."""
-QUESTIONS, READINGS, CHORES = 400, 200, 400
-"""Questions of each sort, reading exercises of each sort, and decisions on chores."""
 LOWEST_AGAIN = re.compile(r"See (\w+): .* Next [3-9] (?:\w+ )?\1:")
 """A reading whose next slot, upon two filled ones or more, is of the lowest slot's kind."""
 
@@ -36,14 +34,15 @@ def probe(cfg: Config, model_dir: Path, kitchens: list[Path], output: Path) -> N
     policy = TransformersPolicy.load(
         model_dir, cfg.rollout.batch_size, Sampling(cfg.rollout.max_new_tokens), cfg.prompt
     )
-    questions = probe_questions(policy, cfg.tasks, kitchens)
-    write_json(output, questions | probe_readings(policy) | probe_chores(policy))
+    questions = probe_questions(policy, cfg.tasks, kitchens, cfg.probes.questions)
+    readings = probe_readings(policy, cfg.probes.readings)
+    write_json(output, questions | readings | probe_chores(policy, cfg.probes.chores))
 
 
 def probe_questions(
-    policy: TransformersPolicy, tasks: tuple[str, ...], kitchens: list[Path]
+    policy: TransformersPolicy, tasks: tuple[str, ...], kitchens: list[Path], number: int
 ) -> dict[str, dict[str, int]]:
-    """Right answers to questions about states of the tasks' kitchens, by the question's first word."""
+    """Right answers to so many questions of each sort, the question's first word, about states of kitchens."""
     rng = random.Random(f"probe {PROBE_SEED}")
     asked: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for task, path in zip(tasks, kitchens, strict=True):
@@ -58,7 +57,7 @@ def probe_questions(
                     asked[sort].append((f"{prompt}{sort} {subject}", " ".join(answer)))
     counts = {}
     for sort, pairs in sorted(asked.items()):
-        chosen = rng.sample(pairs, min(QUESTIONS, len(pairs)))
+        chosen = rng.sample(pairs, min(number, len(pairs)))
         replies = policy.complete([prompt for prompt, _ in chosen])
         right = sum(
             reply.partition(".")[0].strip() == answer
@@ -68,10 +67,10 @@ def probe_questions(
     return counts
 
 
-def probe_readings(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
-    """Reading exercises of which every word is right; what the model goes on to say does not count."""
+def probe_readings(policy: TransformersPolicy, number: int) -> dict[str, dict[str, int]]:
+    """Reading exercises, so many of each sort, of which every word is right; what follows does not count."""
     counts = {}
-    for sort, pairs in draw_readings().items():
+    for sort, pairs in draw_readings(number).items():
         replies = policy.complete([pair["prompt"] for pair in pairs])
         right = sum(
             reply.strip().startswith(pair["completion"])
@@ -81,21 +80,21 @@ def probe_readings(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
     return counts
 
 
-def draw_readings() -> dict[str, list[dict[str, str]]]:
+def draw_readings(number: int) -> dict[str, list[dict[str, str]]]:
     """The reading exercises: any, and those in which the lowest kind of a stack of two or more is asked for again."""
     rng = random.Random(f"readings {PROBE_SEED}")
-    anything = [draw_reading(rng) for _ in range(READINGS)]
+    anything = [draw_reading(rng) for _ in range(number)]
     again: list[dict[str, str]] = []
-    while len(again) < READINGS:
+    while len(again) < number:
         exercise = draw_reading(rng)
         if LOWEST_AGAIN.search(exercise["completion"]):
             again.append(exercise)
     return {"reading": anything, "reading_again": again}
 
 
-def probe_chores(policy: TransformersPolicy) -> dict[str, dict[str, int]]:
+def probe_chores(policy: TransformersPolicy, number: int) -> dict[str, dict[str, int]]:
     """Decisions on chores whose action is valid, optimal and the expert's, and thoughts that are the expert's."""
-    chores = draw_rehearsal(PROBE_SEED, CHORES)
+    chores = draw_rehearsal(PROBE_SEED, number)
     right: Counter[str] = Counter()
     for chore, reply in zip(chores, policy.complete([c.prompt for c in chores]), strict=True):
         action = parse_reply(reply).action or ""

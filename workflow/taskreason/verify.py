@@ -27,7 +27,7 @@ LEVEL = 0.05
 PROVENANCE = "provenance.json"
 EXACT = ("expert",)
 """Policies without a model, the same on every machine."""
-APART = ("seed", "report", "resources", "theory", "ablation", "sweep", "endpoint")
+APART = ("seed", "report", "resources", "probes", "theory", "ablation", "sweep", "endpoint")
 """Parts of the configuration that change no number of the tables that are kept."""
 TASK_ORDER = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 """From simple to complex, as in the paper."""

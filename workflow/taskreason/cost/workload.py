@@ -32,8 +32,8 @@ COLLECTION_BATCH = 50
 """Kitchens that one round of collection tries (`taskreason.collection.CHUNK`)."""
 LOOK_STATES = 150
 """Single replies of either kind in one look at validation kitchens (`taskreason.train.validation.STATES`)."""
-PROBE_QUESTIONS = 2400
-"""Prompts of the probes: six sorts or so of 400."""
+QUESTION_SORTS = 4
+"""Of the probes: at, on, under, which."""
 START_SECONDS = {"transformers": 60, "vllm": 120}
 """From a job's start until its model can be read: imports, CUDA, and with vLLM compilation and CUDA graphs."""
 STORAGE_BYTES_PER_S = 1e9
@@ -276,5 +276,7 @@ class Workload:
     def probe_seconds(self) -> float:
         """Wall time of the base model's probes."""
         lengths = measure_lengths(self.cfg.tasks[0], self.cfg)
-        asked = self._rounds_seconds(PROBE_QUESTIONS, 1, lengths)
+        probes = self.cfg.probes
+        prompts = QUESTION_SORTS * probes.questions + 2 * probes.readings + probes.chores
+        asked = self._rounds_seconds(prompts, 1, lengths)
         return self.start_seconds("transformers", 2 * self.base.parameters) + asked
