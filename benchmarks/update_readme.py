@@ -18,6 +18,7 @@ from pathlib import Path
 
 import bases
 import readme_tables
+import walkthrough
 from published_step import Step, count_flops, find_card, predict, read_steps
 from readme_tables import ROOT, format_table, list_seeds, read_csv
 
@@ -267,6 +268,7 @@ def main() -> None:
         "estimate": make_estimate,
         "published_size": make_published_size,
         "bases": bases.make_table,
+        "walkthrough": walkthrough.make_table,
         "endurance": make_endurance,
         "mutations": make_mutations,
         "graph": make_graph,
