@@ -3,7 +3,7 @@
 The commands are read from README.md: `make reproduce`, then those of "Change the reward and see a figure move", then
 those of "A task of your own", of which the run in earnest is left out. The clone makes an environment of its own.
 
-    python benchmarks/walkthrough.py [FOLDER]        # where the clone is made and stays; default results/bench/walkthrough
+    python benchmarks/walkthrough.py [FOLDER]    # where the clone is made; default results/bench/walkthrough
 
 What every command took, and whether the figure has moved, is in results/bench/walkthrough.json, which `make readme`
 shows. Called again, it goes on in the same folder with what has not ended well. The exit status is 1 where a command
@@ -136,7 +136,7 @@ def make_table() -> str | None:
     hardware = found["hardware"]
     return (
         f"{format_table(['Command', 'Minutes'], body)}\n\n"
-        f"On {hardware['processor']}, {hardware['cores']} cores, in a fresh clone that makes its environment first. The "
+        f"On {hardware['processor']}, {hardware['cores']} cores, in a fresh clone, its environment included. The "
         f"mean reward of all steps of GRPO went from {before:.3f} to {after:.3f}. Made by `benchmarks/walkthrough.py`."
     )
 

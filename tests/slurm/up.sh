@@ -13,7 +13,8 @@ set -eu
 FOLDER=$1
 ACCOUNTING=${2:-}
 NODE=$(hostname -s)
-CPUS=$(nproc)
+# nproc would take OMP_NUM_THREADS for their number.
+CPUS=$(env -u OMP_NUM_THREADS nproc)
 # A tenth of the memory stays with the machine.
 MEMORY=$(awk '/^MemTotal:/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
 SYSTEM_CONF=/etc/slurm/slurm.conf
