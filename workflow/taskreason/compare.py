@@ -10,7 +10,7 @@ TABLES = {
     "main": ["task", "policy"],
     "generalization": ["train_task", "eval_task"],
 }
-"""The tables that are compared, and what names a row of each."""
+"""The tables that are compared, or kept as a reference, and what names a row of each."""
 RATES = ["sr", "sr_low", "sr_high", "asat"]
 
 

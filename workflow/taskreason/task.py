@@ -47,7 +47,7 @@ TASKS = {
     name: Task(RESOURCES / "tasks" / f"{name}.json")
     for name in ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 }
-"""The four tasks that are reproduced."""
+"""The four tasks that are reproduced, from simple to complex."""
 
 
 def find_task(name: str, recipes: Mapping[str, Recipe]) -> Task:

@@ -16,12 +16,12 @@ from typing import Any
 
 import pandas as pd
 
+from taskreason.compare import TABLES
 from taskreason.errors import UserError
 from taskreason.files import decode, write_json
 from taskreason.metrics import wilson_interval
+from taskreason.task import TASKS
 
-TABLES = {"main": ["task", "policy"], "generalization": ["train_task", "eval_task"]}
-"""The tables that are kept, and what names a row of each."""
 SUMS = ["sr", "asat", "minimal_rate"]
 LEVEL = 0.05
 PROVENANCE = "provenance.json"
@@ -29,8 +29,6 @@ EXACT = ("expert",)
 """Policies without a model, the same on every machine."""
 APART = ("seed", "report", "resources", "probes", "theory", "ablation", "sweep", "endpoint")
 """Parts of the configuration that change no number of the tables that are kept."""
-TASK_ORDER = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
-"""From simple to complex, as in the paper."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,7 @@ def _count_better(main: pd.DataFrame, policy: str, other: str) -> tuple[int, int
     rows = _pool(main)
     pairs = [
         (rows[task, policy], rows[task, other])
-        for task in TASK_ORDER
+        for task in TASKS
         if (task, policy) in rows and (task, other) in rows
     ]
     return sum(low > high for (_, low, _), (_, _, high) in pairs), len(pairs)
@@ -188,7 +186,7 @@ def _count_better(main: pd.DataFrame, policy: str, other: str) -> tuple[int, int
 
 def _count_downward(grid: pd.DataFrame) -> tuple[int, int]:
     """For how many pairs of tasks SR from the complex one to the simple one is higher than the other way round."""
-    known = [task for task in TASK_ORDER if task in set(grid["train_task"])]
+    known = [task for task in TASKS if task in set(grid["train_task"])]
     rates = grid.groupby(["train_task", "eval_task"])["sr"].mean()
     pairs = [(hard, easy) for n, easy in enumerate(known) for hard in known[n + 1 :]]
     return sum(rates[pair] > rates[pair[::-1]] for pair in pairs), len(pairs)

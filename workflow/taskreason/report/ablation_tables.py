@@ -14,16 +14,8 @@ import pandas as pd
 from taskreason.ablations import PLAIN, Study
 from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summarise
 from taskreason.report.labels import task_title
-from taskreason.report.table_cells import Table, print_gain
-from taskreason.report.tex import (
-    MISSING,
-    escape,
-    format_interval,
-    format_rate,
-    make_row,
-    make_tabular,
-    shrink,
-)
+from taskreason.report.table_cells import Table, print_gain, print_rate
+from taskreason.report.tex import MISSING, escape, format_rate, make_row, make_tabular
 from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
 
 DIFFERENCE = "difference"
@@ -131,7 +123,7 @@ def make_points(ablations: Ablations) -> Table:
     rows = [make_row("Changed", "SFT", "SFT + GRPO", "Gain"), r"\midrule"]
     for record in records:
         rates = [
-            f"{format_rate(record[key])} {shrink(format_interval(record[f'{key}_low'], record[f'{key}_high']))}"
+            print_rate(*(record[f"{key}{end}"] for end in ("", "_low", "_high")))
             for key in ("sft", "sft_grpo")
         ]
         gain = print_gain(*(record[key] for key in ("gain", "gain_low", "gain_high")))

@@ -8,8 +8,8 @@ import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.results import Results
-from taskreason.report.table_cells import Table, print_confidence, print_gain, print_success
-from taskreason.report.tex import escape, make_row, make_tabular, shrink
+from taskreason.report.table_cells import Table, head_rate, print_gain, print_success
+from taskreason.report.tex import escape, make_row, make_tabular
 
 COLUMNS = ["row", "task", "episodes", "sr", "sr_low", "sr_high", "gain", "gain_low", "gain_high"]
 ORDER = ("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert")
@@ -18,9 +18,8 @@ ORDER = ("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert")
 def make_baselines(results: Results) -> Table:
     """One row a policy, one a gain; one column a task."""
     listed = sorted(results.policies, key=lambda policy: ORDER.index(policy.partition(":")[0]))
-    percent = print_confidence(results)
     records = []
-    rows = [make_row(f"SR {shrink(f'[{percent}]')}", *map(task_title, results.tasks)), r"\midrule"]
+    rows = [make_row(head_rate("SR", results), *map(task_title, results.tasks)), r"\midrule"]
     for policy in listed:
         cells = [results.cell(policy, task) for task in results.tasks]
         rows.append(make_row(escape(label_policy(policy)), *map(print_success, cells)))

@@ -9,16 +9,8 @@ import pandas as pd
 from taskreason.metrics import summarise
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.results import Results
-from taskreason.report.table_cells import Table, print_confidence
-from taskreason.report.tex import (
-    MISSING,
-    escape,
-    format_interval,
-    format_rate,
-    make_row,
-    make_tabular,
-    shrink,
-)
+from taskreason.report.table_cells import Table, head_rate, print_rate
+from taskreason.report.tex import MISSING, escape, make_row, make_tabular
 
 SHOWN = ("sft", "sft_longer", GRID_POLICY)
 SIDES = ("within", "beyond")
@@ -45,7 +37,7 @@ def make_bound(results: Results) -> Table:
                 cells += _print(record)
             title = task_title(task) if policy == policies[0] else ""
             rows.append(make_row(title, escape(label_policy(policy)), *cells))
-    rate = f"SR {shrink(f'[{print_confidence(results)}]')}"
+    rate = head_rate("SR", results)
     header = [
         r" & & \multicolumn{3}{c}{Within the bound} & \multicolumn{3}{c}{Beyond it} \\",
         r"\cmidrule(lr){3-5}\cmidrule(l){6-8}",
@@ -66,6 +58,5 @@ def _count(results: Results, task: str, part: pd.DataFrame) -> dict:
 def _print(record: dict) -> list[str]:
     rate = MISSING
     if record["sr"] is not None:
-        interval = shrink(format_interval(record["sr_low"], record["sr_high"]))
-        rate = f"{format_rate(record['sr'])} {interval}"
+        rate = print_rate(record["sr"], record["sr_low"], record["sr_high"])
     return [str(record["kitchens"]), str(record["failures"]), rate]

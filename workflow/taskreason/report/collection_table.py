@@ -7,16 +7,8 @@ import pandas as pd
 from taskreason.metrics import wilson_interval
 from taskreason.report.labels import task_title
 from taskreason.report.results import Results
-from taskreason.report.table_cells import Table
-from taskreason.report.tex import (
-    escape,
-    format_interval,
-    format_rate,
-    format_steps,
-    make_row,
-    make_tabular,
-    shrink,
-)
+from taskreason.report.table_cells import Table, print_rate
+from taskreason.report.tex import escape, format_steps, make_row, make_tabular
 from taskreason.report.training_logs import read_json
 
 REASONS = {
@@ -61,7 +53,7 @@ def make_collection(results: Results) -> Table:
                 task_title(task),
                 str(summary["kitchens_tried"]),
                 str(episodes),
-                f"{format_rate(rate)} {shrink(format_interval(low, high))}",
+                print_rate(rate, low, high),
                 format_steps(summary["mean_steps"]),
                 f"{summary['reply_tokens']:,}",
                 escape(reasons or "none"),

@@ -9,17 +9,8 @@ import pandas as pd
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.published import PUBLISHED_MODELS, Published, PublishedCell
 from taskreason.report.results import Cell, Results
-from taskreason.report.table_cells import Table, print_confidence, print_success
-from taskreason.report.tex import (
-    MISSING,
-    escape,
-    format_interval,
-    format_rate,
-    format_steps,
-    make_row,
-    make_tabular,
-    shrink,
-)
+from taskreason.report.table_cells import Table, head_rate, print_rate, print_success
+from taskreason.report.tex import MISSING, escape, format_steps, make_row, make_tabular
 
 COMPARISON_COLUMNS = [
     "part",
@@ -88,7 +79,7 @@ def _pair_policies(
 
 
 def _make_header(results: Results) -> list[str]:
-    success = rf"\multicolumn{{2}}{{c}}{{SR {shrink(f'[{print_confidence(results)}]')}}}"
+    success = rf"\multicolumn{{2}}{{c}}{{{head_rate('SR', results)}}}"
     steps = r"\multicolumn{2}{c}{ASAT}", r"\multicolumn{2}{c}{ASST}"
     return [
         make_row("", "", "", success, *steps),
@@ -122,11 +113,10 @@ def _print_pair(
         ours = print_success(cell), format_steps(cell.metrics.asat), format_steps(cell.metrics.asst)
     printed = (MISSING,) * 3
     if theirs:
-        interval = format_interval(*published.interval(theirs, results.confidence))
         # An ASST without a success is printed as published; the caption explains the mark.
         odd = r"\textsuperscript{a}" if theirs.sr == 0 and theirs.asst is not None else ""
         printed = (
-            f"{format_rate(theirs.sr)} {shrink(interval)}",
+            print_rate(theirs.sr, *published.interval(theirs, results.confidence)),
             format_steps(theirs.asat),
             format_steps(theirs.asst) + odd,
         )

@@ -7,8 +7,8 @@ import pandas as pd
 from taskreason.errors import UserError
 from taskreason.metrics import wilson_interval
 from taskreason.report.results import Results
-from taskreason.report.table_cells import Table, print_confidence
-from taskreason.report.tex import format_interval, format_rate, make_row, make_tabular, shrink
+from taskreason.report.table_cells import Table, head_rate, print_rate
+from taskreason.report.tex import make_row, make_tabular
 from taskreason.report.training_logs import read_json
 
 PROBES = {
@@ -42,7 +42,6 @@ def make_probes(results: Results) -> Table:
         records.append(
             {"probe": name, "asked": asked, "right": right, "rate": rate, "low": low, "high": high}
         )
-        interval = shrink(format_interval(low, high))
-        rows.append(make_row(label, str(asked), f"{format_rate(rate)} {interval}"))
-    header = make_row("Probe", "Asked", f"Right {shrink(f'[{print_confidence(results)}]')}")
+        rows.append(make_row(label, str(asked), print_rate(rate, low, high)))
+    header = make_row("Probe", "Asked", head_rate("Right", results))
     return Table(pd.DataFrame(records), make_tabular("lrl", [header, r"\midrule", *rows]))

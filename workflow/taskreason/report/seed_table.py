@@ -8,8 +8,8 @@ import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.results import Results, split_trainings
-from taskreason.report.table_cells import Table, print_confidence, print_gain, print_success
-from taskreason.report.tex import escape, format_rate, make_row, make_tabular, shrink
+from taskreason.report.table_cells import Table, head_rate, print_gain, print_success
+from taskreason.report.tex import escape, format_rate, make_row, make_tabular
 
 COLUMNS = ["row", "seed", "task", "value", "low", "high"]
 TRAINED = ("sft", "sft_longer", GRID_POLICY)
@@ -28,8 +28,7 @@ def make_seeds(results: Results) -> Table:
         name = f"{GRID_POLICY} - {worse}"
         blocks.append((name, f"Gain over {label_policy(worse)}", _list_gains))
     blocks.append((DOWNWARD, "Lowest, to simpler tasks", _list_downward))
-    percent = print_confidence(results)
-    rows = [make_row(f"SR {shrink(f'[{percent}]')}", "Seed", *map(task_title, results.tasks))]
+    rows = [make_row(head_rate("SR", results), "Seed", *map(task_title, results.tasks))]
     records = []
     for name, label, measure in blocks:
         rows.append(r"\midrule")

@@ -16,16 +16,20 @@ class Table:
     tex: str
 
 
-def print_confidence(results: Results) -> str:
-    r"""The level of the intervals: '95\%'."""
-    return rf"{100 * results.confidence:g}\%"
+def head_rate(title: str, results: Results) -> str:
+    r"""A column's title and, smaller, the level of the intervals in it: 'SR [95\%]'."""
+    level = rf"[{100 * results.confidence:g}\%]"
+    return f"{title} {shrink(level)}"
+
+
+def print_rate(rate: float | None, low: float, high: float) -> str:
+    """A share and, smaller, its interval."""
+    return f"{format_rate(rate)} {shrink(format_interval(low, high))}"
 
 
 def print_success(cell: Cell) -> str:
     """SR and, smaller, its interval."""
-    metrics = cell.metrics
-    interval = format_interval(metrics.sr_low, metrics.sr_high)
-    return f"{format_rate(metrics.sr)} {shrink(interval)}"
+    return print_rate(cell.metrics.sr, cell.metrics.sr_low, cell.metrics.sr_high)
 
 
 def print_gain(gain: float, low: float, high: float, decimals: int = 2) -> str:

@@ -24,7 +24,7 @@ from taskreason.report.probe_table import make_probes
 from taskreason.report.published import Published
 from taskreason.report.results import Cell, Results
 from taskreason.report.seed_table import make_seeds
-from taskreason.report.table_cells import Table, print_confidence, print_success
+from taskreason.report.table_cells import Table, head_rate, print_success
 from taskreason.report.tex import (
     escape,
     format_interval,
@@ -68,44 +68,19 @@ GRID_COLUMNS = [
 
 def list_tables(tasks: Sequence[str]) -> list[str]:
     """Names of all tables of a run on these tasks."""
-    grids = ["generalization", *(f"generalization_{metric}" for metric in GRID_METRICS)]
-    return [
-        *(f"main_{task}" for task in tasks),
-        "main",
-        *grids,
-        "comparison",
-        "baselines",
-        "bound",
-        "probes",
-        "collection",
-        "seeds",
-    ]
+    return [*(f"main_{task}" for task in tasks), *TABLES]
 
 
 def make_table(name: str, results: Results, published: Published) -> Table:
     """The table of that name; raises UserError for an unknown one."""
-    if name not in list_tables(results.tasks):
-        known = ", ".join(list_tables(results.tasks))
-        raise UserError(f"table '{name}': is not one that this run makes; choose one of {known}")
-    if name == "main":
-        return _make_main(results, results.tasks)
-    if name == "comparison":
-        return make_comparison(results, published)
-    if name == "baselines":
-        return make_baselines(results)
-    if name == "bound":
-        return make_bound(results)
-    if name == "generalization":
-        return _make_generalization(results)
-    if name == "probes":
-        return make_probes(results)
-    if name == "collection":
-        return make_collection(results)
-    if name == "seeds":
-        return make_seeds(results)
-    if name.startswith("main_"):
-        return _make_task(results, name.removeprefix("main_"))
-    return _make_grid(results, name.removeprefix("generalization_"))
+    known = list_tables(results.tasks)
+    if name not in known:
+        raise UserError(
+            f"table '{name}': is not one that this run makes; choose one of {', '.join(known)}"
+        )
+    if name in TABLES:
+        return TABLES[name](results, published)
+    return _make_task(results, name.removeprefix("main_"))
 
 
 def write_tables(
@@ -141,13 +116,12 @@ def _average_steps(cell: Cell) -> str:
     return f"{format_steps(metrics.asat)} {shrink(interval)}"
 
 
-def _make_main(results: Results, tasks: Sequence[str]) -> Table:
-    percent = print_confidence(results)
+def _make_main(results: Results) -> Table:
     header = make_row(
         "Task",
         "Policy",
-        f"SR {shrink(f'[{percent}]')}",
-        f"ASAT {shrink(f'[{percent}]')}",
+        head_rate("SR", results),
+        head_rate("ASAT", results),
         "ASST",
         "Minimal",
         "Invalid",
@@ -155,7 +129,7 @@ def _make_main(results: Results, tasks: Sequence[str]) -> Table:
         "Single turn",
     )
     rows = [header]
-    for task in tasks:
+    for task in results.tasks:
         rows.append(r"\midrule")
         for position, policy in enumerate(results.main_policies):
             cell = results.cell(policy, task)
@@ -173,14 +147,12 @@ def _make_main(results: Results, tasks: Sequence[str]) -> Table:
                     format_rate(cell.single_turn_optimal_rate),
                 )
             )
-    return Table(_main_csv(results, tasks), make_tabular("llllrrrrr", rows))
+    return Table(_main_csv(results, results.tasks), make_tabular("llllrrrrr", rows))
 
 
 def _make_task(results: Results, task: str) -> Table:
     rows = [
-        make_row(
-            "Policy", f"SR {shrink(f'[{print_confidence(results)}]')}", "ASAT", "ASST", "Minimal"
-        ),
+        make_row("Policy", head_rate("SR", results), "ASAT", "ASST", "Minimal"),
         r"\midrule",
     ]
     for policy in results.main_policies:
@@ -235,17 +207,35 @@ def _make_grid(results: Results, metric: str) -> Table:
 
 
 def _make_generalization(results: Results) -> Table:
-    percent = print_confidence(results)
     rows = _grid_header(results, "Trained on", "Metric")
     for train_task in results.tasks:
         cells = [results.cell(GRID_POLICY, task, train_task) for task in results.tasks]
         asat = (format_steps(cell.metrics.asat) for cell in cells)
         asst = (format_steps(cell.metrics.asst) for cell in cells)
-        label = f"SR {shrink(f'[{percent}]')}"
         rows += [
             r"\midrule",
-            make_row(task_title(train_task), label, *(print_success(cell) for cell in cells)),
+            make_row(
+                task_title(train_task),
+                head_rate("SR", results),
+                *(print_success(cell) for cell in cells),
+            ),
             make_row("", "ASAT", *asat),
             make_row("", "ASST", *asst),
         ]
     return Table(_grid_csv(results), make_tabular("ll" + "c" * len(results.tasks), rows))
+
+
+TABLES: dict[str, Callable[[Results, Published], Table]] = {
+    "main": lambda results, _: _make_main(results),
+    "generalization": lambda results, _: _make_generalization(results),
+    "generalization_sr": lambda results, _: _make_grid(results, "sr"),
+    "generalization_asat": lambda results, _: _make_grid(results, "asat"),
+    "generalization_asst": lambda results, _: _make_grid(results, "asst"),
+    "comparison": make_comparison,
+    "baselines": lambda results, _: make_baselines(results),
+    "bound": lambda results, _: make_bound(results),
+    "probes": lambda results, _: make_probes(results),
+    "collection": lambda results, _: make_collection(results),
+    "seeds": lambda results, _: make_seeds(results),
+}
+"""What makes each table that a run on any tasks has."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from taskreason.metrics import wilson_interval
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
-from taskreason.report.table_cells import Table, print_gain
+from taskreason.report.table_cells import Table, print_gain, print_rate
 from taskreason.report.tex import (
     MISSING,
     escape,
@@ -224,7 +224,7 @@ def make_horizons(theory: Theory) -> Table:
                         "observed_high": high,
                     }
                 )
-                cells += [f"{product:.2f}", f"{seen:.2f} {shrink(format_interval(low, high))}"]
+                cells += [f"{product:.2f}", print_rate(seen, low, high)]
             title = task_title(task) if policy == REFERENCE else ""
             rows.append(make_row(title, escape(label_policy(policy)), *cells))
     spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{name.capitalize()}}}" for name in PARTS)

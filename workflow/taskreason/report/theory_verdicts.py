@@ -9,6 +9,7 @@ import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY
 from taskreason.report.table_cells import Table, print_gain
+from taskreason.report.tex import MISSING
 from taskreason.report.theory_data import REFERENCE
 from taskreason.report.theory_grid import SHARED
 from taskreason.report.theory_tables import ALL
@@ -31,7 +32,7 @@ def make_theory_macros(tables: Mapping[str, Table]) -> dict[str, str]:
     shared = grid.iloc[0]
     for key in SHARED:
         correlation = shared[f"{key}_correlation"]
-        shown = "--" if pd.isna(correlation) else rf"\ensuremath{{{correlation:+.2f}}}"
+        shown = MISSING if pd.isna(correlation) else rf"\ensuremath{{{correlation:+.2f}}}"
         macros[f"TheoryRank{key.title()}"] = shown
     return macros | {
         "TheoryVerdictSingle": _judge_single(single),
@@ -152,6 +153,6 @@ def _multi_macros(multi: pd.DataFrame) -> dict[str, str]:
 def _print_range(values: pd.Series, decimals: int) -> str:
     """'0.93 to 0.99', a single number where all are the same, two dashes where there are none."""
     if values.empty:
-        return "--"
+        return MISSING
     low, high = (f"{value:.{decimals}f}" for value in (values.min(), values.max()))
     return low if low == high else f"{low} to {high}"
