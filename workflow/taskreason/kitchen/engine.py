@@ -13,8 +13,6 @@ from taskreason.kitchen.effects import BOIL, COOK, FILL, FRY, cut, put, start, u
 from taskreason.kitchen.goal import Goal
 from taskreason.kitchen.layout import Layout
 
-_NEIGHBOURS = {(0, 1), (0, -1), (1, 0), (-1, 0)}
-
 
 class State(NamedTuple):
     """What changes in a kitchen.
@@ -75,7 +73,7 @@ class Kitchen:
         cells = {(spec.x, spec.y): i for i, spec in enumerate(stations)}
         robot = layout.robot
         here = (robot.x, robot.y)
-        loc = cells.get(robot.faces, -1) if tuple(robot.direction) in _NEIGHBOURS else -1
+        loc = cells.get(robot.faces, -1)
         hand = -1
         piles: list[list[tuple[int, int]]] = [[] for _ in stations]
         for i, item in enumerate(items):

@@ -5,7 +5,6 @@ episode file must cover the task's evaluation kitchens exactly: a kitchen that i
 twice is refused, since it would shift every number silently.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,13 @@ from statistics import fmean
 import pandas as pd
 
 from taskreason.errors import UserError
-from taskreason.files import list_runs
+from taskreason.files import list_runs, read_lines
 from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summarise
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_baseline, is_untrained
+from taskreason.report.training_logs import read_json
 
-Key = tuple[
-    str, str, str
-]  # policy, training task ("-" for a policy that is not trained), evaluation task
+Key = tuple[str, str, str]
+"""Policy, training task ("-" for a policy that is not trained), evaluation task."""
 
 
 @dataclass(frozen=True)
@@ -155,17 +154,8 @@ def split_trainings(results: Results) -> Iterator[Results]:
 
 def read_kitchens(path: Path) -> pd.DataFrame:
     """Kitchens of a JSON Lines file: layout_hash, layout (the benchmark's dict), optimal_steps."""
-    try:
-        rows = [json.loads(line) for line in Path(path).read_text().splitlines() if line.strip()]
-    except FileNotFoundError:
-        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
-    except ValueError:
-        raise UserError(f"{path}: is not JSON Lines; delete it and run snakemake again") from None
-    for number, row in enumerate(rows, start=1):
-        for key in ("layout_hash", "layout", "optimal_steps"):
-            if key not in row:
-                raise UserError(f"{path}:{number}: lacks the key '{key}'; make the file again")
-    return pd.DataFrame(rows, columns=["layout_hash", "layout", "optimal_steps"])
+    keys = ["layout_hash", "layout", "optimal_steps"]
+    return pd.DataFrame(read_lines(path, keys, str(path)), columns=keys)
 
 
 def _check_coverage(episodes: pd.DataFrame, kitchens: pd.DataFrame, path: Path) -> None:
@@ -180,12 +170,10 @@ def _check_coverage(episodes: pd.DataFrame, kitchens: pd.DataFrame, path: Path) 
 
 def _read_single_turn(path: Path) -> tuple[int, int]:
     """Unseen expert states with an optimal reply, and all that were asked."""
+    counts = read_json(path)
     try:
-        counts = json.loads(path.read_text())
         return counts["optimal"], counts["states"]
-    except FileNotFoundError:
-        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
-    except (ValueError, KeyError, TypeError):
+    except KeyError:
         raise UserError(
             f"{path}: lacks the counts 'states' and 'optimal'; delete it and run snakemake again"
         ) from None

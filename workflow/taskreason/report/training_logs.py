@@ -4,12 +4,12 @@ Input: training/TASK/{sft,grpo}.csv (one row a logged step), grpo_validation.csv
 {sft,grpo}.provenance.json.
 """
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from taskreason.errors import UserError
+from taskreason.files import decode
 
 SFT_COLUMNS = ["step", "epoch", "loss", "mean_token_accuracy"]
 VALIDATION_COLUMNS = ["step", "training_states", "unseen_states", "sr"]
@@ -42,7 +42,7 @@ def average_logs(logs: list[pd.DataFrame]) -> pd.DataFrame:
 def read_json(path: Path) -> dict:
     """A JSON object; raises UserError when the file is missing or is none."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = decode(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
     except ValueError:
