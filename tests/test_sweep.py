@@ -50,11 +50,11 @@ def test_the_table_tells_sr_before_from_sr_after(tmp_path):
     steps = {"step": range(1, 11), "reward": [0.0] * 5 + [1.0] * 5, "kl": [0.5] * 10}
     steps |= {"zero_std_share": [0.25] * 10, "seconds": range(10, 110, 10)}
     pd.DataFrame(steps).to_csv(tmp_path / "log.csv", index=False)
-    frame, tex = tabulate({UNCHANGED: (tmp_path / "looks.csv", tmp_path / "log.csv")})
-    row = frame.iloc[0].to_dict()
+    table = tabulate({UNCHANGED: (tmp_path / "looks.csv", tmp_path / "log.csv")})
+    row = table.csv.iloc[0].to_dict()
     assert row["point"] == UNCHANGED and (row["sr_before"], row["sr_after"]) == (0.1, 0.8)
     assert (row["training_states"], row["unseen_states"], row["reward"]) == (0.9, 0.7, 1.0)
-    assert row["seconds"] == 100 and tex.count("0.80") == 1
+    assert row["seconds"] == 100 and table.tex.count("0.80") == 1
 
 
 def test_a_point_without_kl_has_none_in_the_table(tmp_path):
@@ -63,5 +63,5 @@ def test_a_point_without_kl_has_none_in_the_table(tmp_path):
     pd.DataFrame(looks | {"sr": [0.1, 0.8]}).to_csv(tmp_path / "looks.csv", index=False)
     steps = {"step": [1, 2], "reward": [0.5, 0.5], "kl": [None, None], "zero_std_share": [1.0, 1.0]}
     pd.DataFrame(steps | {"seconds": [1, 2]}).to_csv(tmp_path / "log.csv", index=False)
-    _, tex = tabulate({"grpo_beta=0": (tmp_path / "looks.csv", tmp_path / "log.csv")})
-    assert "nan" not in tex and tex.count("--") == 1
+    table = tabulate({"grpo_beta=0": (tmp_path / "looks.csv", tmp_path / "log.csv")})
+    assert "nan" not in table.tex and table.tex.count("--") == 1

@@ -17,6 +17,7 @@ rule make_page:
         code=library_files(
             "report/page/*.py",
             "report/templates.py",
+            "report/setting_macros.py",
             "report/captions.py",
             "report/labels.py",
             "report/verdicts.py",

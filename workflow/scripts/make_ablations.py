@@ -21,9 +21,7 @@ with logged(snakemake):
         config["report"]["confidence"],
     )
     for name, make in TABLES.items():
-        table = make(ablations)
-        table.csv.to_csv(f"results/tables/{name}.csv", index=False, float_format="%.10g")
-        Path(f"results/tables/{name}.tex").write_text(table.tex)
+        make(ablations).write(Path("results/tables"), name)
     write_macros(make_ablation_macros(ablations, config["ablation"]), Path(output.macros))
     configured = {key: config["expert"][key] for key in ("trajectories", "noise")}
     configured["reward"] = config["grpo"]["reward"]

@@ -13,6 +13,5 @@ with logged(snakemake):
         map(Path, [*source.curve, *source.curves]),
         strict=True,
     )
-    frame, tex = tabulate(dict(zip(snakemake.params.points, logs, strict=True)))
-    frame.to_csv(snakemake.output.csv, index=False, float_format="%.10g")
-    Path(snakemake.output.tex).write_text(tex)
+    table = tabulate(dict(zip(snakemake.params.points, logs, strict=True)))
+    table.write(Path("results/tables"), "sweep")

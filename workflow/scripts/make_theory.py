@@ -27,8 +27,7 @@ with logged(snakemake):
     tables = {name: make(theory) for name, make in TABLES.items()}
     for path in map(Path, output.tables):
         if path.suffix == ".csv":
-            tables[path.stem].csv.to_csv(path, index=False, float_format="%.10g")
-            path.with_suffix(".tex").write_text(tables[path.stem].tex)
+            tables[path.stem].write(path.parent, path.stem)
     write_macros(make_theory_macros(tables), Path(output.macros))
     for path in map(Path, output.figures):
         if path.suffix == ".pdf":

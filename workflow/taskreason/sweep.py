@@ -12,6 +12,7 @@ from statistics import fmean
 
 import pandas as pd
 
+from taskreason.report.table_cells import Table
 from taskreason.report.tex import MISSING, escape, format_rate, make_row, make_tabular
 from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
 
@@ -56,8 +57,8 @@ def apply_point(config: Mapping, name: str) -> dict:
     return dict(config) | {stage: config[stage] | dict(part) for stage, part in changes.items()}
 
 
-def tabulate(trainings: Mapping[str, tuple[Path, Path]]) -> tuple[pd.DataFrame, str]:
-    """The sweep's table as data and as LaTeX.
+def tabulate(trainings: Mapping[str, tuple[Path, Path]]) -> Table:
+    """The sweep's table.
 
     trainings: point -> (GRPO's validation log, GRPO's training log). Rates are shares of the validation kitchens or
     of states; before is the SFT policy, after is the last step of GRPO.
@@ -96,4 +97,4 @@ def tabulate(trainings: Mapping[str, tuple[Path, Path]]) -> tuple[pd.DataFrame, 
         # Without beta there is no reference policy, and no KL from it.
         cells["kl"] = MISSING if isnan(record["kl"]) else f"{record['kl']:.4f}"
         rows.append(make_row(escape(record["point"]), *cells.values()))
-    return frame, make_tabular("l" + "r" * 7, rows)
+    return Table(frame, make_tabular("l" + "r" * 7, rows))

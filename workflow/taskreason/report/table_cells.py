@@ -1,6 +1,7 @@
 """What every table shares: the pair of CSV and LaTeX that a table is, and how SR is printed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -14,6 +15,11 @@ class Table:
 
     csv: pd.DataFrame
     tex: str
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write NAME.csv and NAME.tex into a folder that exists."""
+        self.csv.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
+        (folder / f"{name}.tex").write_text(self.tex)
 
 
 def head_rate(title: str, results: Results) -> str:

@@ -90,9 +90,7 @@ def write_tables(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        table = make_table(name, results, published)
-        table.csv.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
-        (folder / f"{name}.tex").write_text(table.tex)
+        make_table(name, results, published).write(folder, name)
 
 
 def _cell_row(cell: Cell) -> dict:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from taskreason.report.labels import task_title
 from taskreason.report.page.cells import MISSING, Cell, Number, PageTable, head, merge_heads
+from taskreason.report.setting_macros import flatten_settings
 from taskreason.report.training_logs import read_json
 
 STAGES = {"sft": "SFT", "grpo": "GRPO", "sft_longer": "Longer SFT"}
@@ -112,15 +113,9 @@ def name_stage(place: Path) -> str:
     return " ".join(parts[:2] if parts[0] in ("evaluate", "theory") else parts[:1])
 
 
-def list_settings(config: Mapping, prefix: str = "") -> list[tuple[str, str]]:
+def list_settings(config: Mapping) -> list[tuple[str, str]]:
     """Every setting by its key, 'grpo.beta' -> '0.03'."""
-    found = []
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found += list_settings(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", _print_setting(value)))
-    return found
+    return [(key, _print_setting(value)) for key, value in flatten_settings(config).items()]
 
 
 def _print_setting(value) -> str:
