@@ -14,7 +14,7 @@ import csv
 import json
 from pathlib import Path
 
-from readme_tables import POLICIES, format_table, read_csv
+from markdown_tables import POLICIES, format_table, read_csv
 
 from taskreason.metrics import read_episodes, wilson_interval
 from taskreason.task import TASKS

@@ -3,19 +3,19 @@
 None where the table has not been made by this run.
 """
 
-import csv
-from pathlib import Path
+from markdown_tables import (
+    POLICIES,
+    format_number,
+    format_table,
+    label_row,
+    list_seeds,
+    print_gain,
+    read_table,
+)
 
 from taskreason.report.weights import count_parameters
+from taskreason.shipped import RESOURCES
 
-ROOT = Path(__file__).resolve().parents[1]
-RESOURCES = ROOT / "workflow" / "resources"
-POLICIES = {
-    "expert": "Expert",
-    "base": "Base",
-    "sft": "SFT",
-    "sft_grpo": "SFT + GRPO",
-}
 GAIN = ("gain", "gain_low", "gain_high")
 
 
@@ -115,22 +115,6 @@ def list_sizes() -> list[str]:
     return [
         f"{name} {count_parameters(folder):,}" for name, folder in zip(names, folders, strict=True)
     ]
-
-
-def label_row(name: str) -> str:
-    labels = POLICIES | {
-        "random": "random action",
-        "greedy": "rule of thumb",
-        "sft_longer": "longer SFT",
-        "down": "lowest, on it and simpler tasks",
-    }
-    return labels.get(name, name.replace("base:", "Base, "))
-
-
-def print_gain(*bounds: str, digits: int = 2) -> str:
-    """A gain and, where it is known, its interval."""
-    gain, *interval = (f"{float(bound):+.{digits}f}" for bound in bounds if bound)
-    return f"{gain} ({' to '.join(interval)})" if interval else gain
 
 
 def make_bound() -> str | None:
@@ -289,28 +273,3 @@ def make_ablations() -> str | None:
         f"{' and '.join(thousands)} thousand sampled tokens; SR of single decisions over that of "
         f"episodes: {difference}. Made by `snakemake ablations`."
     )
-
-
-def read_table(name: str) -> list[dict[str, str]] | None:
-    """The rows of a table of this run; None where it has not been made."""
-    return read_csv(ROOT / "results" / "tables" / f"{name}.csv") or None
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; none where there is no file."""
-    return list(csv.DictReader(path.open())) if path.exists() else []
-
-
-def list_seeds() -> list[str]:
-    """The seeds of the trainings behind the tables; the pooled rows of `seeds.csv` are named 'all'."""
-    rows = read_table("seeds") or []
-    return [seed for seed in dict.fromkeys(row["seed"] for row in rows) if seed != "all"]
-
-
-def format_number(text: str, digits: int) -> str:
-    return f"{float(text):.{digits}f}" if text else "–"
-
-
-def format_table(header: list[str], body: list[list[str]]) -> str:
-    rows = [header, ["---"] * len(header), *body]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -8,8 +8,8 @@ import argparse
 import io
 import shutil
 
+from markdown_tables import ROOT
 from PIL import Image
-from readme_tables import ROOT
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By

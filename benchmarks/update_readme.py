@@ -19,8 +19,8 @@ from pathlib import Path
 import bases
 import readme_tables
 import walkthrough
+from markdown_tables import ROOT, format_table, list_seeds, read_csv
 from published_step import Step, count_flops, find_card, predict, read_steps
-from readme_tables import ROOT, format_table, list_seeds, read_csv
 
 from taskreason.config import resolve_config
 from taskreason.cost.estimate import estimate

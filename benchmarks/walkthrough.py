@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from statistics import mean
 
-from readme_tables import ROOT, format_table
+from markdown_tables import ROOT, format_table
 
 from taskreason.provenance import describe_hardware
 
