@@ -117,6 +117,22 @@ def test_the_command_names_damage_and_puts_it_aside(made, capsys):
     assert main(["check", "--repair"]) == 0
     assert "kept as results/laptop/b.bin.damaged" in capsys.readouterr().err
     assert not Path(made[1]).exists() and Path(f"{made[1]}.damaged").read_bytes() == damaged
+    # Until the next run has made it, it is missing.
+    assert main(["check"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == f"{made[1]}\n" and f"{made[1]}: it is missing." in shown.err
+
+
+def test_the_command_names_checksums_that_are_damaged_themselves(made, capsys):
+    other = locate_record(Path("results/laptop/logs/train_grpo/burger.log"))
+    for content in (b"", b"[]", b'{"results/laptop/b.bin": {}}', b"\xff"):
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(content)
+        for options in ([], ["--repair"]):
+            assert main(["check", *options]) == 1
+            assert f"{other}: these checksums can't be read" in capsys.readouterr().err
+    other.write_text("{}")  # of a job without files
+    other.with_suffix(".unfinished.json").write_text('{"work": "of a job that runs"}')
     assert main(["check"]) == 0
 
 

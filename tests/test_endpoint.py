@@ -250,8 +250,8 @@ def test_a_rollout_whose_server_fails_keeps_its_episodes_and_doubles_none(tmp_pa
     with serve(broken) as endpoint, pytest.raises(UserError, match="what is finished is kept"):
         policy = make_policy(replace(endpoint, retries=1), temperature=1.0)
         rollout_to_file(policy, starts, 2, 1, path)
-    kept = read_jsonl(tmp_path / "episodes.jsonl.partial")
-    assert len(kept) == 2 and not path.exists()
+    kept = (tmp_path / "episodes.jsonl.partial").read_text()
+    assert kept.count("\n") == 2 and not path.exists()
     whole = Server(answer=lambda text: wait)
     with serve(whole) as endpoint:
         rollout_to_file(make_policy(endpoint, temperature=1.0), starts, 2, 1, path)

@@ -1,8 +1,8 @@
 """Episodes: what a step costs, when they end, and that they resume."""
 
-import json
+import pytest
 
-from kitchens import make_kitchen, read_jsonl, soup_kitchen
+from kitchens import make_kitchen, soup_kitchen
 from taskreason.planner import shortest_plan
 from taskreason.policies.greedy import GreedyPolicy
 from taskreason.policies.planner import PlannerPolicy
@@ -64,19 +64,37 @@ def test_side_by_side_or_one_by_one_gives_the_same_episodes():
     assert together == run_episodes(PlannerPolicy(), starts, 20, batch_size=2)
 
 
+class Killed(Exception):
+    pass
+
+
+def leave_partial(policy, starts, timeout, path, ended):
+    """What a rollout leaves that is killed when so many episodes have ended, one after the other."""
+
+    def act(turns, answer=policy.act):
+        if turns[0].kitchen is starts[ended].kitchen:
+            raise Killed
+        return answer(turns)
+
+    policy.act = act
+    with pytest.raises(Killed):
+        rollout_to_file(policy, starts, timeout, 1, path)
+    return path.with_name(path.name + ".partial")
+
+
 def test_a_rollout_resumes_after_a_torn_line(tmp_path):
     starts, path = make_starts("cheese_sandwich", 5), tmp_path / "episodes.jsonl"
     whole = rollout_to_file(PlannerPolicy(), starts, 20, 2, path)
-    lines = path.read_text().splitlines()
+    text = path.read_text()
     path.unlink()
-    (tmp_path / "episodes.jsonl.partial").write_text("\n".join(lines[:2]) + "\n" + lines[2][:30])
+    left = leave_partial(PlannerPolicy(), starts, 20, path, ended=3)
+    left.write_bytes(left.read_bytes()[:-30])
     counting = PlannerPolicy()
     asked = []
     counting.act = lambda turns, act=counting.act: asked.extend(turns) or act(turns)
-    again = rollout_to_file(counting, starts, 20, 2, path)
-    assert again == whole and read_jsonl(path) == [json.loads(line) for line in lines]
-    done = {json.loads(line)["layout_hash"] for line in lines[:2]}
-    assert {turn.kitchen.layout.hash for turn in asked}.isdisjoint(done)
+    assert rollout_to_file(counting, starts, 20, 2, path) == whole and path.read_text() == text
+    missing = {start.kitchen.layout.hash for start in starts[2:]}
+    assert {turn.kitchen.layout.hash for turn in asked} == missing and not left.exists()
 
 
 def test_a_kitchen_given_twice_is_played_once_and_counted_in_both_places(tmp_path, capsys):
@@ -91,8 +109,8 @@ def test_a_kitchen_given_twice_is_played_once_and_counted_in_both_places(tmp_pat
 def test_a_partial_file_of_another_timeout_is_not_reused(tmp_path):
     starts, path = make_starts("burger", 2), tmp_path / "e.jsonl"
     idle = "Thought: x\nAction: Do nothing"
-    rollout_to_file(Scripted(idle), starts, 3, 2, path)
-    path.rename(tmp_path / "e.jsonl.partial")
+    left = leave_partial(Scripted(idle), starts, 3, path, ended=1)
+    assert '"steps": 3' in left.read_text()
     assert all(
         episode.steps == 5 for episode in rollout_to_file(Scripted(idle), starts, 5, 2, path)
     )

@@ -1,5 +1,6 @@
 """The theorems' recursions against brute force, and their measurement on policies whose chances are known."""
 
+import json
 import zlib
 from collections import Counter
 from dataclasses import replace
@@ -26,7 +27,7 @@ from taskreason.theory.analysis import (
     predict_kitchens,
     read_measurement,
 )
-from taskreason.theory.measure import measure
+from taskreason.theory.measure import measure, measure_kitchens
 from taskreason.theory.recursion import OptimalPaths, multiply_along, predict_success
 
 CFG = load_config({"scale": "smoke"})
@@ -156,18 +157,44 @@ def test_what_is_measured_is_what_the_policy_does(tmp_path):
     assert (last.observed == table.observed[last.index]).all()
 
 
-def test_an_interrupted_measurement_goes_on(tmp_path):
-    starts = [make_start("burger", seed, left=2) for seed in range(12)]
+@pytest.mark.parametrize("damaged", [None, 0, 11])
+def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
+    """Parts of ten kitchens whose lines are whole stay; the others are measured again."""
+    starts = [make_start("burger", seed, left=2) for seed in range(22)]
     policy = TabularPolicy([start.kitchen for start in starts])
-    path = tmp_path / "sft.jsonl"
+    path, asked = tmp_path / "sft.jsonl", []
+
+    def measure_part(policy, starts, theory, original=measure_kitchens):
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(starts[0])
+        return original(policy, starts, theory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("taskreason.theory.measure.measure_kitchens", measure_part)
+        with pytest.raises(KeyboardInterrupt):
+            measure(policy, starts, CFG.theory, 0, path)
+    left = tmp_path / "sft.jsonl.partial"
+    lines = left.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 20 and not path.exists()
+    if damaged is not None:
+        lines[damaged] = lines[damaged].replace(b"1", b"2", 1)
+        left.write_bytes(b"".join(lines))
+    asked.clear()
+
+    def note(policy, starts, theory, original=measure_kitchens):
+        asked.append(starts[0])
+        return original(policy, starts, theory)
+
+    monkeypatch.setattr("taskreason.theory.measure.measure_kitchens", note)
     measure(policy, starts, CFG.theory, 0, path)
-    lines = path.read_text().splitlines(keepends=True)
-    # Killed while it wrote the second part: the first part stays, the rest is measured again.
-    (tmp_path / "sft.jsonl.partial").write_text("".join(lines[:11]) + lines[11][:40])
-    path.unlink()
-    measure(policy, starts, CFG.theory, 0, path)
-    again = path.read_text().splitlines(keepends=True)
-    assert again[:10] == lines[:10] and len(again) == 12
+    wanted = {None: [20], 0: [0, 20], 11: [10, 20]}[damaged]
+    assert asked == [starts[n] for n in wanted] and not left.exists()
+    rows = read_measurement(path)
+    assert [row["layout_hash"] for row in rows] == [start.kitchen.layout.hash for start in starts]
+    for n, line in enumerate(lines):
+        if n // 10 * 10 not in wanted:
+            assert rows[n] == json.loads(line.partition(b" ")[2])
 
 
 def test_a_wrong_recursion_is_noticed():

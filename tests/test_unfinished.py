@@ -13,13 +13,13 @@ PARAMS = {"seed": 0, "grpo": {"learning_rate": 1e-4, "beta": 0.1}}
 
 @pytest.fixture
 def left(tmp_path, monkeypatch):
-    """What a killed job has left: a checkpoint, a partial output and a partial curve."""
+    """What a killed job has left: a checkpoint and a partial output."""
     monkeypatch.chdir(tmp_path)
     Path("model.safetensors").write_bytes(b"weights")
     Path("checkpoints/checkpoint-4").mkdir(parents=True)
-    for name in ("checkpoints/checkpoint-4/optimizer.pt", "a.jsonl.partial", ".b.csv.partial"):
+    for name in ("checkpoints/checkpoint-4/optimizer.pt", "a.jsonl.partial"):
         Path(name).write_text("half")
-    return [Path("a.jsonl.partial"), Path(".b.csv.partial"), Path("checkpoints")]
+    return [Path("a.jsonl.partial"), Path("checkpoints")]
 
 
 def start(params=PARAMS, inputs=("model.safetensors",)):

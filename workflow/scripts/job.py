@@ -14,7 +14,14 @@ from pathlib import Path
 # A script may run in an environment of its own (conda, container) that lacks the library.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from taskreason.checksums import locate_record, read_record, read_records, verify, write_record
+from taskreason.checksums import (
+    NOTE,
+    locate_record,
+    read_record,
+    read_records,
+    verify,
+    write_record,
+)
 from taskreason.errors import UserError
 from taskreason.faults import explain_fault
 from taskreason.unfinished import describe_work, take_up
@@ -38,7 +45,7 @@ def logged(snakemake):
     before = read_record(record)
     # While the job runs, its outputs are nobody's.
     record.unlink(missing_ok=True)
-    note = record.with_suffix(".unfinished.json")
+    note = record.with_suffix(NOTE)
     try:
         known = read_records(RESULTS)
         verify(snakemake.input, known)

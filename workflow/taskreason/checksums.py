@@ -16,6 +16,8 @@ from taskreason.files import decode, write_json
 
 FOLDER = "checksums"
 ASIDE = ".damaged"
+NOTE = ".unfinished.json"
+"""How the name of the note about a job that has not ended ends; it lies where the job's record will."""
 Sums = Mapping[str, Mapping[str, Any]]
 """By path: sha256, bytes and mtime_ns."""
 
@@ -43,13 +45,13 @@ def list_records(root: Path) -> list[Path]:
 
 def read_record(file: Path) -> Sums:
     """The outputs of one job; none where the record is not there or unreadable, as it is then no proof of anything."""
-    try:
-        found = decode(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {path: sums for path, sums in found.items() if _is_whole(sums)}
+    return {path: sums for path, sums in _decode_record(file).items() if _is_whole(sums)}
+
+
+def list_unreadable(root: Path) -> list[Path]:
+    """Records that are damaged themselves, so that what their jobs have made can't be verified."""
+    records = (file for file in list_records(root) if not file.name.endswith(NOTE))
+    return [file for file in records if not all(map(_is_whole, _decode_record(file).values()))]
 
 
 def write_record(outputs: Iterable[str], file: Path, inputs: Iterable[str], before: Sums) -> None:
@@ -112,6 +114,16 @@ def put_aside(path: str) -> Path:
     aside = Path(path + ASIDE)
     os.replace(path, aside)
     return aside
+
+
+def _decode_record(file: Path) -> dict[str, Any]:
+    try:
+        found = decode(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        return {str(file): None}
+    return found if isinstance(found, dict) else {str(file): None}
 
 
 def _is_whole(sums: Any) -> bool:

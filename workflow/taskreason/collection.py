@@ -7,7 +7,6 @@ on where it was. Replies are brought into the two lines of the format, one thoug
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from taskreason.config_types import Config
 from taskreason.errors import UserError
-from taskreason.files import decode, write_json, write_lines
+from taskreason.files import write_json, write_lines
+from taskreason.journal import Journal
 from taskreason.planner import Planner
 from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
@@ -23,7 +23,7 @@ from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.slips import SlippingPolicy
 from taskreason.progress import follow, say
 from taskreason.reasoning import format_reply
-from taskreason.rollout import Episode, Start, read_episode, run_episodes
+from taskreason.rollout import FIELDS, Episode, Start, read_episode, run_episodes
 from taskreason.task import build_prompt, read_thought, recount
 from taskreason.trajectories import Decision, load_starts
 
@@ -35,23 +35,16 @@ class Attempts:
     """Every episode of a collection, on disk from the moment it ends; one file a task."""
 
     def __init__(self, path: Path, settings: dict, policy: Policy):
-        self.path, self.policy = path, policy
+        # Episodes of another expert or other settings are not this collection's.
+        self.journal = Journal(path, f"{json.dumps(settings)} {FIELDS}")
+        self.policy = policy
         self.episodes: dict[str, list[Episode]] = {}
         self.usage, self.counted = Usage(), Usage()
-        header = json.dumps({"settings": settings}) + "\n"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        kept = [header]
-        # Episodes of another expert or other settings are not this collection's; a torn last line is tried again.
-        for line in lines[1:] if lines[:1] == [header] else []:
-            try:
-                row = decode(line)
-                self._add(read_episode(row["episode"]), Usage(**row["usage"]))
-            except (ValueError, KeyError, TypeError):
-                break
-            kept.append(line)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(kept))
-        self.number = sum(map(len, self.episodes.values()))
+        kept = self.journal.read()
+        for row in kept:
+            self._add(read_episode(row["episode"]), Usage(**row["usage"]))
+        self.journal.begin(kept)
+        self.number = len(kept)
         if self.number:
             print(f"{path.stem.lstrip('.')}: {self.number} episodes found, going on", flush=True)
 
@@ -62,8 +55,7 @@ class Attempts:
         self.counted = now.since(Usage())
         self._add(episode, spent)
         self.number += 1
-        with self.path.open("a") as file:
-            file.write(json.dumps({"episode": asdict(episode), "usage": asdict(spent)}) + "\n")
+        self.journal.add({"episode": asdict(episode), "usage": asdict(spent)})
 
     def _add(self, episode: Episode, spent: Usage) -> None:
         self.episodes.setdefault(episode.layout_hash, []).append(episode)
@@ -98,7 +90,7 @@ def collect(
     ]
     write_lines(output, map(asdict, decisions))
     write_json(summary, summarise(task, tried, attempts, accepted, len(decisions), cfg, policy))
-    os.remove(attempts.path)
+    attempts.journal.remove()
 
 
 def load_expert(cfg: Config) -> Policy:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from taskreason.answers import answer_requests, plan_request, replay_request
-from taskreason.checksums import list_damage, put_aside, read_records
+from taskreason.checksums import list_damage, list_unreadable, put_aside, read_records
 from taskreason.config import load_config, resolve_config
 from taskreason.cost.estimate import estimate, format_estimate
 from taskreason.errors import UserError
@@ -154,16 +154,23 @@ def run_estimate(args: Namespace) -> int:
 
 
 def run_check(args: Namespace) -> int:
-    """Names damaged files on standard output and says why on standard error; the status is 1 where one is left."""
+    """Names damaged and missing files on standard output, why on standard error; the status is 1 where one is left."""
     known = read_records(args.results)
     if not any(map(os.path.exists, known)):
         raise UserError(
             f"{args.results}: nothing that a job has left checksums of is there; give the results folder of a run, "
             "from the folder that it was started in."
         )
-    damaged = list_damage(known)
-    for path, why in damaged.items():
+    found = list_damage(known)
+    if args.repair:
+        found = {path: f"{why}; kept as {put_aside(path)}" for path, why in found.items()}
+    found |= {p: "it is missing" for p in known if p not in found and not os.path.exists(p)}
+    unreadable = list_unreadable(args.results)
+    for record in map(str, unreadable):
+        found[record] = (
+            "these checksums can't be read; delete what the job has made to make it anew"
+        )
+    for path, why in found.items():
         print(path)
-        kept = f"; kept as {put_aside(path)}" if args.repair else ""
-        print(f"taskreason: {path}: {why}{kept}.", file=sys.stderr)
-    return 1 if damaged and not args.repair else 0
+        print(f"taskreason: {path}: {why}.", file=sys.stderr)
+    return 1 if unreadable or found and not args.repair else 0

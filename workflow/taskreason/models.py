@@ -9,26 +9,52 @@ import re
 from pathlib import Path
 from typing import Any
 
-from taskreason.errors import UserError
+from taskreason.errors import UserError, quote
 from taskreason.files import decode, write_json
 
 API = "api:"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 NEEDED = ("config.json", "tokenizer.json")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+ADAPTER = "adapter_config.json"
 FILES = ("*.json", "*.safetensors", "*.jinja")
 """What a snapshot needs; other formats of the weights stay where they are."""
 
 
 def check_folder(folder: Path) -> None:
-    """Raise UserError, naming what is missing, when a folder is no saved causal language model."""
+    """Raise UserError, naming what is wrong, when a folder is no saved causal language model in safetensors."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if not any((folder / name).is_file() for name in WEIGHTS):
-        missing.append(WEIGHTS[0])
+    missing += [name for name in _list_weights(folder) if not (folder / name).is_file()]
     if missing:
         raise UserError(
-            f"{folder}: {missing[0]} is missing; give the folder of a saved causal language model."
+            f"{folder}: {missing[0]} is missing; give the folder of a saved causal language model, whose weights are "
+            "read from safetensors only."
         )
+    if (folder / ADAPTER).exists():
+        raise UserError(
+            f"{folder}: {ADAPTER} makes this the folder of an adapter to another model; merge the two into one "
+            "model and give its folder."
+        )
+
+
+def _list_weights(folder: Path) -> list[str]:
+    """The files that hold a model's weights, by its index where there are several; UserError for other formats."""
+    whole, index = WEIGHTS
+    if (folder / whole).is_file() or not (folder / index).is_file():
+        return [whole]
+    try:
+        names = sorted(set(decode((folder / index).read_text())["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{folder}: {index} can't be read; make or copy the folder again."
+        ) from None
+    for name in names:
+        if not name.endswith(".safetensors"):
+            raise UserError(
+                f"{folder}: {index} names {quote(name)}, but weights are read from safetensors only; save the model "
+                "in that format."
+            )
+    return names
 
 
 def has_wide_heads(folder: Path) -> bool:

@@ -5,14 +5,13 @@ action is not valid leaves the state as it is and is counted. Episodes that have
 interrupted rollout resumes with the kitchens that are missing.
 """
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from taskreason.files import decode
+from taskreason.files import write_lines
+from taskreason.journal import Journal
 from taskreason.kitchen.engine import Kitchen, State
 from taskreason.policies import Policy, Turn
 from taskreason.progress import Progress, say
@@ -46,6 +45,10 @@ class Episode:
     malformed: int
     seed: int
     model: str
+
+
+FIELDS = " ".join(Episode.__dataclass_fields__)
+"""What an episode that was stored earlier must consist of to be taken up."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +166,12 @@ def rollout_to_file(
 ) -> list[Episode]:
     """Run all episodes and write them to ``path`` as JSON lines; resumes from ``path`` + ``.partial``.
 
-    The partial file may end in a torn line (the run was killed while writing); that episode is run again.
+    An episode whose line there is torn or damaged is run again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    journal = Journal(path.with_name(path.name + ".partial"), FIELDS)
     found = {
         e.layout_hash: e
-        for e in _read_partial(partial)
+        for e in map(read_episode, journal.read())
         if (e.seed, e.model) == (seed, policy.name)
         and (e.steps == timeout or e.success and e.steps < timeout)
     }
@@ -177,22 +179,19 @@ def rollout_to_file(
     missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
     if found:
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
-    with partial.open("w") as file:
-        for episode in found.values():
-            file.write(_to_line(episode))
+    journal.begin(map(asdict, found.values()))
 
-        def record(episode: Episode) -> None:
-            found[episode.layout_hash] = episode
-            file.write(_to_line(episode))
-            file.flush()
+    def record(episode: Episode) -> None:
+        found[episode.layout_hash] = episode
+        journal.add(asdict(episode))
 
-        run_episodes(policy, missing, timeout, batch_size, seed, record)
+    run_episodes(policy, missing, timeout, batch_size, seed, record)
     episodes = [found[s.kitchen.layout.hash] for s in starts]
     if found:
         rate = sum(episode.success for episode in found.values()) / len(found)
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
-    partial.write_text("".join(map(_to_line, episodes)))
-    os.replace(partial, path)
+    write_lines(path, map(asdict, episodes))
+    journal.remove()
     return episodes
 
 
@@ -200,17 +199,3 @@ def read_episode(values: dict) -> Episode:
     """An episode from its JSON; raises KeyError, TypeError or ValueError where that is none."""
     lists = {key: tuple(values[key]) for key in ("actions", "replies")}
     return Episode(**values | lists | {"outcome": Outcome(values["outcome"])})
-
-
-def _to_line(episode: Episode) -> str:
-    return json.dumps(asdict(episode)) + "\n"
-
-
-def _read_partial(path: Path) -> list[Episode]:
-    episodes = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            episodes.append(read_episode(decode(line)))
-        except (ValueError, KeyError, TypeError):
-            break
-    return episodes

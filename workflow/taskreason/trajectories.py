@@ -66,11 +66,17 @@ def _read_kitchens(path: Path) -> list[dict]:
 
 
 def load_starts(task: str, path: Path) -> list[Start]:
-    """The kitchens of a file as starts of episodes."""
-    return [
-        Start(Kitchen(parse_layout(row["layout"], f"{path}:{n}")), task, row["optimal_steps"])
-        for n, row in enumerate(_read_kitchens(path), start=1)
-    ]
+    """The kitchens of a file as starts of episodes; each must be the one that its hash is of."""
+    starts = []
+    for n, row in enumerate(_read_kitchens(path), start=1):
+        layout = parse_layout(row["layout"], f"{path}:{n}")
+        if layout.hash != row["layout_hash"]:
+            raise UserError(
+                f"{path}:{n}: the layout is not the one that layout_hash is of; delete the file and run "
+                f"`snakemake {path}` to make it again."
+            )
+        starts.append(Start(Kitchen(layout), task, row["optimal_steps"]))
+    return starts
 
 
 def load_decisions(path: Path, exact: bool = True) -> list[Decision]:

@@ -45,10 +45,6 @@ def _read_note(note: Path) -> str | None:
 
 
 def _list_unfinished(outputs: Iterable[str], checkpoints: Path | None) -> list[Path]:
-    beside = [
-        path.with_name(f"{dot}{path.name}{PARTIAL}")
-        for path in map(Path, outputs)
-        for dot in ("", ".")
-    ]
+    beside = [Path(path + PARTIAL) for path in outputs]
     folders = [checkpoints] if checkpoints else []
     return [path for path in [*beside, *folders] if path.exists()]

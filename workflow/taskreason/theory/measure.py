@@ -7,8 +7,6 @@ many optimal decisions the policy makes before its first other one. Policies sam
 One JSON line a kitchen; kitchens that are done are kept when a measurement is interrupted.
 """
 
-import json
-import os
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +17,8 @@ from typing import Any
 import torch
 
 from taskreason.config_types import Theory
-from taskreason.files import decode
+from taskreason.files import write_lines
+from taskreason.journal import Journal
 from taskreason.kitchen.engine import State
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
@@ -89,18 +88,22 @@ def measure(
     policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory, seed: int, path: Path
 ) -> None:
     """Write one line a kitchen to ``path``; resumes from ``path`` + ``.partial``. The policy has to sample."""
-    partial = path.with_name(path.name + ".partial")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    rows = _read_partial(partial)
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for first in range(len(rows), len(starts), KITCHENS_AT_ONCE):
-        # Each part draws from its own seed, so that an interrupted measurement ends as an undisturbed one.
-        torch.manual_seed(1_000_003 * seed + first)
-        part = measure_kitchens(policy, starts[first : first + KITCHENS_AT_ONCE], theory)
-        with partial.open("a") as file:
-            file.write("".join(json.dumps(row) + "\n" for row in part))
-        say(f"{path.stem}: {first + len(part)}/{len(starts)} kitchens")
-    os.replace(partial, path)
+    journal = Journal(path.with_name(path.name + ".partial"), f"{theory} {seed}")
+    found = {row["layout_hash"]: row for row in journal.read()}
+    journal.begin(found.values())
+    rows: list[dict[str, Any]] = []
+    for first in range(0, len(starts), KITCHENS_AT_ONCE):
+        chosen = starts[first : first + KITCHENS_AT_ONCE]
+        part = [found.get(start.kitchen.layout.hash) for start in chosen]
+        if None in part:
+            # Each part draws from its own seed, so that an interrupted measurement ends as an undisturbed one.
+            torch.manual_seed(1_000_003 * seed + first)
+            part = measure_kitchens(policy, chosen, theory)
+            journal.add(*part)
+        rows += part
+        say(f"{path.stem}: {len(rows)}/{len(starts)} kitchens")
+    write_lines(path, rows)
+    journal.remove()
 
 
 def measure_kitchens(
@@ -242,14 +245,3 @@ def _sample_each(policy: GeneratingPolicy, texts: list[str]) -> list[str]:
 
 def _describe(policy: GeneratingPolicy, case: _Case, node: _Node) -> str:
     return describe_turn(Turn(case.kitchen, node.state, node.before), policy.prompt)
-
-
-def _read_partial(path: Path) -> list[dict[str, Any]]:
-    """The kitchens that are done, whole parts of them only; a torn last line is dropped."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(decode(line))
-        except ValueError:
-            break
-    return rows[: len(rows) // KITCHENS_AT_ONCE * KITCHENS_AT_ONCE]

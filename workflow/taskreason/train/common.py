@@ -28,7 +28,13 @@ from taskreason.errors import UserError
 from taskreason.policies.transformers import has_fast_bf16, load_model
 from taskreason.progress import is_due, say
 from taskreason.prompting import PLAIN, check_template, tokenize
-from taskreason.train.checkpoints import CheckpointSums, find_checkpoint
+from taskreason.train.checkpoints import (
+    CURVE,
+    CheckpointSums,
+    find_checkpoint,
+    keep_rows,
+    take_up_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,6 @@ def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int, train: Tr
     arguments = {
         "output_dir": str(checkpoint_dir),
         "save_steps": save_steps,
-        "save_total_limit": 1,
         "seed": seed,
         "report_to": "none",
         "disable_tqdm": True,
@@ -159,8 +164,7 @@ def order_by_length(rows: list[dict[str, str]], batch_size: int, seed: int) -> l
 class CurveLog(TrainerCallback):
     """Collects what the trainer logs under given columns, with a live line for people.
 
-    columns: CSV column -> key of the trainer's log. The rows survive a restart: the file is read back on resume,
-    and what was logged after the checkpoint is dropped.
+    columns: CSV column -> key of the trainer's log. The rows survive a restart: every checkpoint holds those so far.
     """
 
     def __init__(self, path: Path, columns: dict[str, str], epochs: float, label: str):
@@ -174,15 +178,13 @@ class CurveLog(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         """Take up the rows of the run that is being resumed."""
-        partial = self._partial()
-        if state.global_step and partial.exists():
-            self.rows = [
-                row
-                for row in pd.read_csv(partial).to_dict("records")
-                if row["step"] <= state.global_step
-            ]
-            self.before = self.rows[-1]["seconds"] if self.rows else 0.0
-            self.resumed = len(self.rows)
+        self.rows = take_up_rows(args, state, CURVE)
+        self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+        self.resumed = len(self.rows)
+
+    def on_save(self, args, state, control, **kwargs):
+        """Put the rows into the checkpoint."""
+        keep_rows(args, state, CURVE, self.rows)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         """Keep one row, and print one line now and then."""
@@ -197,7 +199,6 @@ class CurveLog(TrainerCallback):
         row |= {column: logs.get(key) for column, key in self.columns.items()}
         row["seconds"] = round(seconds, 1)
         self.rows.append(row)
-        pd.DataFrame(self.rows).to_csv(self._partial(), index=False)
         rate = (now - self.started) / max(1, len(self.rows) - self.resumed)
         left = rate * (state.max_steps - state.global_step) / max(1, args.logging_steps)
         shown = ", ".join(
@@ -223,12 +224,16 @@ class CurveLog(TrainerCallback):
         self.parts = 0
 
     def write(self) -> None:
-        """Move the finished curve into place."""
-        os.replace(self._partial(), self.path)
+        """Write the finished curve."""
+        write_table(self.path, pd.DataFrame(self.rows))
 
-    def _partial(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.path.with_name(f".{self.path.name}.partial")
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a log as CSV; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    table.to_csv(temporary, index=False)
+    os.replace(temporary, path)
 
 
 def train_and_save(
@@ -243,8 +248,11 @@ def train_and_save(
 
     Of several processes the first one writes; the others return None. dtype: of the weights on disk.
     """
-    last = find_checkpoint(checkpoint_dir, curve.label)
     accelerator = trainer.accelerator
+    with (
+        accelerator.main_process_first()
+    ):  # which removes what is damaged; the others find the same
+        last = find_checkpoint(checkpoint_dir, curve.label)
     if last and accelerator.is_main_process:
         print(f"{curve.label}: resuming from {last}", flush=True)
     trainer.remove_callback(PrinterCallback)  # one line now and then is enough

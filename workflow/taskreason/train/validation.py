@@ -5,7 +5,6 @@ expert's states in kitchens that training never saw, and SR in those kitchens. N
 kitchens, and none draws a random number, so watching changes nothing about the training.
 """
 
-import os
 import random
 from pathlib import Path
 
@@ -19,11 +18,16 @@ from taskreason.policies.transformers import TransformersPolicy
 from taskreason.progress import say
 from taskreason.rollout import run_episodes
 from taskreason.task import parse_reply
+from taskreason.train.checkpoints import keep_rows, take_up_rows
+from taskreason.train.common import write_table
 from taskreason.train.shared_prompt import copy_model
 from taskreason.trajectories import Decision, load_starts
 
 STATES = 150
 """States of either kind that one look asks about, at most."""
+COLUMNS = ["step", "training_states", "unseen_states", "sr"]
+ROWS = "validation.json"
+"""What was seen so far, in a checkpoint."""
 
 
 class ValidationLog(TrainerCallback):
@@ -46,12 +50,13 @@ class ValidationLog(TrainerCallback):
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         """The first look; on resuming, take up what was seen up to the checkpoint."""
-        partial = self._partial()
-        if state.global_step and partial.exists():
-            rows = pd.read_csv(partial).to_dict("records")
-            self.rows = [row for row in rows if row["step"] <= state.global_step]
-        elif not state.global_step and state.is_world_process_zero and self.cfg.grpo.eval_steps:
+        self.rows = take_up_rows(args, state, ROWS)
+        if not state.global_step and state.is_world_process_zero and self.cfg.grpo.eval_steps:
             self._look(state, model)
+
+    def on_save(self, args, state, control, **kwargs):
+        """Put what was seen into the checkpoint."""
+        keep_rows(args, state, ROWS, self.rows)
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         """A look after every so many steps and at the end."""
@@ -67,10 +72,8 @@ class ValidationLog(TrainerCallback):
             self._look(state, model)
 
     def write(self) -> None:
-        """Move the finished log into place; without a look it holds the header alone."""
-        if not self.rows:
-            self._save()
-        os.replace(self._partial(), self.path)
+        """Write the finished log; without a look it holds the header alone."""
+        write_table(self.path, pd.DataFrame(self.rows, columns=COLUMNS))
 
     def _look(self, state, model) -> None:
         rollout = self.cfg.rollout
@@ -98,15 +101,5 @@ class ValidationLog(TrainerCallback):
             "sr": sum(episode.success for episode in episodes) / len(episodes),
         }
         self.rows.append(row)
-        self._save()
         shown = ", ".join(f"{key} {value:.2f}" for key, value in row.items() if key != "step")
         say(f"GRPO {self.task}: step {state.global_step}/{state.max_steps}, {shown}")
-
-    def _save(self) -> None:
-        columns = ["step", "training_states", "unseen_states", "sr"]
-        partial = self._partial()
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(self.rows, columns=columns).to_csv(partial, index=False)
-
-    def _partial(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.partial")
