@@ -19,16 +19,17 @@ def recover(kitchen: Kitchen, text: str) -> State:
             sections["Robot"] = line.split()[1:]
         else:
             sections[current].append(line.removeprefix("- "))
+    items = {name: i for i, name in enumerate(kitchen.items)}
     containers = {name: c for c, name in enumerate(kitchen.containers)}
     stacks = []
     for line in sections["Stations"]:
         things = line.split()[1:]
-        stacks.append(tuple(kitchen.item_index[t] for t in things if t in kitchen.item_index))
+        stacks.append(tuple(items[t] for t in things if t in items))
     bits = {word: flag for flag, word in FLAG_WORDS.items()}
     flags, added = [0] * len(kitchen.items), set()
     for line in sections["Items"]:
         name, place, *words = line.partition(f" {UNDER} ")[0].split()
-        i = kitchen.item_index[name]
+        i = items[name]
         flags[i] = int(sum(bits[word] for word in words))
         if place.startswith("water"):
             added.add((i, int(place[5:]) - 1))
@@ -42,17 +43,13 @@ def recover(kitchen: Kitchen, text: str) -> State:
     effects = []
     for line in sections.get("Timers", []):
         kind, name, *station, count = line.split()
-        index = containers[name] if name in containers else kitchen.item_index[name]
+        index = containers[name] if name in containers else items[name]
         place = kitchen.station_index[station[0]] if station else -1
         effects.append((EFFECT_WORDS.index(kind), index, place, int(count)))
     where, _, held = sections["Robot"]
     hand = -1
     if held != NOTHING:
-        hand = (
-            kitchen.item_index[held]
-            if held in kitchen.item_index
-            else len(kitchen.items) + containers[held]
-        )
+        hand = items[held] if held in items else len(kitchen.items) + containers[held]
     return State(
         kitchen.station_index.get(where, -1),
         hand,

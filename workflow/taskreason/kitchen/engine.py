@@ -61,7 +61,6 @@ class Kitchen:
         self.item_kinds = tuple(kind_of(name) for name in self.items)
         self.container_kinds = tuple(kind_of(name) for name in self.containers)
         self.station_index = {name: i for i, name in enumerate(self.stations)}
-        self.item_index = {name: i for i, name in enumerate(self.items)}
         self._actions: dict[tuple, Action] = {}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
         self._moves = [self._moves_from(loc) for loc in range(len(self.stations))]

@@ -48,7 +48,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
     stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
     taken = {(s.x, s.y) for s in stations}
-    facing, robot = _place_robot(stations, taken, size, rng)
+    robot = _place_robot(stations, taken, size, rng)
     goal, wanted = _draw_goal(rng)
     names = list(wanted)
     pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
@@ -86,14 +86,17 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     return Layout(stations, tuple(items), robot, (), (), goal, "A chore", size, size, "chore")
 
 
-def _place_robot(stations, taken, size: int, rng: random.Random):
+def _place_robot(
+    stations: tuple[StationSpec, ...], taken: set[tuple[int, int]], size: int, rng: random.Random
+) -> RobotSpec:
+    """The robot on a free cell beside a random station, turned to it."""
     for station in rng.sample(stations, len(stations)):
         steps = [(0, 1), (0, -1), (1, 0), (-1, 0)]
         rng.shuffle(steps)
         for dx, dy in steps:
             x, y = station.x - dx, station.y - dy
             if 0 <= x < size and 0 <= y < size and (x, y) not in taken:
-                return station, RobotSpec(x, y, (dx, dy))
+                return RobotSpec(x, y, (dx, dy))
     raise UserError(
         "the chore kitchens: no station has a free cell beside it; draw fewer stations."
     )
