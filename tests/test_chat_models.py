@@ -187,7 +187,7 @@ def test_a_job_is_read_back_as_it_was_written(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(made, tmp_path):
+def test_two_processes_train_as_one_does(made, tmp_path, capfd):
     """The same batches, cut in two: the same losses and, up to rounding, the same weights."""
     cfg = replace(CFG, sft=replace(CFG.sft, batch_size=4))
     alone = train("sft", made, tmp_path / "one", cfg)
@@ -195,6 +195,7 @@ def test_two_processes_train_as_one_does(made, tmp_path):
         cfg, train=replace(cfg.train, accelerate=str(ROOT / "envs/accelerate/multi_cpu.yaml"))
     )
     together = train("sft", made, tmp_path / "two", spread)
+    assert f"SFT {TASK}: 2 processes\n" in capfd.readouterr().out
     assert together["step"].tolist() == alone["step"].tolist()
     assert together["loss"].tolist() == pytest.approx(alone["loss"].tolist(), rel=0.02)
     first, second = (list_weights(tmp_path / name / "sft") for name in ("one", "two"))

@@ -253,6 +253,8 @@ def train_and_save(
         accelerator.main_process_first()
     ):  # which removes what is damaged; the others find the same
         last = find_checkpoint(checkpoint_dir, curve.label)
+    if accelerator.is_main_process and accelerator.num_processes > 1:
+        print(f"{curve.label}: {accelerator.num_processes} processes", flush=True)
     if last and accelerator.is_main_process:
         print(f"{curve.label}: resuming from {last}", flush=True)
     trainer.remove_callback(PrinterCallback)  # one line now and then is enough
