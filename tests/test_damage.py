@@ -20,6 +20,7 @@ import pytest
 from taskreason.cli import main
 from taskreason.collection import collect
 from taskreason.config import load_config
+from taskreason.journal import Journal
 from taskreason.metrics import read_episodes
 from taskreason.policies.planner import PlannerPolicy
 from taskreason.policies.transformers import load_model
@@ -253,6 +254,26 @@ def test_of_half_made_rollouts_the_damaged_episodes_alone_are_played_again(
         p: content for p, (content, _) in whole.items()
     }
     assert not partial.exists()
+
+
+def test_no_bit_and_no_end_of_half_made_work_can_change_unnoticed(tmp_path):
+    """Whatever bit is flipped and wherever the file ends, what is read is what was written, a line less or two."""
+    journal, rows = Journal(tmp_path / "a.partial", "settings"), [{"n": n} for n in range(3)]
+    journal.begin(rows[:1])
+    journal.add(*rows[1:])
+    content = journal.path.read_bytes()
+    assert journal.read() == rows and Journal(journal.path, "others").read() == []
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            journal.path.write_bytes(flipped)
+            found = journal.read()
+            # A line break that is none any more joins two lines.
+            assert found == [row for row in rows if row in found] and len(found) in (1, 2), place
+        journal.path.write_bytes(content[:place])
+        whole = content[:place].count(b"\n")
+        assert journal.read() in (rows[:whole], rows[: whole + 1])
 
 
 @pytest.fixture(scope="module")
