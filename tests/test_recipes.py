@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -164,6 +165,16 @@ def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
         UserError, match=r"recipes.cheese_toast.expert_bound: is 2, below the 3 steps"
     ):
         check(enter(path, expert_bound=2))
+
+
+def test_the_entry_in_the_readme_is_what_propose_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    layout = (FOLDER / "cheese_sandwich.json").read_text().replace("cheese", "tomato")
+    (tmp_path / "tomato_sandwich.json").write_text(layout)
+    assert main(["propose", "tomato_sandwich.json"]) == 0
+    entry = re.search(r"^recipes:\n  .*$", capsys.readouterr().out, re.MULTILINE)[0]
+    page = (Path(__file__).parents[1] / "README.md").read_text()
+    assert re.sub("^", "   ", entry, flags=re.MULTILINE) in page
 
 
 def test_what_propose_prints_is_an_entry_that_is_accepted(tmp_path, capsys):
