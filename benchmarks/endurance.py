@@ -2,9 +2,10 @@
 
 Three clones of what is committed make everything at the smoke scale by `make reproduce`: one undisturbed, one on a
 single core, and one that is killed with SIGKILL, its jobs too, and started again. The kills are spread over the run by
-drawing after how many finished jobs each falls, and then how far into a job. Compared are all trajectories, episodes,
-models, tables, macros and figures, byte by byte; macros that quote wall times, and with them the PDF and the page
-of the run, can't be the same. On two cores that nobody else uses it takes about three quarters of an hour:
+drawing after how many finished jobs each falls, and then how far into the longest job that runs. Compared are all
+trajectories, episodes, models, tables, macros and figures, byte by byte; macros that quote wall times, and with them
+the PDF and the page of the run, can't be the same. On two cores that nobody else uses it takes about three quarters
+of an hour:
 
     python benchmarks/endurance.py --kills 20
 
@@ -150,7 +151,8 @@ def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespac
     """Kill run after run, then let one end."""
     clone(folder)
     rng = random.Random(args.seed)
-    thresholds = sorted(rng.sample(range(len(done.seconds)), args.kills))
+    # Of the last two jobs little is left to be killed in.
+    thresholds = sorted(rng.sample(range(len(done.seconds) - 2), args.kills))
     depths = [rng.uniform(0, 0.9) for _ in thresholds]
     for number in range(len(done.kills), args.kills):
         started = time.time()
@@ -179,11 +181,11 @@ def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespac
 def wait_for_moment(
     run: subprocess.Popen, folder: Path, done: Progress, threshold: int, depth: float
 ) -> bool:
-    """Until so many jobs are finished and one is running, and then a share of the shortest running one's time."""
+    """Until so many jobs are finished and one is running, and then a share of the longest running one's time."""
     while run.poll() is None:
         log = look(folder)
         if len(done.finished.keys() | log.seconds.keys()) >= threshold and log.running:
-            time.sleep(depth * min(done.seconds.get(job, 1) for job in log.running))
+            time.sleep(depth * max(done.seconds.get(job, 1) for job in log.running))
             return run.poll() is None
         time.sleep(0.2)
     return False
