@@ -2,10 +2,10 @@
 
 Three clones of what is committed make everything at the smoke scale by `make reproduce`: one undisturbed, one on a
 single core, and one that is killed with SIGKILL, its jobs too, and started again. The kills are spread over the run by
-drawing after how many finished jobs each falls, and then how far into the longest job that runs. Compared are all
-trajectories, episodes, models, tables, macros and figures, byte by byte; macros that quote wall times, and with them
-the PDF and the page of the run, can't be the same. On two cores that nobody else uses it takes about three quarters
-of an hour:
+drawing after how many finished jobs each falls, and then how far into a job; every second one that meets a training
+waits for its next checkpoint. Compared are all trajectories, episodes, models, tables, macros and figures, byte by
+byte; macros that quote wall times, and with them the PDF and the page of the run, can't be the same. On two cores that
+nobody else uses it takes about three quarters of an hour:
 
     python benchmarks/endurance.py --kills 20
 
@@ -45,6 +45,7 @@ LEFT_OVER = (
     "**/*.damaged",
     "*/checkpoints/**/*.*",
 )
+TRAINING = re.compile(r"(SFT|GRPO|Longer SFT) on ")
 WALL_TIME = re.compile(rb"^.*minutes.*\n", re.MULTILINE | re.IGNORECASE)
 
 
@@ -157,7 +158,10 @@ def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespac
     for number in range(len(done.kills), args.kills):
         started = time.time()
         run = start_run(folder, args.cores)
-        if not wait_for_moment(run, folder, done, thresholds[number], depths[number]):
+        found = wait_for_moment(run, folder, done, thresholds[number], depths[number])
+        if found and number % 2:
+            found = wait_for_checkpoint(run, folder, started)
+        if not found:
             # It ended before its moment, which leaves nothing to kill.
             count(folder, started, done)
             check(run, folder)
@@ -181,13 +185,26 @@ def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespac
 def wait_for_moment(
     run: subprocess.Popen, folder: Path, done: Progress, threshold: int, depth: float
 ) -> bool:
-    """Until so many jobs are finished and one is running, and then a share of the longest running one's time."""
+    """Until so many jobs are finished and one is running, and then a share of the shortest running one's time."""
     while run.poll() is None:
         log = look(folder)
         if len(done.finished.keys() | log.seconds.keys()) >= threshold and log.running:
-            time.sleep(depth * max(done.seconds.get(job, 1) for job in log.running))
+            time.sleep(depth * min(done.seconds.get(job, 1) for job in log.running))
             return run.poll() is None
         time.sleep(0.2)
+    return False
+
+
+def wait_for_checkpoint(run: subprocess.Popen, folder: Path, started: float) -> bool:
+    """Until a training has written a checkpoint in this run, or none runs any more."""
+    checkpoints = folder / "results" / "smoke" / "checkpoints"
+    while run.poll() is None:
+        whole = checkpoints.glob("**/checkpoint-*/checksums.json")
+        if any(file.stat().st_mtime > started for file in whole):
+            return True
+        if not any(map(TRAINING.match, look(folder).running)):
+            return True
+        time.sleep(0.05)
     return False
 
 
