@@ -1,11 +1,12 @@
 """Kill a run at random moments, and run it on one core and on several: does it always end with the same results?
 
-Three clones of what is committed make everything at the smoke scale by `make reproduce`: one undisturbed, one on a
-single core, and one that is killed with SIGKILL, its jobs too, and started again. The kills are spread over the run by
-drawing after how many finished jobs each falls, and then how far into a job; every second one that meets a training
-waits for its next checkpoint. Compared are all trajectories, episodes, models, tables, macros and figures, byte by
-byte; macros that quote wall times, and with them the PDF and the page of the run, can't be the same. On two cores that
-nobody else uses it takes about three quarters of an hour:
+Clones of what is committed make everything at the smoke scale by `make reproduce`: one undisturbed, one on a single
+core, and one that is killed with SIGKILL, its jobs too, and started again. The kills are spread over the run by drawing
+after how many finished jobs each falls, and then how far into a job; every second one that meets a training waits for
+its next checkpoint. Where the run ends before all kills have fallen, the rest falls in another clone. Compared are all
+trajectories, episodes, models, tables, macros and figures, byte by byte; macros that quote wall times, and with them
+the PDF and the page of the run, can't be the same. On two cores that nobody else uses it takes about three quarters of
+an hour:
 
     python benchmarks/endurance.py --kills 20
 
@@ -51,13 +52,19 @@ WALL_TIME = re.compile(rb"^.*minutes.*\n", re.MULTILINE | re.IGNORECASE)
 
 @dataclass
 class Progress:
-    """What is done so far, kept beside the clones. seconds: of the jobs of the undisturbed run."""
+    """What is done so far, kept beside the clones.
+
+    seconds: of the jobs of the undisturbed run; begun: for each clone that is killed, the kills before it; finished:
+    how often each job has ended in the last of them; again: jobs that have ended twice in one clone.
+    """
 
     arguments: dict
     undisturbed_s: float = 0
     seconds: dict[str, float] = field(default_factory=dict)
     kills: list[list[str]] = field(default_factory=list)
+    begun: list[int] = field(default_factory=lambda: [0])
     finished: dict[str, int] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
     resumed: int = 0
     repaired: int = 0
     killed_ended: bool = False
@@ -76,7 +83,7 @@ def main() -> int:
     done = take_up(
         work, {"commit": read_commit()} | {k: getattr(args, k) for k in ("kills", "seed", "cores")}
     )
-    undisturbed, killed, single = (work / name for name in ("undisturbed", "killed", "single"))
+    undisturbed, single = work / "undisturbed", work / "single"
     if not done.undisturbed_s:
         shutil.rmtree(undisturbed, ignore_errors=True)
         clone(undisturbed)
@@ -84,18 +91,23 @@ def main() -> int:
         done.seconds = finish(undisturbed, args.cores).seconds
         done.undisturbed_s = round(time.monotonic() - start)
         save(work, done)
-    if not done.killed_ended:
-        kill_often(killed, work, done, args)
+    while not done.killed_ended:
+        kill_often(name_killed(work, done)[-1], work, done, args)
     if not done.single_ended:
         clone(single)
         finish(single, 1)
         done.single_ended = True
         save(work, done)
-    return report(done, undisturbed, killed, single)
+    return report(done, undisturbed, name_killed(work, done), single)
 
 
-def report(done: Progress, undisturbed: Path, killed: Path, single: Path) -> int:
-    """Compare the three runs, write and print what was found; 1 where something is wrong."""
+def name_killed(work: Path, done: Progress) -> list[Path]:
+    """The clones that are killed, the present one last."""
+    return [work / f"killed{number + 1}" for number in range(len(done.begun))]
+
+
+def report(done: Progress, undisturbed: Path, killed: list[Path], single: Path) -> int:
+    """Compare the runs, write and print what was found; 1 where something is wrong."""
     wanted = list_sums(undisturbed)
     found = {
         "cores": done.arguments["cores"],
@@ -106,10 +118,12 @@ def report(done: Progress, undisturbed: Path, killed: Path, single: Path) -> int
         "undisturbed_s": done.undisturbed_s,
         "files_compared": {kind: len(files) for kind, files in wanted.items()},
         "wrong": {
-            "differ_after_kills": list_differences(wanted, list_sums(killed)),
+            "differ_after_kills": [
+                path for place in killed for path in list_differences(wanted, list_sums(place))
+            ],
             "differ_on_one_core": list_differences(wanted, list_sums(single)),
-            "jobs_done_again": sorted(name for name, times in done.finished.items() if times > 1),
-            "left_over": list_left_over(killed),
+            "jobs_done_again": done.again,
+            "left_over": [path for place in killed for path in list_left_over(place)],
             "taken_for_damaged": done.repaired,
         },
     }
@@ -149,13 +163,14 @@ def save(work: Path, done: Progress) -> None:
 
 
 def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespace) -> None:
-    """Kill run after run, then let one end."""
+    """Kill run after run in a clone, then let one end; begin another clone where kills are left."""
     clone(folder)
-    rng = random.Random(args.seed)
+    rng = random.Random(args.seed + len(done.begun) - 1)
+    left = args.kills - done.begun[-1]
     # Of the last two jobs little is left to be killed in.
-    thresholds = sorted(rng.sample(range(len(done.seconds) - 2), args.kills))
+    thresholds = sorted(rng.sample(range(len(done.seconds) - 2), left))
     depths = [rng.uniform(0, 0.9) for _ in thresholds]
-    for number in range(len(done.kills), args.kills):
+    for number in range(len(done.kills) - done.begun[-1], left):
         started = time.time()
         run = start_run(folder, args.cores)
         found = wait_for_moment(run, folder, done, thresholds[number], depths[number])
@@ -171,14 +186,19 @@ def kill_often(folder: Path, work: Path, done: Progress, args: argparse.Namespac
         count(folder, started, done)
         save(work, done)
         print(
-            f"kill {number + 1} of {args.kills}, {len(done.finished)} of {len(done.seconds)} jobs finished, during "
-            f"{', '.join(done.kills[-1]) or 'no job'}",
+            f"kill {len(done.kills)} of {args.kills}, {len(done.finished)} of {len(done.seconds)} jobs "
+            f"finished, during {', '.join(done.kills[-1]) or 'no job'}",
             flush=True,
         )
     started = time.time()
     finish(folder, args.cores)
     count(folder, started, done)
-    done.killed_ended = True
+    done.again += [name for name, times in done.finished.items() if times > 1]
+    done.finished = {}
+    if len(done.kills) < args.kills:
+        done.begun.append(len(done.kills))
+    else:
+        done.killed_ended = True
     save(work, done)
 
 
