@@ -15,6 +15,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ def main() -> int:
         "task": list_own_task(text),
     }
     found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
+    found.setdefault("latex", bool(shutil.which("latexmk")))
     for part, commands in parts.items():
         if part in found and not any(step["status"] for step in found[part]["steps"]):
             continue
@@ -136,8 +138,9 @@ def make_table() -> str | None:
     hardware = found["hardware"]
     return (
         f"{format_table(['Command', 'Minutes'], body)}\n\n"
-        f"On {hardware['processor']}, {hardware['cores']} cores, in a fresh clone, its environment included. The "
-        f"mean reward of all steps of GRPO went from {before:.3f} to {after:.3f}. Made by `benchmarks/walkthrough.py`."
+        f"On {hardware['processor']}, {hardware['cores']} cores, in a fresh clone. Its environment is included, LaTeX "
+        f"{'was there before' if found['latex'] else 'too'}. The mean reward of all steps of GRPO went from "
+        f"{before:.3f} to {after:.3f}. Made by `benchmarks/walkthrough.py`."
     )
 
 
