@@ -79,7 +79,7 @@ def read_blocks(text: str, heading: str, language: str) -> list[list[str]]:
 def list_own_task(text: str) -> list[str]:
     """The steps to a recipe of one's own, its entry appended to config.yaml, and the run in minutes."""
     heading = "## A task of your own"
-    _, layout, runs = read_blocks(text, heading, "sh")
+    *_, layout, runs = read_blocks(text, heading, "sh")
     (entry,) = read_blocks(text, heading, "yaml")
     short = [run.strip() for run in runs if "scale=smoke" in run]
     indent = len(entry[0]) - len(entry[0].lstrip())
