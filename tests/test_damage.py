@@ -27,9 +27,10 @@ from taskreason.policies.transformers import load_model
 from taskreason.rollout import rollout_to_file
 from taskreason.task import RESOURCES
 from taskreason.train.base import install_base
-from taskreason.train.common import CurveLog, TrainingFiles
+from taskreason.train.common import CurveLog
 from taskreason.train.sft import train_sft
 from taskreason.trajectories import load_decisions, load_starts, make_kitchens
+from training_files import files_in
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -297,14 +298,7 @@ def trained(finished, tmp_path_factory):
 
 
 def train(out):
-    files = TrainingFiles(
-        trajectories=DECISIONS,
-        start=BASE,
-        model=out / "model",
-        checkpoints=out / "checkpoints",
-        curve=out / "curve.csv",
-        provenance=out / "provenance.json",
-    )
+    files = files_in(out, DECISIONS, BASE)
     train_sft(TASK, CFG, files)
     return (files.model / "model.safetensors").read_bytes(), files.curve.read_text()
 

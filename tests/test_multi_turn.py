@@ -16,11 +16,11 @@ from taskreason.policies.transformers import load_model
 from taskreason.prompting import PLAIN
 from taskreason.reasoning import Expert
 from taskreason.task import RESOURCES, build_prompt
-from taskreason.train.common import TrainingFiles
 from taskreason.train.grpo import train_grpo
 from taskreason.train.multi_turn import MultiTurnTrainer, episode_reward
 from taskreason.train.shared_prompt import SharedPromptTrainer
 from taskreason.trajectories import make_kitchens
+from training_files import files_in
 
 TASK = "burger"
 MODEL = RESOURCES / "base_models" / "tiny"
@@ -120,16 +120,9 @@ def test_a_training_on_episodes_is_logged_like_any_other(tmp_path, tokens):
     make_kitchens(TASK, "train", cfg, train)
     collect(TASK, cfg, train, tmp_path / "decisions.jsonl", tmp_path / "summary.json")
     make_kitchens(TASK, "validation", cfg, validation, [train])
-    files = TrainingFiles(
-        trajectories=tmp_path / "decisions.jsonl",
-        start=MODEL,
-        model=tmp_path / "grpo",
-        checkpoints=tmp_path / "c",
-        curve=tmp_path / "log.csv",
-        provenance=tmp_path / "provenance.json",
-    )
+    files = files_in(tmp_path, tmp_path / "decisions.jsonl", MODEL)
     train_grpo(TASK, cfg, files, validation, tmp_path / "validation.csv", train, tokens)
-    log = pd.read_csv(tmp_path / "log.csv")
+    log = pd.read_csv(files.curve)
     assert log["reward"].between(0, 1).all()
     drawn = log["generated_tokens"]
     rows = cfg.grpo.prompts_per_step * cfg.grpo.group_size
@@ -140,4 +133,4 @@ def test_a_training_on_episodes_is_logged_like_any_other(tmp_path, tokens):
         assert len(log) == cfg.grpo.steps
     looks = pd.read_csv(tmp_path / "validation.csv")
     assert looks["step"].iloc[[0, -1]].tolist() == [0, len(log)]
-    assert (tmp_path / "grpo" / "model.safetensors").is_file()
+    assert (files.model / "model.safetensors").is_file()

@@ -30,9 +30,10 @@ from taskreason.policies.transformers import load_model
 from taskreason.task import RESOURCES
 from taskreason.train import checkpoints
 from taskreason.train.base import install_base
-from taskreason.train.common import CurveLog, TrainingFiles
+from taskreason.train.common import CurveLog
 from taskreason.train.sft import train_sft
 from taskreason.trajectories import load_decisions, load_starts, make_kitchens
+from training_files import files_in
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = RESOURCES / "base_models" / "tiny"
@@ -226,15 +227,7 @@ def killed(tmp_path_factory):
 
 
 def train(made, out):
-    files = TrainingFiles(
-        trajectories=made / "decisions.jsonl",
-        start=TINY,
-        model=out / "model",
-        checkpoints=out / "checkpoints",
-        curve=out / "curve.csv",
-        provenance=out / "provenance.json",
-    )
-    train_sft(TASK, CFG, files)
+    train_sft(TASK, CFG, files_in(out, made / "decisions.jsonl", TINY))
 
 
 def seal(checkpoint):
