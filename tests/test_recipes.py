@@ -89,6 +89,16 @@ def test_text_from_the_command_line_is_read_as_numbers(tmp_path):
     assert cfg.recipes["cheese_toast"].timeout == 9
 
 
+def test_sft_on_a_recipe_may_differ_from_that_on_the_tasks():
+    cfg = load_config({"sft": {"epochs": 4}, "recipe_sft": {"epochs": 7, "learning_rate": 0}})
+    own = cfg.sft_of("lettuce_sandwich")
+    assert (own.epochs, own.learning_rate) == (7, cfg.sft.learning_rate)
+    assert cfg.sft_of("burger") == cfg.sft and cfg.sft.epochs == 4
+    # At the published scale there is one setting for all.
+    paper = load_config({"scale": "paper"})
+    assert paper.sft_of("lettuce_sandwich") == paper.sft
+
+
 @pytest.mark.parametrize(
     "name,changes,key",
     [
@@ -303,6 +313,20 @@ def test_a_changed_layout_makes_its_kitchens_again(tmp_path):
     assert count_jobs(run_snakemake(tmp_path, "-n", *command)) == {}
     write_layout(tmp_path, goal_description="Bread, and cheese on it.")
     assert count_jobs(run_snakemake(tmp_path, "-n", *command)) == {"make_training_kitchens": 1}
+
+
+def test_a_recipe_is_trained_by_its_own_settings_and_the_tasks_by_theirs(tmp_path):
+    """As many steps as epochs ask for; nothing of burger's has to be made again for them."""
+    target = "results/smoke/training/{}/sft.provenance.json"
+    recipe, task = target.format("lettuce_sandwich"), target.format("burger")
+    longer = ["--config", "scale=smoke", "recipe_sft={epochs: 2}"]
+    assert run_snakemake(tmp_path, recipe, task, *longer).returncode == 0
+    records = [
+        json.loads((tmp_path / path).read_text())["config"]["sft"] for path in (recipe, task)
+    ]
+    assert [record["epochs"] for record in records] == [2, 1]
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", recipe, task, "--config", "scale=smoke"))
+    assert jobs == {"train_sft": 1}
 
 
 def test_a_bad_recipe_stops_the_run_before_any_job(tmp_path):

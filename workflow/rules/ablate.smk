@@ -93,7 +93,7 @@ rule ablate_sft:
         expert=lambda wildcards: STARTS[wildcards.name],
         prompt=config["prompt"],
         train=config["train"],
-        sft=config["sft"],
+        sft=sft_of(ABLATED),
         grpo={},
         seed=config["seeds"][0],
         checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/sft/{{name}}",

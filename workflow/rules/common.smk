@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import asdict
 
 WORKFLOW_DIR = Path(str(workflow.current_basedir)).parent
 PROJECT_DIR = WORKFLOW_DIR.parent
@@ -138,6 +139,11 @@ onstart:
     except UserError as error:
         sys.exit(str(error))
     follow_jobs()
+
+
+def sft_of(task):
+    """Settings of SFT on a task; recipes may have others than the four tasks."""
+    return asdict(cfg.sft_of(task))
 
 
 def kitchen_settings(*keys):

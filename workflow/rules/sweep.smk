@@ -36,7 +36,7 @@ rule train_point:
     params:
         task=SWEPT,
         changes=lambda wildcards: POINTS[wildcards.point].changes,
-        sft=config["sft"],
+        sft=sft_of(SWEPT),
         grpo=config["grpo"],
         checkpoints=f"{OUT}/checkpoints/sweep/{SWEPT}/{{point}}",
     message:

@@ -28,7 +28,7 @@ rule train_sft:
         stage="sft",
         prompt=config["prompt"],
         train=config["train"],
-        sft=config["sft"],
+        sft=lambda wildcards: sft_of(wildcards.task),
         seed=seed_of,
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft",
     message:
@@ -100,7 +100,7 @@ rule train_sft_longer:
         stage="sft_longer",
         prompt=config["prompt"],
         train=config["train"],
-        sft=config["sft"],
+        sft=lambda wildcards: sft_of(wildcards.task),
         replies=[
             config["grpo"][key] for key in ["steps", "epochs", "prompts_per_step", "group_size"]
         ],

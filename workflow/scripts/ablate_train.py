@@ -24,4 +24,5 @@ with logged(snakemake):
     watched = []
     if params.stage == "grpo":
         watched = [*map(Path, [given.validation, output.validation, given.training]), params.tokens]
-    run(Job(params.stage, params.task, files, *watched), load_config(config).for_seed(params.seed))
+    cfg = load_config(config).for_task(params.task).for_seed(params.seed)
+    run(Job(params.stage, params.task, files, *watched), cfg)

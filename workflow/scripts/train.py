@@ -22,5 +22,6 @@ with logged(snakemake):
         watched["kitchens"] = Path(snakemake.input.kitchens)
         watched["validation"] = Path(snakemake.output.validation)
         watched["training"] = Path(snakemake.input.training) if snakemake.input.training else None
-    cfg = load_config(snakemake.config).for_seed(snakemake.params.seed)
-    run(Job(snakemake.params.stage, snakemake.wildcards.task, files, **watched), cfg)
+    task = snakemake.wildcards.task
+    cfg = load_config(snakemake.config).for_task(task).for_seed(snakemake.params.seed)
+    run(Job(snakemake.params.stage, task, files, **watched), cfg)

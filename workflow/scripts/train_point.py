@@ -13,7 +13,9 @@ with logged(snakemake):
     from taskreason.train.grpo import train_grpo
     from taskreason.train.sft import train_sft
 
-    cfg = load_config(apply_point(snakemake.config, snakemake.wildcards.point))
+    cfg = load_config(
+        apply_point(snakemake.config | {"sft": snakemake.params.sft}, snakemake.wildcards.point)
+    )
     task, work, sft = snakemake.params.task, Path(snakemake.params.checkpoints), snakemake.input.sft
     files = TrainingFiles(
         trajectories=Path(snakemake.input.trajectories),

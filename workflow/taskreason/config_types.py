@@ -3,7 +3,7 @@
 The dataclasses mirror workflow/schemas/config.schema.yaml, which describes and bounds each field.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,12 @@ class Sft:
     augment: bool
     rehearsal: float
     save_steps: int
+
+
+@dataclass(frozen=True)
+class RecipeSft:
+    epochs: int
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,7 @@ class Config:
     prompt: Prompt
     train: Train
     sft: Sft
+    recipe_sft: RecipeSft
     grpo: Grpo
     sweep: Sweep
     rollout: Rollout
@@ -231,6 +238,17 @@ class Config:
     def bound_of(self, task: str) -> int:
         """Steps that the expert's trajectories may take in a task or a recipe."""
         return self.recipes[task].expert_bound if task in self.recipes else self.expert_bounds[task]
+
+    def sft_of(self, task: str) -> Sft:
+        """SFT's settings for a task or a recipe."""
+        if task not in self.recipes:
+            return self.sft
+        own = {key: value for key, value in asdict(self.recipe_sft).items() if value}
+        return replace(self.sft, **own)
+
+    def for_task(self, task: str) -> "Config":
+        """The same configuration for the trainings of one task or recipe."""
+        return replace(self, sft=self.sft_of(task))
 
     def for_seed(self, seed: int) -> "Config":
         """The same configuration for the training of one seed."""

@@ -86,7 +86,7 @@ class Workload:
 
     def count_replies(self, stage: str, task: str) -> float:
         """Rows that SFT, or longer SFT, goes through."""
-        grpo, sft = self.cfg.grpo, self.cfg.sft
+        grpo, sft = self.cfg.grpo, self.cfg.sft_of(task)
         if stage == "sft_longer":
             return self.count_grpo_steps(task) * grpo.prompts_per_step * grpo.group_size
         return sft.epochs * self.count_decisions(task) / (1 - sft.rehearsal)
