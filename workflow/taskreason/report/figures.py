@@ -115,6 +115,7 @@ def draw_learning_grpo(logs: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set(xlabel="GRPO step")
     axes[0, 0].set_ylim(top=1.02)
     axes[1, 0].set_ylim(-0.02, 1.02)
+    figure.align_ylabels()
     _label_tasks(figure, axes[0, 0], logs)
     return figure
 
@@ -147,6 +148,15 @@ def draw_success_rate(results: Results, published: Published) -> Figure:
     figure, axes = new_figure(1, 1, PAGE_WIDTH, 2.6)
     axis = axes[0, 0]
     width = 0.8 / len(results.main_policies)
+    diamonds = {
+        "marker": "D",
+        "linestyle": "none",
+        "markersize": 4.5,
+        "markerfacecolor": "white",
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.9,
+    }
+    printed = False
     for number, policy in enumerate(results.main_policies):
         offset = (number - (len(results.main_policies) - 1) / 2) * width
         colour = POLICY_COLOURS.get(policy, OTHER_COLOUR)
@@ -166,19 +176,10 @@ def draw_success_rate(results: Results, published: Published) -> Figure:
             )
             theirs = published.main_cell(task, policy)
             if theirs:
-                axis.plot(
-                    position + offset,
-                    theirs.sr,
-                    linestyle="none",
-                    marker="D",
-                    markersize=4.5,
-                    markerfacecolor="white",
-                    markeredgecolor="black",
-                    markeredgewidth=0.9,
-                    zorder=5,
-                    clip_on=False,
-                )
-    axis.plot([], [], "D", color="white", markeredgecolor="black", label="Published")
+                axis.plot(position + offset, theirs.sr, zorder=5, clip_on=False, **diamonds)
+                printed = True
+    if printed:
+        axis.plot([], [], label="Published", **diamonds)
     axis.set_xticks(range(len(results.tasks)), [task_title(task) for task in results.tasks])
     axis.set(ylabel="Success rate", ylim=(0, 1.04))
     axis.grid(axis="x", visible=False)
@@ -205,6 +206,8 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
         ends = [min(optima.min(), timeout) - 1, max(optima.max(), timeout) + 1]
         axis.plot(ends, ends, color="black", linewidth=0.8, zorder=1)
         axis.axhline(timeout, color="black", linewidth=0.8, linestyle=":", zorder=1)
+        if not any(results.cell(policy, task).metrics.sr for policy in policies):
+            axis.text(0.5, 0.5, "no success", transform=axis.transAxes, ha="center", va="center")
         for number, policy in enumerate(policies):
             frame = results.episodes[results.key(policy, task)]
             won = frame[frame["success"]]
@@ -269,7 +272,13 @@ def _label_tasks(figure: Figure, axis, logs: Mapping[str, pd.DataFrame]) -> None
 def _draw_kitchen_of_episode(sources: FigureSources) -> Figure:
     results = sources.load_results()
     episode = choose_episode(results, sources.kitchen_task)
-    return draw_kitchen(episode.layout, episode.actions)
+    figure = draw_kitchen(episode.layout, episode.actions)
+    ending = "reached" if episode.success else "not reached"
+    figure.axes[0].set_title(
+        f"{task_title(episode.task)}: goal {ending} in {episode.steps} steps, "
+        f"shortest plan {episode.optimal_steps}"
+    )
+    return figure
 
 
 FIGURES: dict[str, Callable[[FigureSources], Figure]] = {

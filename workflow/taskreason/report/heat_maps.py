@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import seaborn
 from matplotlib.figure import Figure
+from seaborn.utils import relative_luminance
 
 from taskreason.report.labels import GRID_POLICY, break_title
 from taskreason.report.published import Published
@@ -16,6 +17,7 @@ GRID_LABELS = {
     "asat": "ASAT as a share of the timeout",
     "asst": "ASST as a share of the timeout",
 }
+DARK = "#262626"
 
 
 def draw_grid(results: Results, published: Published, metric: str) -> Figure:
@@ -76,22 +78,34 @@ def _draw_heat_map(axis, grid, shade: np.ndarray, metric: str, low: float, tasks
         cmap=colours,
         vmin=low,
         vmax=1,
-        annot=np.array(texts),
-        fmt="",
         cbar=False,
         xticklabels=titles,
         yticklabels=titles,
     )
-    for row, column in zip(*np.nonzero(np.isnan(shade)), strict=True):  # left blank by seaborn
-        axis.text(column + 0.5, row + 0.5, texts[row][column], ha="center", va="center")
+    image = axis.collections[0]
+    for place, share in np.ndenumerate(shade):
+        axis.text(
+            place[1] + 0.5,
+            place[0] + 0.5,
+            texts[place[0]][place[1]],
+            ha="center",
+            va="center",
+            color=DARK if np.isnan(share) else choose_ink(image.to_rgba(share)),
+        )
     axis.tick_params(length=0, labelsize=6, rotation=0)
     axis.set_xlabel("Evaluated on")
     axis.set_facecolor("#E5E5E5")
-    return axis.collections[0]
+    return image
+
+
+def choose_ink(ground: tuple[float, ...]) -> str:
+    """White or dark, whichever has more contrast on a colour (WCAG's ratio of luminances)."""
+    here, dark = relative_luminance(ground), relative_luminance(DARK)
+    return DARK if (here + 0.05) ** 2 > 1.05 * (dark + 0.05) else "white"
 
 
 def format_cell(value: float | None, metric: str) -> str:
     """A cell's number as it is printed: two digits for a rate, one for steps."""
     if value is None:
-        return "--"
+        return "–"
     return f"{value:.2f}" if metric == "sr" else f"{value:.1f}"

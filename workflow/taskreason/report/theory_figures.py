@@ -28,7 +28,7 @@ SHARED_LABELS = {
 
 def draw_single(theory: Theory) -> Figure:
     """Success of single replies at each expert state, before GRPO and after it, and what the recursion makes of it."""
-    figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, 2.3, sharex=True, sharey=True)
+    figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, 2.45, sharex=True, sharey=True)
     grid = np.linspace(0.001, 0.999, 400)
     jitter = np.random.default_rng(0)
     for axis, task in zip(axes[0], theory.tasks, strict=True):
@@ -48,8 +48,15 @@ def draw_single(theory: Theory) -> Figure:
                 p = amplify(p, grid, theory.beta)
                 if step in STEPS_SHOWN:
                     axis.plot(grid, p, color="#888888", linewidth=0.8, linestyle=":")
-        axis.set(title=task_title(task), xlabel=label_policy(REFERENCE), aspect="equal")
-    axes[0, 0].set_ylabel(label_policy(POLICIES[1]))
+        axis.set(title=task_title(task), xlabel=f"Right, {label_policy(REFERENCE)}", aspect="equal")
+    first = axes[0, 0]
+    first.set_ylabel(f"Right, {label_policy(POLICIES[1])}")
+    first.plot([], [], color="black", linewidth=0.8, label="No change")
+    if theory.beta:
+        steps = ", ".join(map(str, STEPS_SHOWN))
+        first.plot([], [], ":", color="#888888", label=f"{steps} steps of amplification")
+        first.plot([], [], "--", color="#888888", label="Its fixed point")
+    figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -150,8 +157,9 @@ def draw_horizons(theory: Theory) -> Figure:
         axis.set(title=task_title(task), xlabel="Steps of the sub-task")
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("Success so far")
+    axes[0, 0].plot([], [], color="black", label="Seen in episodes")
     axes[0, 0].plot([], [], color="black", linestyle=":", label="Product of single turns")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
