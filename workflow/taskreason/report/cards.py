@@ -24,7 +24,7 @@ STORIES = {
     "base": "The language model from which the trainings start.",
     "sft": "A language model fine-tuned on an expert's decisions in the task *{task}* (SFT).",
     "grpo": "A language model trained on the task *{task}*: fine-tuned on an expert's decisions (SFT), then "
-    "improved by group relative policy optimisation (GRPO).",
+    "trained by group relative policy optimisation (GRPO).",
     "sft_longer": "A language model fine-tuned on an expert's decisions in the task *{task}*, and on for as many "
     "replies as GRPO trains on: the control that tells what GRPO adds from what more training adds.",
 }

@@ -93,11 +93,11 @@ def list_costs(root: Path) -> PageTable | None:
     body = [
         [
             head(stage),
-            Cell(str(len(jobs))),
+            _print_count(len(jobs)),
             _print_minutes(sum(job["s"] for job in jobs)),
             _print_minutes(max(job["s"] for job in jobs)),
             _print_minutes(sum(job["cpu_time"] for job in jobs)),
-            Cell(f"{max(job['max_rss'] for job in jobs):,.0f}"),
+            _print_count(max(job["max_rss"] for job in jobs)),
         ]
         for stage, jobs in rows.items()
     ]
@@ -128,6 +128,10 @@ def _print_setting(value) -> str:
 
 def _print_minutes(seconds: float) -> Cell:
     return Cell(number=Number(f"{seconds / 60:.1f}", str(seconds / 60)))
+
+
+def _print_count(number: float) -> Cell:
+    return Cell(number=Number(f"{number:,.0f}", str(number)))
 
 
 def _read_benchmark(path: Path) -> dict[str, float]:

@@ -23,6 +23,7 @@ from taskreason.report.page.cells import (
 )
 from taskreason.report.probe_table import PROBES
 from taskreason.report.seed_table import DOWNWARD
+from taskreason.report.theory_tables import PARTS
 
 Rows = Sequence[Row]
 TASK = ("task", task_title)
@@ -186,6 +187,11 @@ def make_turns(rows: Rows) -> PageTable:
     return make_plain(names, values, sorted(rows, key=lambda row: row["turns"], reverse=True))
 
 
+def _name_part(share: str) -> str:
+    """'0.3333333333' -> 'first third'."""
+    return min(PARTS, key=lambda name: abs(PARTS[name] - float(share)))
+
+
 _TASK = ("Task", "task", task_title)
 _POLICY = ("Policy", "policy", label_policy)
 TABLES: dict[str, Callable[[Rows], PageTable]] = {
@@ -258,7 +264,7 @@ TABLES: dict[str, Callable[[Rows], PageTable]] = {
     ),
     "theory_horizons": partial(
         make_plain,
-        [_TASK, _POLICY, ("Part of the trajectory", "share", "{:.3}".format)],
+        [_TASK, _POLICY, ("Part of the trajectory", "share", _name_part)],
         [
             ("Steps", "steps", STEPS),
             ("Product", "product", ".2f"),
