@@ -110,7 +110,7 @@ if config["expert"]["policy"] == "model":
 for key, name in MODELS:
     if not (is_hub(name) or is_api(name)):
         try:
-            check_folder(Path(name))
+            check_folder(Path(name).resolve())
         except UserError as error:
             sys.exit(f"{key}: {error}")
 

@@ -49,6 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    results = {"type": Path, "nargs": "?", "default": Path("results")}
+    results["help"] = "folder of the run (default results)"
+    mode = {"choices": MODES, "default": MODES[0]}
+    mode["help"] = "how items lie: each alone (default), in the task's stacks, or either"
     requests = "JSON lines, a .json file with one request, or - for standard input"
     replay = add("replay", commands.run_replay, "replay actions; request: {layout, actions}")
     replay.add_argument("requests", help=requests)
@@ -63,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument("--layout", help="a recipe's layout file")
     generate.add_argument("--count", type=_positive, default=1, help="how many (default 1)")
     generate.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
-    generate.add_argument("--mode", choices=MODES, default=MODES[0])
+    generate.add_argument("--mode", **mode)
 
     propose = add(
         "propose",
@@ -101,17 +105,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     for command in (play, explain):
         source = command.add_mutually_exclusive_group()
-        source.add_argument("--task", choices=TASKS, help="a task's kitchen")
-        source.add_argument("--layout", help="a layout file")
+        source.add_argument(
+            "--task", choices=TASKS, help=f"a task's kitchen (default {next(iter(TASKS))})"
+        )
+        source.add_argument("--layout", help="a layout file instead")
         command.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
-        command.add_argument("--mode", choices=MODES, default=MODES[0])
+        command.add_argument("--mode", **mode)
 
     compare = add("compare", commands.run_compare, "two results folders side by side")
     compare.add_argument("first", type=Path, help="folder A, such as results")
     compare.add_argument("second", type=Path, help="folder B")
 
     verify = add("verify", commands.run_verify, "whether a run agrees with the reference results")
-    verify.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    verify.add_argument("results", **results)
     verify.add_argument("--scale", default="laptop", help="of the run (default laptop)")
     verify.add_argument(
         "--reference", type=Path, default=REFERENCE, help="folder of the reference results"
@@ -138,7 +144,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands.run_check,
         "find files under results/ that are not what the run has written",
     )
-    check.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    check.add_argument("results", **results)
     check.add_argument(
         "--repair", action="store_true", help=f"rename them to *{ASIDE}, so that they are made anew"
     )

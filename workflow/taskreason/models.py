@@ -23,6 +23,10 @@ FILES = ("*.json", "*.safetensors", "*.jinja")
 
 def check_folder(folder: Path) -> None:
     """Raise UserError, naming what is wrong, when a folder is no saved causal language model in safetensors."""
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder}: there is no such folder; give that of a saved causal language model."
+        )
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     missing += [name for name in _list_weights(folder) if not (folder / name).is_file()]
     if missing:
