@@ -13,6 +13,7 @@ from markdown_tables import (
     read_table,
 )
 
+from taskreason.config import load_config
 from taskreason.report.weights import count_parameters
 from taskreason.shipped import RESOURCES
 
@@ -109,8 +110,8 @@ def make_baselines() -> str | None:
 
 def list_sizes() -> list[str]:
     """The base models that are compared by default, each with its number of parameters."""
-    smaller = [RESOURCES / "base_models" / name for name in ("small", "tiny")]
-    folders = [RESOURCES / "base_model", *smaller]
+    others = load_config({"scale": "laptop"}).base.compare
+    folders = [RESOURCES / "base_model", *(RESOURCES.parents[1] / name for name in others)]
     names = ["Base", *(f"Base, {folder.name}" for folder in folders[1:])]
     return [
         f"{name} {count_parameters(folder):,}" for name, folder in zip(names, folders, strict=True)

@@ -62,9 +62,22 @@ def test_the_longer_trained_model_takes_the_place_of_the_shipped_one():
     assert (longer / "model.safetensors").stat().st_size < 3e6
 
 
-def test_the_shipped_model_reads_the_kitchen():
+def test_the_larger_model_has_the_architecture_of_the_shipped_one_and_its_tokenizer():
+    """Four to six times as many parameters, in a file that a repository can carry."""
+    larger = SHIPPED.parent / "base_models" / "large"
+    (model, tokenizer), (other, own) = load_model(SHIPPED), load_model(larger)
+    assert own.get_vocab() == tokenizer.get_vocab() and model.config.tie_word_embeddings
+    sizes = [sum(p.numel() for p in m.parameters()) for m in (model, other)]
+    assert 4 < sizes[1] / sizes[0] < 6
+    for name in ("model_type", "vocab_size", "head_dim", "rope_parameters", "tie_word_embeddings"):
+        assert getattr(other.config, name) == getattr(model.config, name), name
+    assert (larger / "model.safetensors").stat().st_size < 16e6
+
+
+@pytest.mark.parametrize("folder", ["base_model", "base_models/large"])
+def test_a_shipped_model_reads_the_kitchen(folder):
     """It finds a thing that stands in front of it far more often than chance would."""
-    model, tokenizer = load_model(SHIPPED)
+    model, tokenizer = load_model(SHIPPED.parent / folder)
     right = asked = 0
     for example in draw_examples(seed=987, kitchens=60, decisions=0):
         ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]

@@ -66,7 +66,8 @@ def test_parameters_are_those_published(name):
 
 
 @pytest.mark.parametrize(
-    "folder", ["base_model", *map("base_models/{}".format, ("small", "tiny", "long"))]
+    "folder",
+    ["base_model", *map("base_models/{}".format, ("small", "tiny", "long", "large"))],
 )
 def test_parameters_of_a_folder_are_those_of_its_weights(folder):
     path = ROOT / "workflow" / "resources" / folder
