@@ -274,9 +274,10 @@ def _draw_kitchen_of_episode(sources: FigureSources) -> Figure:
     episode = choose_episode(results, sources.kitchen_task)
     figure = draw_kitchen(episode.layout, episode.actions)
     ending = "reached" if episode.success else "not reached"
-    figure.axes[0].set_title(
+    figure.suptitle(
         f"{task_title(episode.task)}: goal {ending} in {episode.steps} steps, "
-        f"shortest plan {episode.optimal_steps}"
+        f"shortest plan {episode.optimal_steps}",
+        fontsize=8,
     )
     return figure
 

@@ -77,7 +77,7 @@ def find_moves(layout: dict, actions: Sequence[str]) -> list[Move]:
 
 def draw_kitchen(layout: dict, actions: Sequence[str]) -> Figure:
     """The kitchen and the episode's path on the left, the episode's actions on the right."""
-    figure, axes = new_figure(1, 2, PAGE_WIDTH, 3.7, width_ratios=[1.12, 1])
+    figure, axes = new_figure(1, 2, PAGE_WIDTH, 3.85, width_ratios=[1.12, 1])
     axis, panel = axes[0]
     _draw_grid(axis, layout)
     moves = find_moves(layout, actions)
@@ -93,8 +93,8 @@ def _faced_cell(player: dict) -> tuple[int, int]:
 
 
 def _path_colour(index: int, total: int):
-    # From blue to yellow-green, short of the palest end, which does not print.
-    return colormaps["viridis"](0.85 * index / max(total - 1, 1))
+    # From violet to green, short of the pale end: words are printed in these colours, too.
+    return colormaps["viridis"](0.6 * index / max(total - 1, 1))
 
 
 def _draw_grid(axis, layout: dict) -> None:
@@ -214,7 +214,7 @@ def _draw_path(axis, layout: dict, moves: Sequence[Move]) -> None:
             va="center",
             fontsize=5.5,
             color="white",
-            zorder=6,
+            zorder=8,
             bbox={
                 "boxstyle": "circle,pad=0.22",
                 "facecolor": colour,
