@@ -31,9 +31,11 @@ def make_results() -> str | None:
 def make_extra() -> str | None:
     """The same for the recipes beside the four tasks, and SR of each policy trained on one on the others."""
     rows, grid = read_table("extra/main"), read_table("extra/generalization")
+    bound = read_table("extra/bound")
     if not rows or not grid:
         return None
-    return f"{format_results(rows)}\n\n{format_grid(grid)}\n\nMade by `snakemake extra_tasks`."
+    parts = [format_results(rows), format_grid(grid), format_bound(bound)]
+    return "\n\n".join([*parts, "Made by `snakemake extra_tasks`."])
 
 
 def format_results(rows: list[dict[str, str]]) -> str:
@@ -123,6 +125,11 @@ def make_bound() -> str | None:
     rows = read_table("bound")
     if rows is None:
         return None
+    return f"{format_bound(rows)}\nMade by `snakemake results/tables/bound.csv`."
+
+
+def format_bound(rows: list[dict[str, str]]) -> str:
+    """Failures within and beyond the bound, by task and in all."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     body, total = [], {"within": [0, 0], "beyond": [0, 0]}
     for task in tasks:
@@ -141,7 +148,7 @@ def make_bound() -> str | None:
     return (
         f"{format_table(header, body)}\n\n"
         f"Of the {near + far} episodes that SFT+GRPO fails, {near} are among {near_all} within the bound and {far} "
-        f"among {far_all} beyond it.\nMade by `snakemake results/tables/bound.csv`."
+        f"among {far_all} beyond it."
     )
 
 
