@@ -61,34 +61,18 @@ def main() -> None:
     peak = measure_matmul()
     print(f"matrix products: {peak / 1e12:.1f} TFLOP/s", flush=True)
     for stage in args.stages:
-        rows = {"sft": args.batch, "grpo": args.states, "rollout": args.prompts}[stage]
-        step = Step(
-            hardware=name_hardware(),
-            lora_rank=args.lora_rank,
-            stage=stage,
-            rows=rows,
-            group=args.group if stage == "grpo" else 1,
-            micro_batch=choose_micro_batch(args, stage),
-            steps=args.steps,
-            prompt=nan,
-            longest_prompt=nan,
-            reply=nan,
-            longest_reply=nan,
-            step_s=nan,
-            sampling_s=nan,
-            largest_gb=nan,
-            learning_gb=nan,
-            matmul_tflops=peak / 1e12,
-        )
-        cfg = configure(step, args.tokens, args.steps)
-        # Each step of SFT has its own decisions; GRPO goes on to the next states by itself.
-        draw_decisions(cfg, rows * (args.steps if stage == "sft" else 1), args.work / stage)
-        measure = measure_rollout if stage == "rollout" else measure_training
-        found = Step(**asdict(step) | measure(stage, cfg, args.work, tokenizer))
-        keep_step(found)
-        print(json.dumps(asdict(found), indent=2), flush=True)
-        if find_card(found.hardware):
-            print("predicted seconds, of these sampling, GB:", *predict(found), flush=True)
+        for micro in choose_micro_batches(args, stage):
+            step = replace(describe_step(args, stage, micro), matmul_tflops=peak / 1e12)
+            cfg = configure(step, args.tokens, args.steps)
+            # Each step of SFT has its own decisions; GRPO goes on to the next states by itself.
+            number = step.rows * (args.steps if stage == "sft" else 1)
+            draw_decisions(cfg, number, args.work / stage)
+            measure = measure_rollout if stage == "rollout" else measure_training
+            found = Step(**asdict(step) | measure(stage, cfg, args.work, tokenizer))
+            keep_step(found)
+            print(json.dumps(asdict(found), indent=2), flush=True)
+            if find_card(found.hardware):
+                print("predicted seconds, of these sampling, GB:", *predict(found), flush=True)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -101,21 +85,49 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--group", type=int, default=8, help="completions a state")
     parser.add_argument("--prompts", type=int, default=100, help="prompts of a rollout")
     parser.add_argument("--tokens", type=int, default=256, help="of a completion, at most")
+    parser.add_argument(
+        "--micro-batch",
+        type=int,
+        nargs="+",
+        default=[],
+        help="rows of GRPO at a time, each measured in turn; the scale's where none is given",
+    )
     parser.add_argument("--lora-rank", type=int, default=0, help="0 trains every weight")
     parser.add_argument("--shape", type=json.loads, default={}, help="other sizes, to try this out")
     parser.add_argument("--work", type=Path, default=ROOT / "results" / "bench" / "published_size")
     return parser.parse_args()
 
 
-def choose_micro_batch(args: argparse.Namespace, stage: str) -> int:
-    """Rows at a time: the scale's, but no more than there are."""
-    if stage == "rollout":
-        return args.prompts
-    scale = load_config({"scale": "paper_24gb" if args.lora_rank else "paper"})
-    return min(
-        getattr(scale, stage).micro_batch,
-        {"sft": args.batch, "grpo": args.states * args.group}[stage],
+def describe_step(args: argparse.Namespace, stage: str, micro: int) -> Step:
+    """What is to be measured, without what will be found."""
+    return Step(
+        hardware=name_hardware(),
+        lora_rank=args.lora_rank,
+        stage=stage,
+        rows={"sft": args.batch, "grpo": args.states, "rollout": args.prompts}[stage],
+        group=args.group if stage == "grpo" else 1,
+        micro_batch=micro,
+        steps=args.steps,
+        prompt=nan,
+        longest_prompt=nan,
+        reply=nan,
+        longest_reply=nan,
+        step_s=nan,
+        sampling_s=nan,
+        largest_gb=nan,
+        learning_gb=nan,
+        matmul_tflops=nan,
     )
+
+
+def choose_micro_batches(args: argparse.Namespace, stage: str) -> list[int]:
+    """Rows at a time: the scale's, or of GRPO those asked for, but no more than there are."""
+    if stage == "rollout":
+        return [args.prompts]
+    scale = load_config({"scale": "paper_24gb" if args.lora_rank else "paper"})
+    wanted = (args.micro_batch if stage == "grpo" else []) or [getattr(scale, stage).micro_batch]
+    rows = {"sft": args.batch, "grpo": args.states * args.group}[stage]
+    return [min(micro, rows) for micro in wanted]
 
 
 def name_hardware() -> str:
@@ -211,7 +223,8 @@ def measure_training(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str
         found |= {"reply": written.mean(), "longest_reply": written.max()}
         found["sampling_s"] = median(watch.samplings[1:] or watch.samplings)
         found["learning_gb"] = max(watch.learning_peaks)
-    print(stage, "steps", watch.steps, "sampling", watch.samplings, "GB", watch.peaks, flush=True)
+    print(stage, "steps", watch.steps, "sampling", watch.samplings, flush=True)
+    print(stage, "GB", watch.peaks, "of these held from before", watch.held, flush=True)
     return found
 
 
@@ -276,6 +289,7 @@ class Watch:
                     torch.cuda.reset_peak_memory_stats()
 
         clear_memory()
+        self.held = read_peak()
         CurveLog.on_step_begin, CurveLog.on_step_end = begin, end
         SharedPromptTrainer._generate_single_turn = timed
 

@@ -1,8 +1,8 @@
 """A step at the published size: the settings it runs with, what `taskreason estimate` predicts, what was measured.
 
-`published_size.py` measures steps and keeps them in `published_size.csv`, a row for each machine, way of training and
-stage; here these are read, and the model of cost is asked for the same batch, lengths and card. Nothing here imports
-torch.
+`published_size.py` measures steps and keeps them in `published_size.csv`, a row for each machine, way of training,
+stage and micro-batch; here these are read, and the model of cost is asked for the same batch, lengths and card. Nothing
+here imports torch.
 """
 
 import csv
@@ -121,10 +121,10 @@ def read_steps() -> list[Step]:
 
 
 def keep_step(step: Step) -> None:
-    """Put a step into the file, in the place of an earlier one of the same machine, training and stage."""
+    """Put a step into the file, in the place of an earlier one of the same machine, training, stage and micro-batch."""
 
     def identify(other: Step) -> tuple:
-        return other.hardware, other.lora_rank, other.stage
+        return other.hardware, other.lora_rank, other.stage, other.micro_batch
 
     steps = {identify(other): other for other in read_steps()} | {identify(step): step}
     names = [field.name for field in fields(Step)]

@@ -155,7 +155,8 @@ def describe_step(step: Step) -> str:
     trained = f"adapters of rank {step.lora_rank}" if step.lora_rank else "all weights"
     if step.stage == "sft":
         return f"SFT, {trained}; decisions: {step.rows}, at a time: {step.micro_batch}"
-    return f"GRPO, {trained}; states: {step.rows}, replies to each: {step.group}"
+    replies = f"replies to each: {step.group}, at a time: {step.micro_batch}"
+    return f"GRPO, {trained}; states: {step.rows}, {replies}"
 
 
 def print_known(value: float, form: str) -> str:

@@ -116,14 +116,16 @@ def test_training_costs_six_flops_a_parameter_and_token():
         assert flops == pytest.approx(factor * weights, rel=1e-3)
 
 
-@pytest.mark.parametrize("step", MEASURED, ids=lambda step: f"{step.stage}-{step.lora_rank}")
+@pytest.mark.parametrize(
+    "step", MEASURED, ids=lambda step: f"{step.stage}-{step.lora_rank}-{step.micro_batch}"
+)
 def test_measured_steps_are_predicted(step):
     """Seconds and memory of the steps that were timed on a card, whatever became of the model of cost since."""
     seconds, sampling, memory = predict(step)
-    assert seconds == pytest.approx(step.step_s, rel=0.5)
+    assert seconds == pytest.approx(step.step_s, rel=0.2)
     assert memory == pytest.approx(step.largest_gb, rel=0.2)
     if step.stage == "grpo":
-        assert sampling == pytest.approx(step.sampling_s, rel=0.5)
+        assert sampling == pytest.approx(step.sampling_s, rel=0.2)
 
 
 def count_rules(directory, scale):
@@ -216,12 +218,14 @@ def test_a_24_gb_card_holds_adapters_but_not_every_weight_of_the_smallest_model(
 
 
 @pytest.mark.parametrize("gpu", ["h100", "h200", "a100", "rtx4090"])
-@pytest.mark.parametrize("groups", [{}, {"train": {"lora_rank": 16}}])
+@pytest.mark.parametrize(
+    "groups", [{}, {"train": {"lora_rank": 16}}, {"grpo": {"vllm_memory": 0.01}}]
+)
 def test_a_proposed_change_makes_a_stage_fit(gpu, groups):
     work = load_workload(configure(**groups), gpu, ROOT)
     for rule, sentence in explain_misfits(work).items():
         cfg = work.cfg
-        changes = re.findall(r"(\w+)\.(\w+) to (\w+)", sentence)
+        changes = re.findall(r"(\w+)\.(\w+) to ([\w.]*\w)", sentence)
         assert changes, sentence
         for section, key, value in changes:
             changed = replace(getattr(cfg, section), **{key: json.loads(value)})

@@ -3,6 +3,7 @@
 Every change that is proposed was put through the same model of memory first.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from taskreason.cost.workload import Workload
 
 PARALLEL_CHOICES = (1, 2, 4, 8)
 """GPUs across which vLLM can split a model: they divide its heads, and one machine has no more."""
+SHARE_STEP = 0.05
+"""To whose multiples a larger share of the card for vLLM is rounded up."""
 LORA_RANK = 16
 """Rank that is proposed where every weight is trained; a common choice, not one that was tried here."""
 
@@ -27,36 +30,36 @@ def explain_training(work: Workload, stage: str, tasks: tuple[str, ...]) -> str 
         memory = grpo_memory if key == "grpo" else sft_memory
         return max(memory(other, measure_lengths(task, other.cfg)) for task in tasks)
 
-    if key == "grpo" and (lack := _explain_engine(work)):
-        return lack
-    limit = work.gpu.memory
-    if need(work) <= limit:
+    limit, start = work.gpu.memory, _make_room(work) if key == "grpo" else work.cfg
+    roomy = replace(work, cfg=start)
+    wider = [] if start == work.cfg else [f"grpo.vllm_memory to {start.grpo.vllm_memory:.2g}"]
+    if need(roomy) <= limit and not wider:
         return None
     fix = next(
         (
-            f"set {' and '.join(changes)}"
-            for changes, cfg in _list_changes(work.cfg, key)
+            f"set {' and '.join(wider + changes)}"
+            for changes, cfg in _list_changes(start, key)
             if need(replace(work, cfg=cfg)) <= limit
         ),
         "spread it over several GPUs (train.accelerate: envs/accelerate/fsdp.yaml) or take a "
         "larger card",
     )
-    return f"train_{stage} does not fit: it needs {_compare(need(work), limit)}; {fix}."
+    reason = f"it needs {_compare(need(roomy), limit)}"
+    if wider:
+        reason += ", its vLLM engine included"
+    if need(roomy) <= limit:
+        reason = "its vLLM engine has too small a share"
+    return f"train_{stage} does not fit: {reason}; {fix}."
 
 
-def _explain_engine(work: Workload) -> str | None:
-    """Why the engine that GRPO puts beside the training lacks room, or None."""
-    grpo = work.cfg.grpo
-    if grpo.vllm != "colocate":
-        return None
-    needed = generation_bytes(work.base, 1, work.cfg.rollout.max_model_len, "vllm")
-    share = grpo.vllm_memory * work.gpu.memory
-    if needed <= share:
-        return None
-    return (
-        f"train_grpo does not fit: its vLLM engine needs {needed / 1e9:.1f} GB and grpo.vllm_memory "
-        f"gives it {share / 1e9:.1f}; raise that or set grpo.vllm to none."
-    )
+def _make_room(work: Workload) -> Config:
+    """The configuration, with a larger share of the card for the engine beside GRPO where it is too small."""
+    cfg, grpo = work.cfg, work.cfg.grpo
+    needed = generation_bytes(work.base, 1, cfg.rollout.max_model_len, "vllm") / work.gpu.memory
+    if grpo.vllm != "colocate" or needed <= grpo.vllm_memory:
+        return cfg
+    share = min(1.0, math.ceil(needed / SHARE_STEP) * SHARE_STEP)
+    return replace(cfg, grpo=replace(grpo, vllm_memory=share))
 
 
 def _list_changes(cfg: Config, key: str) -> Iterator[tuple[list[str], Config]]:

@@ -5,6 +5,7 @@ it; a step takes the longest of that, its FLOPs, and the time to launch its kern
 """
 
 from taskreason.cost.model import (
+    ADAPTER_LAUNCHES,
     BANDWIDTH_SHARE,
     LAUNCH_SECONDS,
     RUNTIME_BYTES,
@@ -17,8 +18,9 @@ from taskreason.cost.model import (
 
 PREFILL_MFU = 0.4
 """Share of peak FLOP/s while prompts are read: forward alone, in bf16."""
-AUTOCAST_MOVES = 2.0
-"""Bytes moved for keys and values in decoding under fp32 weights with autocast, beside bf16: keys are kept in fp32."""
+AUTOCAST_MOVES = 2.9
+"""Bytes moved for keys and values in decoding under fp32 weights with autocast, beside bf16: keys are kept in fp32, and
+cast for every token (measured)."""
 VLLM_CHUNK_TOKENS = 8192
 """Tokens of prompts that vLLM reads at once, about its default on these cards."""
 
@@ -41,11 +43,13 @@ def generation_seconds(
     gpus: int = 1,
     known: float = 0.0,
     autocast: bool = False,
+    adapters: bool = False,
 ) -> float:
     """Time to read the prompts and write the replies side by side until the longest has ended.
 
     longest: its tokens. engine: key of ``LAUNCH_SECONDS``. gpus: across which the model is split. known: share of the
     prompts' tokens that the engine's cache still holds. autocast: the weights are those under training, in fp32.
+    adapters: there are some, which are not merged into the weights.
     """
     speed = share_speed(gpus)
     read = forward_flops(model, Rows(rows.prompts, rows.prompt_tokens, 0, 0)) * (1 - known)
@@ -55,7 +59,7 @@ def generation_seconds(
     steps = [
         moved / (gpu.bandwidth * BANDWIDTH_SHARE * speed),
         2 * (model.matrices + model.head) * rows.replies / (gpu.flops * PREFILL_MFU * speed),
-        model.layers * LAUNCH_SECONDS[engine],
+        model.layers * LAUNCH_SECONDS[engine] * (ADAPTER_LAUNCHES if adapters else 1),
     ]
     return read / (gpu.flops * PREFILL_MFU * speed) + longest * max(steps)
 

@@ -7,8 +7,8 @@ which `benchmarks/published_size.py` timed on one H200 (`benchmarks/published_si
   6·N a token. Low-rank adapters need the gradients of inputs, not those of frozen weights: 4·N. Gradient checkpointing
   runs forward once more: 2·N on top. Attention adds 4 x layers x (heads x head size) for each pair of a token and one
   that it sees. The output head counts for tokens of replies alone: TRL scores no others.
-- Training takes no less than the launches of its kernels, which small micro-batches and adapters multiply; generation
-  is in `generation`.
+- Training takes no less than the launches of its kernels, which small micro-batches and adapters multiply, and SFT
+  something with every pass; generation is in `generation`.
 - Full fine-tuning holds fp32 weights, gradients and two Adam moments, 16 bytes a parameter, and bf16 copies of the
   matrices for autocast. LoRA holds bf16 weights, and those 16 bytes for its adapters. Activations are added up layer by
   layer in `activation_bytes`. TRL's fused head computes logits in tiles, so (tokens x vocabulary) is never in memory.
@@ -32,8 +32,10 @@ LAUNCH_SECONDS = {"transformers": 1.7e-3, "vllm": 1e-4}
 """Time to launch one layer's kernels: Python, in decoding once a token (measured), or a CUDA graph (assumed)."""
 BACKWARD_LAUNCHES = 2
 """A layer's kernels backward, beside forward: gradients of inputs and of weights."""
-ADAPTER_LAUNCHES = 3
+ADAPTER_LAUNCHES = 1.5
 """The same of a layer with adapters, beside one without: casts and two more products at each matrix (measured)."""
+SFT_PASS_SECONDS = 0.2
+"""What a pass of SFT takes beside its layers' kernels; steps with and without adapters agree on it (measured)."""
 RUNTIME_BYTES = 1.5e9
 """CUDA context and libraries' workspace, in every process."""
 HEAD_TILE_BYTES = 4096 * 32768 * 4
@@ -261,9 +263,12 @@ def share_speed(gpus: int) -> float:
     return gpus * PARALLEL_SHARE if gpus > 1 else 1.0
 
 
-def launch_seconds(model: Architecture, forward: float, backward: float, lora: bool) -> float:
-    """Time to launch the kernels of so many passes through all layers; a recomputed pass counts as forward."""
-    passes = forward + BACKWARD_LAUNCHES * backward
-    return (
-        model.layers * LAUNCH_SECONDS["transformers"] * passes * (ADAPTER_LAUNCHES if lora else 1)
-    )
+def launch_seconds(
+    model: Architecture, forward: float, backward: float, lora: bool, bare: float = 0
+) -> float:
+    """Time to launch the kernels of so many passes through all layers; a recomputed pass counts as forward.
+
+    bare: further forward passes, which leave adapters out.
+    """
+    passes = (forward + BACKWARD_LAUNCHES * backward) * (ADAPTER_LAUNCHES if lora else 1)
+    return model.layers * LAUNCH_SECONDS["transformers"] * (passes + bare)

@@ -14,6 +14,7 @@ from taskreason.config_types import Config
 from taskreason.cost.generation import count_side_by_side, generation_seconds
 from taskreason.cost.lengths import Lengths, measure_lengths
 from taskreason.cost.model import (
+    SFT_PASS_SECONDS,
     TRAINING_MFU,
     Architecture,
     Gpu,
@@ -124,9 +125,13 @@ class Workload:
         """Time of one optimiser step of SFT."""
         train, batch = self.cfg.train, self.cfg.sft.batch_size
         rows = Rows(batch, lengths.prompt, batch, lengths.reply)
-        flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
+        flops = training_flops(self.base, rows, self.has_adapters, train.gradient_checkpointing)
         moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
-        return self._learning_seconds(flops, batch / self.sft_micro_batch, 1, 0) + moving
+        launching = launch_seconds(
+            self.base, 1 + train.gradient_checkpointing, 1, self.has_adapters
+        )
+        passes = batch / self.sft_micro_batch
+        return self._learning_seconds(flops, passes, launching + SFT_PASS_SECONDS) + moving
 
     def grpo_seconds(self, task: str) -> float:
         """Wall time of GRPO: its steps, and looks at validation kitchens."""
@@ -147,13 +152,18 @@ class Workload:
         sharing = min(grpo.group_size, grpo.micro_batch) if self.shares_prompts else 1
         prompts = completions / sharing
         rows = Rows(prompts, lengths.prompt, completions, lengths.reply)
-        flops = training_flops(self.base, rows, bool(train.lora_rank), train.gradient_checkpointing)
+        flops = training_flops(self.base, rows, self.has_adapters, train.gradient_checkpointing)
         # The reference's pass, and the sampling policy's, which corrects for what the engine rounds.
-        scorings = (grpo.beta > 0) + (grpo.vllm != "none")
-        flops += scorings * forward_flops(self.base, rows)
+        reference, sampler = grpo.beta > 0, grpo.vllm != "none"
+        flops += (reference + sampler) * forward_flops(self.base, rows)
         # With a shared prompt, the prompts go through the layers first and the completions after them.
         parts = 2 if self.shares_prompts else 1
-        learning = self._learning_seconds(flops, completions / grpo.micro_batch, parts, scorings)
+        forward = parts * (1 + sampler + train.gradient_checkpointing)
+        # The reference of adapters is the model without them.
+        launching = launch_seconds(
+            self.base, forward, parts, self.has_adapters, bare=parts * reference
+        )
+        learning = self._learning_seconds(flops, completions / grpo.micro_batch, launching)
         moving = optimizer_seconds(self.gpu, self.trained / self.shards[1])
         return learning + self.sampling_seconds(lengths) + moving
 
@@ -168,12 +178,15 @@ class Workload:
         sft = self.cfg.sft
         return min(sft.micro_batch or sft.batch_size, sft.batch_size // self.processes or 1)
 
-    def _learning_seconds(self, flops: float, chunks: float, parts: int, scorings: int) -> float:
-        """Time to score and learn so many micro-batches, each in so many parts: of arithmetic, or of its launches."""
-        train, speed = self.cfg.train, share_speed(self.processes)
-        forward = parts * (1 + scorings + train.gradient_checkpointing)
-        launching = launch_seconds(self.base, forward, parts, bool(train.lora_rank))
-        return max(flops / (self.gpu.flops * TRAINING_MFU), chunks * launching) / speed
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained instead of all weights."""
+        return bool(self.cfg.train.lora_rank)
+
+    def _learning_seconds(self, flops: float, chunks: float, launching: float) -> float:
+        """Time to score and learn so many micro-batches: of arithmetic, or of each one's launches."""
+        arithmetic = flops / (self.gpu.flops * TRAINING_MFU)
+        return max(arithmetic, chunks * launching) / share_speed(self.processes)
 
     def sampling_seconds(self, lengths: Lengths) -> float:
         """Time in which the replies of one step of GRPO are sampled."""
@@ -182,9 +195,14 @@ class Workload:
         if grpo.vllm == "none":
             rows = Rows(replies, lengths.prompt, replies, lengths.reply)
             longest = lengths.longest_reply
-            trained = not self.cfg.train.lora_rank
             return generation_seconds(
-                self.base, rows, longest, self.gpu, "transformers", autocast=trained
+                self.base,
+                rows,
+                longest,
+                self.gpu,
+                "transformers",
+                autocast=not self.has_adapters,
+                adapters=self.has_adapters,
             )
         # A group's prompt is read, and kept, once.
         share = grpo.vllm_memory if grpo.vllm == "colocate" else self.cfg.rollout.gpu_memory
