@@ -20,7 +20,6 @@ import shutil
 import sys
 import time
 from dataclasses import asdict, replace
-from math import nan
 from pathlib import Path
 from statistics import fmean, median
 
@@ -62,7 +61,7 @@ def main() -> None:
     print(f"matrix products: {peak / 1e12:.1f} TFLOP/s", flush=True)
     for stage in args.stages:
         for micro in choose_micro_batches(args, stage):
-            step = replace(describe_step(args, stage, micro), matmul_tflops=peak / 1e12)
+            step = replace(plan_step(args, stage, micro), matmul_tflops=peak / 1e12)
             cfg = configure(step, args.tokens, args.steps)
             # Each step of SFT has its own decisions; GRPO goes on to the next states by itself.
             number = step.rows * (args.steps if stage == "sft" else 1)
@@ -85,39 +84,19 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--group", type=int, default=8, help="completions a state")
     parser.add_argument("--prompts", type=int, default=100, help="prompts of a rollout")
     parser.add_argument("--tokens", type=int, default=256, help="of a completion, at most")
-    parser.add_argument(
-        "--micro-batch",
-        type=int,
-        nargs="+",
-        default=[],
-        help="rows of GRPO at a time, each measured in turn; the scale's where none is given",
-    )
+    several = {"type": int, "nargs": "+", "default": []}
+    parser.add_argument("--micro-batch", **several, help="of GRPO, one after the other")
     parser.add_argument("--lora-rank", type=int, default=0, help="0 trains every weight")
     parser.add_argument("--shape", type=json.loads, default={}, help="other sizes, to try this out")
     parser.add_argument("--work", type=Path, default=ROOT / "results" / "bench" / "published_size")
     return parser.parse_args()
 
 
-def describe_step(args: argparse.Namespace, stage: str, micro: int) -> Step:
+def plan_step(args: argparse.Namespace, stage: str, micro: int) -> Step:
     """What is to be measured, without what will be found."""
-    return Step(
-        hardware=name_hardware(),
-        lora_rank=args.lora_rank,
-        stage=stage,
-        rows={"sft": args.batch, "grpo": args.states, "rollout": args.prompts}[stage],
-        group=args.group if stage == "grpo" else 1,
-        micro_batch=micro,
-        steps=args.steps,
-        prompt=nan,
-        longest_prompt=nan,
-        reply=nan,
-        longest_reply=nan,
-        step_s=nan,
-        sampling_s=nan,
-        largest_gb=nan,
-        learning_gb=nan,
-        matmul_tflops=nan,
-    )
+    rows = {"sft": args.batch, "grpo": args.states, "rollout": args.prompts}[stage]
+    group = args.group if stage == "grpo" else 1
+    return Step(name_hardware(), args.lora_rank, stage, rows, group, micro, args.steps)
 
 
 def choose_micro_batches(args: argparse.Namespace, stage: str) -> list[int]:

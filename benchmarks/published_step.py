@@ -39,15 +39,15 @@ class Step:
     group: int
     micro_batch: int
     steps: int
-    prompt: float
-    longest_prompt: float
-    reply: float
-    longest_reply: float
-    step_s: float
-    sampling_s: float
-    largest_gb: float
-    learning_gb: float
-    matmul_tflops: float
+    prompt: float = nan
+    longest_prompt: float = nan
+    reply: float = nan
+    longest_reply: float = nan
+    step_s: float = nan
+    sampling_s: float = nan
+    largest_gb: float = nan
+    learning_gb: float = nan
+    matmul_tflops: float = nan
 
     @property
     def lengths(self) -> Lengths:
