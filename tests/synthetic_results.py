@@ -12,6 +12,7 @@ from pathlib import Path
 
 from taskreason.ablations import PLAIN
 from taskreason.config import resolve_config
+from taskreason.report.labels import is_untrained
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 TIMEOUTS = {"cheese_sandwich": 15, "burger": 15, "cheese_burger": 23, "double_cheese_burger": 35}
@@ -42,7 +43,7 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
         write_lines(root / "kitchens" / task / "eval.jsonl", rows)
         _write_training(root, task, draw)
         for policy, rate in rates.items():
-            once = ["-"] if policy in ("expert", "base", "random", "greedy") else tasks
+            once = ["-"] if is_untrained(policy) else tasks
             trains = [task] if policy in ("sft", "sft_longer") else once
             for train_task in trains:
                 _write_cell(root, (policy, train_task, task), rows, rate, draw)

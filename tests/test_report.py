@@ -1,6 +1,7 @@
 """Tables, figures, macros and the paper, from a made-up results folder."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from safetensors import safe_open
 
 from synthetic_results import (
     BOUNDS,
@@ -18,6 +20,7 @@ from synthetic_results import (
     TIMEOUTS,
     write_ablations,
     write_json,
+    write_lines,
     write_results,
     write_theory,
 )
@@ -32,14 +35,16 @@ from taskreason.report.kitchen_drawing import Move, find_moves, name_objects
 from taskreason.report.macros import collect_macros, write_macros
 from taskreason.report.published import load_published
 from taskreason.report.results import load_results
+from taskreason.report.setting_macros import describe_compared
 from taskreason.report.style import save_figure
 from taskreason.report.tables import list_tables, make_table, write_tables
 from taskreason.report.tex import escape, format_value, name_macro
 from taskreason.report.theory_data import load_theory, read_grid
 from taskreason.report.theory_tables import TABLES
 from taskreason.report.theory_verdicts import make_theory_macros
-from taskreason.report.verdicts import count_tasks
+from taskreason.report.verdicts import count_tasks, make_verdicts
 from taskreason.report.weights import count_parameters
+from taskreason.task import RESOURCES
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAPER = PROJECT / "paper"
@@ -146,6 +151,35 @@ def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, publish
     assert "Rule of thumb" in table.tex and "Longer SFT" in table.tex
     main = make_table("main", results, published)
     assert "Rule of thumb" not in main.tex and "greedy" not in set(main.csv.policy)
+
+
+def test_models_that_stay_untrained_stand_beside_the_trained_one(tmp_path, published):
+    """The large one solves burger alone, so that SFT+GRPO, which solves everything, is ahead on the other three."""
+    rates = {"base:large": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
+    root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
+    path = root / "episodes" / "base:large" / "-" / "burger.jsonl"
+    rows = [json.loads(line) | {"success": True} for line in path.read_text().splitlines()]
+    write_lines(path, rows)
+    policies = ("expert", "base", "base:large", "base:small", "sft", "sft_grpo")
+    results = load_results(root, TASKS, TIMEOUTS, policies, bounds=BOUNDS)
+    gains = make_table("baselines", results, published).csv.set_index(["row", "task"]).gain
+    assert (gains["sft_grpo - base:large"] == [1, 0, 1, 1]).all()
+    assert (gains["sft_grpo - base:small"] == 1).all()
+    verdicts = make_verdicts(results, published)
+    assert verdicts["VerdictOverUntrained"] == "on 3 of the 4 tasks"
+    assert verdicts["UntrainedBest"].startswith("Base, large, on burger: 1.00 [")
+
+
+def test_the_text_names_the_models_that_are_compared_and_counts_their_weights():
+    weights = RESOURCES / "base_models" / "small" / "model.safetensors"
+    with safe_open(weights, "np") as file:
+        size = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    folder = "workflow/resources/base_models/small"
+    text = describe_compared(["Qwen/Qwen2.5-3B", "api:big", folder])
+    assert (
+        text.endswith(f" and Base, small ({size:,} parameters)") and text.count("parameters") == 1
+    )
+    assert text.startswith("Base, ") and describe_compared([]) == ""
 
 
 def test_the_collection_table_accounts_for_every_kitchen(results, published):

@@ -1,7 +1,7 @@
 """The table that says what the results are worth: every policy beside chance, a rule of thumb and longer SFT.
 
 Below the success rates stand the gains of GRPO, paired by kitchen, over the SFT that it started from and over SFT that
-saw as many replies as GRPO did.
+saw as many replies as GRPO did, and over the models that are evaluated without training.
 """
 
 import pandas as pd
@@ -36,7 +36,8 @@ def make_baselines(results: Results) -> Table:
                 }
             )
     rows.append(r"\midrule")
-    for worse in ("sft", "sft_longer"):
+    compared = [policy for policy in listed if policy.startswith("base:")]
+    for worse in ("sft", "sft_longer", *compared):
         if worse not in results.policies:
             continue
         printed = []

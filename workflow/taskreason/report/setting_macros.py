@@ -7,13 +7,16 @@ experiment or means nothing while another setting has its value.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from taskreason.models import is_api, shorten
+from taskreason.report.labels import label_policy
 from taskreason.report.tex import escape, format_value, make_row, name_macro
-from taskreason.task import ACTION_REWARD, FORMAT_REWARD
+from taskreason.report.weights import count_parameters
+from taskreason.task import ACTION_REWARD, FORMAT_REWARD, PROJECT
 
 SHIPPED_BASE = "workflow/resources/base_model"
 # Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
 UNPRINTED_SETTINGS = (
-    *("recipes.", "resources.", "sweep.", "ablation."),
+    *("recipes.", "recipe_sft.", "resources.", "sweep.", "ablation."),
     *("base.model", "base.compare", "base.rebuild"),
     *("endpoint.", "report.kitchen_task", "report.gallery"),
 )
@@ -61,6 +64,8 @@ def make_setting_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     # What the text says of model and expert hangs on these: 1 or 0.
     yield "BaseIsPretrained", str(int(is_pretrained(config)))
     yield "ExpertIsModel", str(int(config["expert"]["policy"] == "model"))
+    yield "ModelsAreCompared", str(int(bool(config["base"]["compare"])))
+    yield "ComparedModels", describe_compared(config["base"]["compare"])
     yield "TheoryIsMeasured", str(int(config["report"]["theory"]))
     yield "AblationsAreMade", str(int(config["report"]["ablations"]))
     yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
@@ -68,6 +73,17 @@ def make_setting_macros(config: Mapping) -> Iterator[tuple[str, str]]:
     yield "RewardAction", f"{ACTION_REWARD:g}"
     for side, keys in zip(("left", "right"), split_columns(list_printed(config)), strict=True):
         yield name_macro("hyperparameter_rows", side), _print_rows(keys, settings)
+
+
+def describe_compared(names: Sequence[str]) -> str:
+    """The models beside the base model, with their numbers of parameters where their weights are in a folder."""
+    found = []
+    for name in names:
+        label, folder = escape(label_policy(f"base:{shorten(name)}")), PROJECT / name
+        if not is_api(name) and folder.is_dir():
+            label += f" ({count_parameters(folder):,} parameters)"
+        found.append(label)
+    return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
 
 
 def flatten_settings(config: Mapping, prefix: str = "") -> dict[str, object]:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from taskreason.metrics import wilson_interval
-from taskreason.report.labels import GRID_POLICY, task_title
+from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.means import Rate, average_grid, average_rates, read_rate
 from taskreason.report.published import Published
 from taskreason.report.results import Cell, Results, split_trainings
-from taskreason.report.tex import MISSING, format_interval, format_rate
+from taskreason.report.tex import MISSING, escape, format_interval, format_rate
 
 TRAINED = ("base", "sft", "sft_grpo")
 
@@ -37,6 +37,7 @@ def make_verdicts(results: Results, published: Published) -> dict[str, str]:
     """All verdict macros. Tasks are taken to be listed from simple to complex."""
     return (
         _policy_verdicts(results, published)
+        | _untrained_verdicts(results)
         | _grid_verdicts(results, published)
         | _seed_verdicts(results)
     )
@@ -98,6 +99,22 @@ def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
             )
             for name in ("minimal", "invalid", "malformed")
         },
+    }
+
+
+def _untrained_verdicts(results: Results) -> dict[str, str]:
+    """SFT+GRPO against the best of the models that are evaluated beside the base model, without training."""
+    others = [policy for policy in results.policies if policy.startswith("base:")]
+    if not others:
+        return dict.fromkeys(("UntrainedBest", "VerdictOverUntrained"), MISSING)
+    cells = {task: [results.cell(policy, task) for policy in others] for task in results.tasks}
+    best = {task: max(found, key=lambda cell: cell.metrics.sr) for task, found in cells.items()}
+    top = max(best.values(), key=lambda cell: cell.metrics.sr)
+    gains = [results.gain(GRID_POLICY, best[task].policy, task) for task in results.tasks]
+    task = task_title(top.eval_task).lower()
+    return {
+        "UntrainedBest": f"{escape(label_policy(top.policy))}, on {task}: {print_rate(read_rate(top))}",
+        "VerdictOverUntrained": count_tasks((low > 0 for _, low, _ in gains), len(gains)),
     }
 
 

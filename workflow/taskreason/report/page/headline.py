@@ -60,6 +60,17 @@ def list_findings(comparison: Sequence[Row], baselines: Sequence[Row]) -> Iterat
         f"lies above zero {count([float(row['gain_low']) > 0 for row in gains])} and below zero "
         f"{count([float(row['gain_high']) < 0 for row in gains])}."
     )
+    compared = [row for row in baselines if row["row"].startswith(f"{GRID_POLICY} - base:")]
+    if compared:
+        names = dict.fromkeys(row["row"].partition(" - ")[2] for row in compared)
+        ahead = {task: True for task in tasks}
+        for row in compared:
+            ahead[row["task"]] &= float(row["gain_low"]) > 0
+        yield (
+            "SFT + GRPO is ahead of what is evaluated beside it untrained "
+            f"({'; '.join(map(label_policy, names))}), the interval of each gain above zero, "
+            f"{count(list(ahead.values()))}."
+        )
     known = [main[GRID_POLICY, task] for task in tasks if main[GRID_POLICY, task]["published_sr"]]
     yield (
         "SFT + GRPO reaches at least the published success rate "
