@@ -81,7 +81,7 @@ def describe_compared(names: Sequence[str]) -> str:
     for name in names:
         label, folder = escape(label_policy(f"base:{shorten(name)}")), PROJECT / name
         if not is_api(name) and folder.is_dir():
-            label += f" ({count_parameters(folder):,} parameters)"
+            label += f" ({format_value(count_parameters(folder))} parameters)"
         found.append(label)
     return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
 
