@@ -110,8 +110,9 @@ def test_other_settings_are_listed(tmp_path, reference, capsys):
     assert verify(other, reference) == 0
     shown = capsys.readouterr().out
     assert "grpo.beta: 0.03 there, 0.3 here" in shown and "AGREES, under other settings" in shown
-    same = {"report": {"confidence": 0.9}, "grpo": {"beta": 1}}
-    assert list_changes(same, same | {"report": {}}) == [], "what is shown changes no result"
+    same = {"report": {"confidence": 0.9}, "recipe_sft": {"epochs": 0}, "grpo": {"beta": 1}}
+    other = same | {"report": {}, "recipe_sft": {"epochs": 3}}
+    assert list_changes(same, other) == [], "neither what is shown nor recipes change a result"
 
 
 @pytest.mark.parametrize(

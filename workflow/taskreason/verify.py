@@ -27,7 +27,10 @@ LEVEL = 0.05
 PROVENANCE = "provenance.json"
 EXACT = ("expert",)
 """Policies without a model, the same on every machine."""
-APART = ("seed", "report", "resources", "probes", "theory", "ablation", "sweep", "endpoint")
+APART = (
+    *("seed", "report", "resources", "probes", "theory", "ablation", "sweep", "endpoint"),
+    *("recipes", "recipe_sft"),
+)
 """Parts of the configuration that change no number of the tables that are kept."""
 
 
