@@ -174,7 +174,8 @@ def workflow(tmp_path):
 
 def test_a_terminal_shows_both_jobs_live_and_all_that_snakemake_says(workflow, tmp_path):
     """The jobs run until both have been seen, however slow the machine is."""
-    both = r"work 1 +\d:\d\d  cooking: 1/7 pots\s+work 2 +\d:\d\d  cooking: 2/7 pots"
+    lines = [rf"work {n} +\d:\d\d  cooking: {n}/7 pots" for n in (1, 2)]
+    both = rf"{lines[0]}\s+{lines[1]}|{lines[1]}\s+{lines[0]}"
     main, other = pty.openpty()
     process = subprocess.Popen(
         workflow, stdin=other, stdout=other, stderr=other, env=os.environ | {"TERM": "xterm"}
