@@ -16,7 +16,7 @@ from taskreason.report.published import load_published
 from taskreason.report.results import load_results
 from taskreason.report.tables import list_tables, write_tables
 
-POLICIES = ("expert", "base", "sft", "sft_grpo", "random", "sft_longer")
+POLICIES = ("expert", "base", "base:large", "sft", "sft_grpo", "random", "sft_longer")
 FIGURES = ("success_rate", "learning_sft", "kitchen")
 THEORY = "task,kitchens,sft,sft_grpo,gain,gain_low,gain_high,states_not_lower,kitchens_not_lower"
 THEORY += ",assumption,assumption_by_chance,given_assumption"
@@ -26,7 +26,9 @@ THEORY += ",assumption,assumption_by_chance,given_assumption"
 def out(tmp_path_factory):
     """A results folder with all tables and three figures, whose pictures are no more than their names."""
     out = tmp_path_factory.mktemp("work") / "results"
-    root = write_results(out / "laptop", 6, rates={"random": 0.0, "sft_longer": 0.6})
+    root = write_results(
+        out / "laptop", 6, rates={"random": 0.0, "base:large": 0.3, "sft_longer": 0.6}
+    )
     results = load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS, policies=POLICIES)
     write_tables(list_tables(TASKS), results, load_published(TIMEOUTS), out / "tables")
     for name in FIGURES:
@@ -122,6 +124,17 @@ def test_the_headline_counts_what_the_table_says(page, out):
     rows = list(csv.DictReader((out / "tables/main.csv").open()))
     mean = sum(float(row["sr"]) for row in rows if row["policy"] == "sft_grpo") / len(TASKS)
     assert re.search(rf"to {mean:.2f} \[0\.\d\d, [01]\.\d\d\] \(SFT \+ GRPO\)", text)
+
+
+def test_the_headline_counts_the_tasks_with_a_gain_over_the_untrained_model(page, out):
+    rows = list(csv.DictReader((out / "tables/baselines.csv").open()))
+    lows = [float(row["gain_low"]) for row in rows if row["row"] == "sft_grpo - base:large"]
+    number = sum(low > 0 for low in lows)
+    assert len(lows) == len(TASKS) and 0 < number < len(TASKS), "both cases are there"
+    text = " ".join((out / "index.html").read_text().split())
+    assert (
+        f"untrained (Base, large), the interval of each gain above zero, on {number} of the" in text
+    )
 
 
 def test_costs_are_summed_by_stage(page):

@@ -32,6 +32,7 @@ from taskreason.report import ablation_figures, ablation_tables, theory_figures
 from taskreason.report.ablation_tables import load_ablations, make_ablation_macros
 from taskreason.report.figures import FIGURES, FigureSources, make_figure
 from taskreason.report.kitchen_drawing import Move, find_moves, name_objects
+from taskreason.report.labels import list_policies
 from taskreason.report.macros import collect_macros, write_macros
 from taskreason.report.published import load_published
 from taskreason.report.results import load_results
@@ -179,6 +180,8 @@ def test_the_text_names_the_models_that_are_compared_and_counts_their_weights():
     printed = f"({size // 1000}\\,{size % 1000:03} parameters)"
     assert text.endswith(f" and Base, small {printed}") and text.count("parameters") == 1
     assert text.startswith("Base, ") and describe_compared([]) == ""
+    policies = list_policies(resolve_config({"base": {"compare": ["api:org/big", folder]}}))
+    assert "base:big" in policies and "base:small" in policies
 
 
 def test_the_collection_table_accounts_for_every_kitchen(results, published):

@@ -13,10 +13,10 @@ from taskreason.config import list_bounds, list_timeouts, load_config, resolve_c
 from taskreason.errors import UserError
 from taskreason.faults import check_writable
 from taskreason.files import list_runs
-from taskreason.models import check_folder, is_api, is_hub, list_model_files, shorten, to_file_name
+from taskreason.models import check_folder, is_api, is_hub, list_model_files, to_file_name
 from taskreason.preflight import check_start
 from taskreason.recipes import check_recipes
-from taskreason.report.labels import POLICIES, list_policies
+from taskreason.report.labels import POLICIES, list_policies, name_compared
 from taskreason.task import TASKS as FOUR_TASKS
 
 
@@ -99,7 +99,7 @@ def model_source(name):
     return [] if is_api(name) else list_model_files(name)
 
 
-COMPARED = {f"base:{shorten(name)}": locate_model(name) for name in config["base"]["compare"]}
+COMPARED = {name_compared(name): locate_model(name) for name in config["base"]["compare"]}
 BASE = locate_model(config["base"]["model"])
 EXPERT = locate_model(config["expert"]["model"])
 MODELS = [("base.compare", name) for name in COMPARED.values()]

@@ -6,7 +6,7 @@ saw as many replies as GRPO did, and over the models that are evaluated without 
 
 import pandas as pd
 
-from taskreason.report.labels import GRID_POLICY, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, is_compared, label_policy, task_title
 from taskreason.report.results import Results
 from taskreason.report.table_cells import Table, head_rate, print_gain, print_success
 from taskreason.report.tex import escape, make_row, make_tabular
@@ -36,8 +36,7 @@ def make_baselines(results: Results) -> Table:
                 }
             )
     rows.append(r"\midrule")
-    compared = [policy for policy in listed if policy.startswith("base:")]
-    for worse in ("sft", "sft_longer", *compared):
+    for worse in ("sft", "sft_longer", *filter(is_compared, listed)):
         if worse not in results.policies:
             continue
         printed = []

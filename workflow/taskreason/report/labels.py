@@ -1,7 +1,8 @@
 """What a report calls its policies and tasks, and which of them it expects."""
 
 from collections.abc import Mapping
-from pathlib import Path
+
+from taskreason.models import shorten
 
 POLICIES = ("expert", "base", "sft", "sft_grpo")
 BASELINES = ("random", "greedy", "sft_longer")  # what the paper's policies are measured against
@@ -20,18 +21,31 @@ POLICY_LABELS = {
 
 def is_untrained(policy: str) -> bool:
     """True for a policy that has no training task: the expert, rules and the base models."""
-    return policy in ("expert", "base", "random", "greedy") or policy.startswith("base:")
+    return policy in ("expert", "base", "random", "greedy") or is_compared(policy)
+
+
+def name_compared(model: str) -> str:
+    """The policy of a model that is evaluated beside the base model, without training: a folder, hub or api name."""
+    return f"base:{shorten(model)}"
+
+
+def is_compared(policy: str) -> bool:
+    """True for what `name_compared` names."""
+    return policy.startswith("base:")
 
 
 def list_policies(config: Mapping) -> list[str]:
     """All policies of a run with this configuration: the paper's, base models of other sizes, baselines."""
-    compared = [f"base:{Path(folder).name}" for folder in config["base"]["compare"]]
-    return [*POLICIES, *compared, *config["report"]["baselines"]]
+    return [
+        *POLICIES,
+        *map(name_compared, config["base"]["compare"]),
+        *config["report"]["baselines"],
+    ]
 
 
 def is_baseline(policy: str) -> bool:
     """True for what the paper's policies are measured against."""
-    return policy in BASELINES or policy.startswith("base:")
+    return policy in BASELINES or is_compared(policy)
 
 
 def task_title(task: str) -> str:

@@ -7,8 +7,8 @@ experiment or means nothing while another setting has its value.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from taskreason.models import is_api, shorten
-from taskreason.report.labels import label_policy
+from taskreason.models import is_api
+from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.tex import escape, format_value, make_row, name_macro
 from taskreason.report.weights import count_parameters
 from taskreason.task import ACTION_REWARD, FORMAT_REWARD, PROJECT
@@ -79,7 +79,7 @@ def describe_compared(names: Sequence[str]) -> str:
     """The models beside the base model, with their numbers of parameters where their weights are in a folder."""
     found = []
     for name in names:
-        label, folder = escape(label_policy(f"base:{shorten(name)}")), PROJECT / name
+        label, folder = escape(label_policy(name_compared(name))), PROJECT / name
         if not is_api(name) and folder.is_dir():
             label += f" ({format_value(count_parameters(folder))} parameters)"
         found.append(label)

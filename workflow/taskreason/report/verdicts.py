@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from taskreason.metrics import wilson_interval
-from taskreason.report.labels import GRID_POLICY, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, is_compared, label_policy, task_title
 from taskreason.report.means import Rate, average_grid, average_rates, read_rate
 from taskreason.report.published import Published
 from taskreason.report.results import Cell, Results, split_trainings
@@ -104,7 +104,7 @@ def _policy_verdicts(results: Results, published: Published) -> dict[str, str]:
 
 def _untrained_verdicts(results: Results) -> dict[str, str]:
     """SFT+GRPO against the best of the models that are evaluated beside the base model, without training."""
-    others = [policy for policy in results.policies if policy.startswith("base:")]
+    others = [policy for policy in results.policies if is_compared(policy)]
     if not others:
         return dict.fromkeys(("UntrainedBest", "VerdictOverUntrained"), MISSING)
     cells = {task: [results.cell(policy, task) for policy in others] for task in results.tasks}

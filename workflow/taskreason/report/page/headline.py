@@ -6,7 +6,7 @@ Input: the rows of comparison.csv and baselines.csv; output: a `PageTable` and s
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from taskreason.report.labels import GRID_POLICY, POLICIES, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, POLICIES, is_compared, label_policy, task_title
 from taskreason.report.means import Rate, average_grid, average_rates
 from taskreason.report.page.cells import PageTable, Row, cell, head, list_values
 from taskreason.report.verdicts import count_tasks, print_rate
@@ -60,16 +60,14 @@ def list_findings(comparison: Sequence[Row], baselines: Sequence[Row]) -> Iterat
         f"lies above zero {count([float(row['gain_low']) > 0 for row in gains])} and below zero "
         f"{count([float(row['gain_high']) < 0 for row in gains])}."
     )
-    compared = [row for row in baselines if row["row"].startswith(f"{GRID_POLICY} - base:")]
+    compared = [policy for policy in list_values(baselines, "row") if is_compared(policy)]
     if compared:
-        names = dict.fromkeys(row["row"].partition(" - ")[2] for row in compared)
-        ahead = {task: True for task in tasks}
-        for row in compared:
-            ahead[row["task"]] &= float(row["gain_low"]) > 0
+        over = [row for row in baselines if is_compared(row["row"].partition(" - ")[2])]
+        behind = {row["task"] for row in over if float(row["gain_low"]) <= 0}
         yield (
             "SFT + GRPO is ahead of what is evaluated beside it untrained "
-            f"({'; '.join(map(label_policy, names))}), the interval of each gain above zero, "
-            f"{count(list(ahead.values()))}."
+            f"({'; '.join(map(label_policy, compared))}), the interval of each gain above zero, "
+            f"{count([task not in behind for task in tasks])}."
         )
     known = [main[GRID_POLICY, task] for task in tasks if main[GRID_POLICY, task]["published_sr"]]
     yield (
