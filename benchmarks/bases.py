@@ -1,7 +1,7 @@
 """Two runs from two base models, side by side: what the base alone knows, and what is made of it.
 
     snakemake --cores all results/tables/probes.csv results/tables/main.csv        # in one clone
-    snakemake ... --config base='{model: workflow/resources/base_models/long}'      # in another
+    snakemake ... --config base='{model: FOLDER/base_models/long}'      # in another
     python benchmarks/bases.py CLONE/results/laptop OTHER_CLONE/results/laptop
 
 Output: benchmarks/bases.csv, a row for each probe and for each task's policy after SFT and after GRPO, for what both
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from markdown_tables import POLICIES, format_table, read_csv
 
-from taskreason.metrics import read_episodes, wilson_interval
-from taskreason.task import TASKS
+from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.rollouts.metrics import read_episodes, wilson_interval
 
 OUT = Path(__file__).with_name("bases.csv")
 COLUMNS = ("what", "policy", "number", "first", "other", "only_first", "only_other")

@@ -28,18 +28,18 @@ import torch
 from published_step import SHAPE, Step, configure, find_card, keep_step, predict
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from taskreason.collection import collect
-from taskreason.config import load_config
-from taskreason.config_types import Config
-from taskreason.files import read_lines, write_lines
+from taskreason.config.load import load_config
+from taskreason.config.models import Config
+from taskreason.durability.files import read_lines, write_lines
+from taskreason.durability.provenance import describe_hardware
 from taskreason.policies.generation import Sampling
+from taskreason.policies.prompt import tokenize
 from taskreason.policies.transformers import TransformersPolicy
-from taskreason.prompting import tokenize
-from taskreason.provenance import describe_hardware
-from taskreason.train.common import CurveLog, TrainingFiles
-from taskreason.train.job import Job, train
-from taskreason.train.shared_prompt import SharedPromptTrainer
-from taskreason.trajectories import load_decisions, make_kitchens
+from taskreason.rollouts.collect import collect
+from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.training.launch import Job, train
+from taskreason.training.setup import CurveLog, TrainingFiles
+from taskreason.training.trainer import SharedPromptTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))

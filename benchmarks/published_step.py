@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from math import isnan, nan
 from pathlib import Path
 
-from taskreason.config import load_config
-from taskreason.config_types import Config
+from taskreason.config.load import load_config
+from taskreason.config.models import Config
 from taskreason.cost.generation import generation_bytes, generation_seconds
 from taskreason.cost.lengths import Lengths
 from taskreason.cost.memory import grpo_memory, sft_memory

@@ -13,9 +13,9 @@ from markdown_tables import (
     read_table,
 )
 
-from taskreason.config import load_config
+from taskreason.config.load import load_config
+from taskreason.durability.bundled_files import RESOURCES
 from taskreason.report.weights import count_parameters
-from taskreason.shipped import RESOURCES
 
 GAIN = ("gain", "gain_low", "gain_high")
 

@@ -23,7 +23,7 @@ def record() -> str:
     """What the terminal shows, from the command to the score."""
     main, other = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "taskreason.cli", *COMMAND],
+        [sys.executable, "-m", "taskreason.cli.main", *COMMAND],
         stdin=other,
         stdout=other,
         stderr=other,

@@ -13,14 +13,13 @@ import statistics
 import time
 from pathlib import Path
 
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.generator import generate_layout
+from taskreason.environments.robotouille.simulator.layout import Layout
+from taskreason.environments.robotouille.simulator.observation import observe
+from taskreason.environments.robotouille.tasks import TASKS
 from training import measure_training
-
-from taskreason.kitchen.engine import Kitchen
-from taskreason.kitchen.generator import generate_layout
-from taskreason.kitchen.layout import Layout
-from taskreason.kitchen.observation import observe
-from taskreason.planner import Planner
-from taskreason.task import TASKS
 
 HARDEST = "double_cheese_burger"
 KITCHENS = 200

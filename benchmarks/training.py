@@ -21,19 +21,20 @@ from transformers import DynamicCache, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import add_fused_lm_head
 
-from taskreason.config import load_config
-from taskreason.kitchen.engine import Kitchen
-from taskreason.kitchen.generator import generate_layout
-from taskreason.planner import Planner
+from taskreason.config.load import load_config
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.generator import generate_layout
+from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.environments.robotouille.teacher import Expert
 from taskreason.policies.attention import share_prompts
 from taskreason.policies.generation import Sampling
+from taskreason.policies.prompt import build_prompt
 from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
-from taskreason.reasoning import Expert
-from taskreason.rollout import Start, run_episodes
-from taskreason.task import TASKS, build_prompt
-from taskreason.train.common import common_arguments, encode
-from taskreason.train.grpo import action_reward, format_reward
-from taskreason.train.shared_prompt import SharedPromptTrainer, copy_model, score_completions
+from taskreason.rollouts.episode import Start, run_episodes
+from taskreason.training.grpo import action_reward, format_reward
+from taskreason.training.setup import common_arguments, encode
+from taskreason.training.trainer import SharedPromptTrainer, copy_model, score_completions
 
 MODEL = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
 TASK, KITCHENS = "burger", 40

@@ -22,9 +22,9 @@ import walkthrough
 from markdown_tables import ROOT, format_table, list_seeds, read_csv
 from published_step import Step, count_flops, find_card, predict, read_steps
 
-from taskreason.config import resolve_config
+from taskreason.config.load import resolve_config
 from taskreason.cost.estimate import estimate
-from taskreason.provenance import list_instructions
+from taskreason.durability.provenance import list_instructions
 
 MACHINES = ROOT / "benchmarks" / "machines.csv"
 OF_ONE_SEED = ("results", "baselines", "bound", "grid", "extra", "scales")

@@ -24,7 +24,7 @@ from statistics import mean
 
 from markdown_tables import ROOT, format_table
 
-from taskreason.provenance import describe_hardware
+from taskreason.durability.provenance import describe_hardware
 
 FOUND = ROOT / "results" / "bench" / "walkthrough.json"
 FIGURE = Path("results/figures/learning_grpo.png")

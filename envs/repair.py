@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from taskreason.checksums import list_damage, list_records, put_aside, read_record
+from taskreason.durability.checksums import list_damage, list_records, put_aside, read_record
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 

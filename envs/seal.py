@@ -1,6 +1,6 @@
-"""Note the files under workflow/resources as they are now, which are verified whenever they are read."""
+"""Note the files that the package brings along as they are now, which are verified whenever they are read."""
 
-from taskreason.shipped import MANIFEST, seal
+from taskreason.durability.bundled_files import MANIFEST, seal
 
 if __name__ == "__main__":
     seal()

@@ -4,12 +4,12 @@ import json
 import random
 from pathlib import Path
 
-from taskreason.kitchen.engine import Kitchen
-from taskreason.kitchen.generator import generate_layout
-from taskreason.kitchen.layout_files import parse_layout
-from taskreason.planner import shortest_plan
-from taskreason.rollout import Start
-from taskreason.task import TASKS
+from taskreason.environments.robotouille.planner.search import shortest_plan
+from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.generator import generate_layout
+from taskreason.environments.robotouille.simulator.layout_files import parse_layout
+from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.rollouts.episode import Start
 
 SOUP = {
     "width": 4,

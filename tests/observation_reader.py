@@ -1,7 +1,13 @@
 """Observations read back: what a reader of the text, without the simulator, knows of the state."""
 
-from taskreason.kitchen.engine import Kitchen, State
-from taskreason.kitchen.observation import EFFECT_WORDS, EMPTY, FLAG_WORDS, NOTHING, UNDER
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.robotouille.simulator.observation import (
+    EFFECT_WORDS,
+    EMPTY,
+    FLAG_WORDS,
+    NOTHING,
+    UNDER,
+)
 
 
 def recover(kitchen: Kitchen, text: str) -> State:

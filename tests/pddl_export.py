@@ -9,9 +9,9 @@ The goal's permuted ids become the parameters of one last action `finish`, so an
 the export has exactly one action more than an optimal plan of the kitchen.
 """
 
-from taskreason.errors import UserError
-from taskreason.kitchen.domain import Flag
-from taskreason.kitchen.engine import Kitchen, State
+from taskreason.durability.errors import UserError
+from taskreason.environments.robotouille.simulator.domain import Flag
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
 
 _PLACE_TERMS = {"item_on": "on", "item_at": "at", "atop": "atop", "clear": "clear"}
 _GAINED_FROM = {

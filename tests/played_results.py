@@ -6,11 +6,11 @@ SFT policy wastes its first three steps in three ways and then plays as the plan
 
 from pathlib import Path
 
-from taskreason.config import load_config, resolve_config
+from taskreason.config.load import load_config, resolve_config
+from taskreason.environments.robotouille.teacher import format_reply
 from taskreason.policies.loading import load_rules
-from taskreason.reasoning import format_reply
-from taskreason.rollout import rollout_to_file
-from taskreason.trajectories import load_starts, make_kitchens
+from taskreason.rollouts.dataset import load_starts, make_kitchens
+from taskreason.rollouts.episode import rollout_to_file
 
 TASKS = ("cheese_sandwich", "burger")
 TIMEOUTS = {"cheese_sandwich": 25, "burger": 25}

@@ -10,9 +10,9 @@ import random
 import struct
 from pathlib import Path
 
-from taskreason.ablations import PLAIN
-from taskreason.config import resolve_config
+from taskreason.config.load import resolve_config
 from taskreason.report.labels import is_untrained
+from taskreason.studies.ablations import PLAIN
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 TIMEOUTS = {"cheese_sandwich": 15, "burger": 15, "cheese_burger": 23, "double_cheese_burger": 35}

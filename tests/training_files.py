@@ -1,6 +1,6 @@
 """Where a training of the tests reads and writes: everything that it makes lies in one folder."""
 
-from taskreason.train.common import TrainingFiles
+from taskreason.training.setup import TrainingFiles
 
 
 def files_in(folder, trajectories, start):

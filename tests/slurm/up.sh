@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts a SLURM cluster of one node, this machine, for tests/test_slurm.py: partitions cpu and gpu,
+# Starts a SLURM cluster of one node, this machine, for tests/workflow/test_slurm.py: partitions cpu and gpu,
 # two fake GPUs. As root, without systemd; everything it writes lies in FOLDER, except for one link
 # (/etc/slurm/slurm.conf) and the link's folder. tests/slurm/down.sh FOLDER takes it all away again.
 #

@@ -1,6 +1,6 @@
 # `snakemake ablations`: other numbers of trajectories, an expert with slips, another reward, and GRPO on whole episodes.
 # Not part of the reproduction's default target.
-from taskreason.ablations import PLAIN, list_starts, list_studies
+from taskreason.studies.ablations import PLAIN, list_starts, list_studies
 
 STARTS, STUDIES = list_starts(config), list_studies(config)
 ABLATED = config["ablation"]["task"]
@@ -189,12 +189,13 @@ rule make_ablations:
             f"{ABLATION}/grpo/{{name}}/{{log}}.csv", name=STUDIES, log=["log", "validation"]
         ),
         code=library_files(
-            "ablations.py",
-            "metrics.py",
-            "report/ablation_*.py",
-            "report/table_cells.py",
-            "report/tex.py",
-            "report/style.py",
+            "studies/ablations.py",
+            "rollouts/metrics.py",
+            "report/tables/ablations.py",
+            "report/tables/cells.py",
+            "report/render/latex.py",
+            "report/figures/ablations.py",
+            "report/figures/style.py",
         ),
     output:
         tables=show_in_report(

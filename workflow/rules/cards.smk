@@ -19,10 +19,10 @@ rule make_cards:
         provenance=[provenance_of_card(card) for card in CARDS if Path(card).parent.name != "base"],
         summaries=expand(rules.collect.output.summary, task=TASKS),
         templates=[
-            from_project(f"workflow/resources/cards/{kind}.md.j2") for kind in ("model", "dataset")
+            from_project(f"workflow/taskreason/report/cards/templates/{kind}.md.j2") for kind in ("model", "dataset")
         ],
         code=library_files(
-            "report/cards.py", "report/templates.py", "report/labels.py", "metrics.py"
+            "report/cards/*.py", "report/render/templates.py", "report/labels.py", "rollouts/metrics.py"
         ),
     output:
         models=list(CARDS),

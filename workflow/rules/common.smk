@@ -9,15 +9,15 @@ PROJECT_DIR = WORKFLOW_DIR.parent
 # Snakemake may run from an environment of its own, where the library is not installed.
 sys.path.insert(0, str(WORKFLOW_DIR))
 
-from taskreason.config import list_bounds, list_timeouts, load_config, resolve_config
-from taskreason.errors import UserError
-from taskreason.faults import check_writable
-from taskreason.files import list_runs
-from taskreason.models import check_folder, is_api, is_hub, list_model_files, to_file_name
-from taskreason.preflight import check_start
-from taskreason.recipes import check_recipes
+from taskreason.config.load import list_bounds, list_timeouts, load_config, resolve_config
+from taskreason.durability.errors import UserError
+from taskreason.durability.machine_errors import check_writable
+from taskreason.durability.files import list_runs
+from taskreason.policies.model_names import check_folder, is_api, is_hub, list_model_files, to_file_name
+from taskreason.cli.preflight import check_start
+from taskreason.environments.robotouille.task_files import check_recipes
 from taskreason.report.labels import POLICIES, list_policies, name_compared
-from taskreason.task import TASKS as FOUR_TASKS
+from taskreason.environments.robotouille.tasks import TASKS as FOUR_TASKS
 
 
 def from_project(path):

@@ -134,7 +134,7 @@ if EXTRA:
             pdf="results/figures/extra/{figure}.pdf",
             png=report(
                 "results/figures/extra/{figure}.png",
-                caption="../report/figure.rst",
+                caption="../taskreason/report/captions_rst/figure.rst",
                 category="Figures",
                 subcategory="Extra tasks",
                 labels=lambda wildcards: {"Title": FIGURE_TITLES[wildcards.figure]},

@@ -2,9 +2,9 @@
 import re
 from dataclasses import asdict
 
-from taskreason.recipes import fingerprint
+from taskreason.environments.robotouille.task_files import fingerprint
 from taskreason.report.captions import FIGURE_TITLES, name_caption, title_table
-from taskreason.task import find_task
+from taskreason.environments.robotouille.tasks import find_task
 
 
 def seed_of(wildcards):
@@ -76,11 +76,11 @@ def figure_code(wildcards):
         "learning_sft": ["report/training_logs.py"],
         "learning_grpo": ["report/training_logs.py"],
         "learning_validation": ["report/training_logs.py"],
-        "kitchen": ["report/kitchen_drawing.py", "report/episode_choice.py"],
+        "kitchen": ["environments/robotouille/drawing.py", "report/episode_choice.py"],
     }
-    shared = ["metrics.py", "report/results.py", "report/labels.py", "report/published.py"]
+    shared = ["rollouts/metrics.py", "report/results.py", "report/labels.py", "report/published.py"]
     return library_files(
-        *shared, "report/figures.py", "report/style.py", *own.get(wildcards.figure, [])
+        *shared, "report/figures/results.py", "report/figures/style.py", *own.get(wildcards.figure, [])
     )
 
 
@@ -94,7 +94,7 @@ def mark(file, part):
     kind, name = Path(file).parts[1], Path(file).stem
     return report(
         file,
-        caption=f"../report/{name_caption(kind, name)}",
+        caption=f"../taskreason/report/captions_rst/{name_caption(kind, name)}",
         category=kind.capitalize(),
         subcategory=part,
         labels={"Title": title_table(name) if kind == "tables" else FIGURE_TITLES[name]},
@@ -117,7 +117,7 @@ def paper_sources():
 
 def gallery_sources():
     """Template, style and program of the episode gallery."""
-    files = (WORKFLOW_DIR / "resources" / "gallery").iterdir()
+    files = (WORKFLOW_DIR / "taskreason/report/gallery/templates").iterdir()
     return sorted(from_project(path) for path in files)
 
 

@@ -18,7 +18,7 @@ rule make_gallery:
         [
             report(
                 page,
-                caption="../report/gallery.rst",
+                caption="../taskreason/report/captions_rst/gallery.rst",
                 category="Overview",
                 labels={"Title": "The episode gallery"},
             )

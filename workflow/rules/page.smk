@@ -10,22 +10,22 @@ rule make_page:
         provenance=TRAININGS["provenance"],
         linked=list(LINKED.values()),
         templates=[
-            from_project(f"workflow/resources/page/index.{kind}")
+            from_project(f"workflow/taskreason/report/page/templates/index.{kind}")
             for kind in ("html.j2", "css", "js")
         ],
-        captions=sorted(map(from_project, (WORKFLOW_DIR / "report").glob("*/*.rst"))),
+        captions=sorted(map(from_project, (WORKFLOW_DIR / "taskreason/report/captions_rst").glob("*/*.rst"))),
         code=library_files(
             "report/page/*.py",
-            "report/templates.py",
-            "report/setting_macros.py",
+            "report/render/templates.py",
+            "report/numbers/settings.py",
             "report/captions.py",
             "report/labels.py",
-            "report/verdicts.py",
+            "report/numbers/verdicts.py",
         ),
     output:
         report(
             PAGE,
-            caption="../report/page.rst",
+            caption="../taskreason/report/captions_rst/page.rst",
             category="Overview",
             labels={"Title": "The run on one page"},
         ),

@@ -35,7 +35,7 @@ rule compile_paper:
     output:
         report(
             "paper/main.pdf",
-            caption="../report/paper.rst",
+            caption="../taskreason/report/captions_rst/paper.rst",
             category="Overview",
             labels={"Title": "The paper"},
         ),

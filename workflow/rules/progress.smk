@@ -1,7 +1,7 @@
 # What is seen while jobs run: lines from their logs, and a bar on a terminal. Snakemake's messages say which jobs run.
 import logging
 
-from taskreason.watch import Watch
+from taskreason.cli.live_display import Watch
 
 
 class FollowJobs(logging.Handler):

@@ -16,7 +16,7 @@ EVALUATIONS = {
         *expand(rules.evaluate_grpo.output.single_turn, task=TASKS, run=RUNS),
     ],
     "published": expand(
-        from_project("workflow/resources/published/{name}.csv"),
+        from_project("workflow/taskreason/environments/robotouille/data/published/{name}.csv"),
         name=["table1_main", "generalization", "setting"],
     ),
 }
@@ -59,15 +59,13 @@ FIGURE_INPUT = {
     },
 }
 REPORT_CODE = library_files(
-    "metrics.py", "report/results.py", "report/labels.py", "report/published.py"
+    "rollouts/metrics.py", "report/results.py", "report/labels.py", "report/published.py"
 )
 TABLE_CODE = [
     *REPORT_CODE,
     *library_files(
-        "report/*table*.py",
-        "report/baselines.py",
-        "report/comparison.py",
-        "report/tex.py",
+        "report/tables/*.py",
+        "report/render/latex.py",
         "report/training_logs.py",
     ),
 ]
@@ -113,7 +111,7 @@ rule make_figure:
         pdf="results/figures/{figure}.pdf",
         png=report(
             "results/figures/{figure}.png",
-            caption="../report/figure.rst",
+            caption="../taskreason/report/captions_rst/figure.rst",
             category="Figures",
             subcategory="Reproduction",
             labels=lambda wildcards: {"Title": FIGURE_TITLES[wildcards.figure]},
@@ -152,14 +150,12 @@ rule make_macros:
         code=[
             *REPORT_CODE,
             *library_files(
-                "report/bound_table.py",
-                "report/*macros.py",
-                "report/means.py",
+                "report/tables/bound.py",
+                "report/numbers/*.py",
                 "report/weights.py",
-                "report/verdicts.py",
                 "report/episode_choice.py",
                 "report/training_logs.py",
-                "report/tex.py",
+                "report/render/latex.py",
             ),
         ],
     output:

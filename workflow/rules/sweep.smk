@@ -1,6 +1,6 @@
 # `snakemake sweep`: knobs of SFT and GRPO varied one at a time and judged on validation kitchens, as a table.
 # Not part of the reproduction; the settings that it uses were chosen by looking at this table.
-from taskreason.sweep import UNCHANGED, list_points
+from taskreason.studies.sweep import UNCHANGED, list_points
 
 POINTS = {point.name: point for point in list_points(config)}
 SWEPT = config["sweep"]["task"]

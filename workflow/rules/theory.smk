@@ -53,10 +53,13 @@ rule make_theory:
         grid="results/tables/generalization.csv",
         code=library_files(
             "theory/*.py",
-            "report/theory_*.py",
-            "report/tex.py",
-            "report/table_cells.py",
-            "report/style.py",
+            "report/theory_data.py",
+            "report/tables/theory*.py",
+            "report/tables/cells.py",
+            "report/numbers/theory.py",
+            "report/render/latex.py",
+            "report/figures/style.py",
+            "report/figures/theory.py",
         ),
     output:
         tables=show_in_report(

@@ -5,9 +5,9 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.ablations import change
-    from taskreason.collection import collect
-    from taskreason.config import load_config
+    from taskreason.config.load import load_config
+    from taskreason.rollouts.collect import collect
+    from taskreason.studies.ablations import change
 
     cfg = load_config(change(snakemake.config, "expert", snakemake.params.expert))
     outputs = map(Path, [snakemake.output.trajectories, snakemake.output.summary])

@@ -5,8 +5,8 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.evaluate import play
+    from taskreason.config.load import load_config
+    from taskreason.rollouts.evaluate import play
 
     play(
         folder(snakemake.input.model),

@@ -5,9 +5,9 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.ablations import change
-    from taskreason.config import load_config
-    from taskreason.trajectories import make_kitchens
+    from taskreason.config.load import load_config
+    from taskreason.rollouts.dataset import make_kitchens
+    from taskreason.studies.ablations import change
 
     params = snakemake.params
     cfg = load_config(change(snakemake.config, "kitchens", {"training": params.kitchens}))

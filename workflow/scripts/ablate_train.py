@@ -5,10 +5,10 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.ablations import change
-    from taskreason.config import load_config
-    from taskreason.train.common import TrainingFiles
-    from taskreason.train.job import Job, run
+    from taskreason.config.load import load_config
+    from taskreason.studies.ablations import change
+    from taskreason.training.launch import Job, run
+    from taskreason.training.setup import TrainingFiles
 
     params, given, output = snakemake.params, snakemake.input, snakemake.output
     config = change(snakemake.config, "expert", params.expert)

@@ -5,8 +5,8 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.train.base import build_base
+    from taskreason.config.load import load_config
+    from taskreason.training.base_model import build_base
 
     build_base(
         load_config(snakemake.config),

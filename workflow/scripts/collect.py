@@ -6,8 +6,8 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.collection import collect
-    from taskreason.config import load_config
+    from taskreason.config.load import load_config
+    from taskreason.rollouts.collect import collect
 
     cfg = load_config(snakemake.config)
     if snakemake.params.model:  # a folder's name is relative to the working directory

@@ -10,8 +10,8 @@ def by_task(files):
 
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.evaluate import evaluate
+    from taskreason.config.load import load_config
+    from taskreason.rollouts.evaluate import evaluate
 
     files, name = snakemake.input.get("model"), snakemake.params.get("model")
     evaluate(

@@ -5,6 +5,6 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.models import fetch, from_file_name
+    from taskreason.policies.model_names import fetch, from_file_name
 
     fetch(from_file_name(snakemake.wildcards.name), Path(snakemake.output[0]))

@@ -14,7 +14,7 @@ from pathlib import Path
 # A script may run in an environment of its own (conda, container) that lacks the library.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from taskreason.checksums import (
+from taskreason.durability.checksums import (
     NOTE,
     locate_record,
     read_record,
@@ -22,9 +22,9 @@ from taskreason.checksums import (
     verify,
     write_record,
 )
-from taskreason.errors import UserError
-from taskreason.faults import explain_fault
-from taskreason.unfinished import describe_work, take_up
+from taskreason.durability.errors import UserError
+from taskreason.durability.machine_errors import explain_fault
+from taskreason.durability.resume import describe_work, take_up
 
 RESULTS = Path("results")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.ablations import list_studies
-    from taskreason.config import list_timeouts
-    from taskreason.report.ablation_figures import FIGURES
-    from taskreason.report.ablation_tables import TABLES, load_ablations, make_ablation_macros
-    from taskreason.report.macros import write_macros
-    from taskreason.report.style import save_figure
+    from taskreason.config.load import list_timeouts
+    from taskreason.report.figures.ablations import FIGURES
+    from taskreason.report.figures.style import save_figure
+    from taskreason.report.numbers.macros import write_macros
+    from taskreason.report.tables.ablations import TABLES, load_ablations, make_ablation_macros
+    from taskreason.studies.ablations import list_studies
 
     config, params, output = snakemake.config, snakemake.params, snakemake.output
     ablations = load_ablations(

@@ -5,7 +5,7 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.report.cards import write_dataset_card, write_model_card
+    from taskreason.report.cards.write import write_dataset_card, write_model_card
 
     config = snakemake.params.config
     for card, episodes in snakemake.params.models.items():

@@ -5,9 +5,9 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.report.figures import FigureSources, make_figure
+    from taskreason.report.figures.results import FigureSources, make_figure
+    from taskreason.report.figures.style import save_figure
     from taskreason.report.published import load_published
-    from taskreason.report.style import save_figure
 
     config, params = snakemake.config, snakemake.params
     sources = FigureSources(

@@ -5,8 +5,8 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.trajectories import make_kitchens
+    from taskreason.config.load import load_config
+    from taskreason.rollouts.dataset import make_kitchens
 
     make_kitchens(
         snakemake.wildcards.task,

@@ -5,9 +5,9 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.config import list_bounds, list_timeouts
+    from taskreason.config.load import list_bounds, list_timeouts
     from taskreason.report.labels import list_policies
-    from taskreason.report.macros import collect_macros, write_macros
+    from taskreason.report.numbers.macros import collect_macros, write_macros
     from taskreason.report.published import load_published
     from taskreason.report.results import load_results
 

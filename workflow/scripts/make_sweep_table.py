@@ -5,7 +5,7 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.sweep import tabulate
+    from taskreason.studies.sweep import tabulate
 
     source = snakemake.input
     logs = zip(

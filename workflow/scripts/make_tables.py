@@ -7,7 +7,7 @@ from job import logged
 with logged(snakemake):
     from taskreason.report.published import load_published
     from taskreason.report.results import load_results
-    from taskreason.report.tables import write_tables
+    from taskreason.report.tables.main import write_tables
 
     config, params = snakemake.config, snakemake.params
     tex = [Path(path) for path in snakemake.output if path.endswith(".tex")]

@@ -6,13 +6,13 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.report.macros import write_macros
-    from taskreason.report.style import save_figure
+    from taskreason.config.load import load_config
+    from taskreason.report.figures.style import save_figure
+    from taskreason.report.figures.theory import FIGURES
+    from taskreason.report.numbers.macros import write_macros
+    from taskreason.report.numbers.theory import make_theory_macros
+    from taskreason.report.tables.theory import TABLES
     from taskreason.report.theory_data import load_theory, read_grid
-    from taskreason.report.theory_figures import FIGURES
-    from taskreason.report.theory_tables import TABLES
-    from taskreason.report.theory_verdicts import make_theory_macros
 
     config, output = snakemake.config, snakemake.output
     keys = product(snakemake.params.policies, config["tasks"])

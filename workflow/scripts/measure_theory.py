@@ -6,10 +6,10 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
+    from taskreason.config.load import load_config
     from taskreason.policies.loading import load_model_policy
+    from taskreason.rollouts.dataset import load_starts
     from taskreason.theory.measure import measure
-    from taskreason.trajectories import load_starts
 
     cfg = load_config(snakemake.config)
     rollout = replace(cfg.rollout, batch_size=cfg.theory.batch_size)

@@ -3,8 +3,8 @@
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.train.base import install_base
+    from taskreason.config.load import load_config
+    from taskreason.training.base_model import install_base
 
     install_base(
         snakemake.params.source,

@@ -5,8 +5,8 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.probes import probe
+    from taskreason.config.load import load_config
+    from taskreason.environments.robotouille.pretraining.probes import probe
 
     probe(
         load_config(snakemake.config),

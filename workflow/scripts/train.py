@@ -5,9 +5,9 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.train.common import TrainingFiles
-    from taskreason.train.job import Job, run
+    from taskreason.config.load import load_config
+    from taskreason.training.launch import Job, run
+    from taskreason.training.setup import TrainingFiles
 
     files = TrainingFiles(
         trajectories=Path(snakemake.input.trajectories),

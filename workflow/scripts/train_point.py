@@ -7,11 +7,11 @@ from pathlib import Path
 from job import folder, logged
 
 with logged(snakemake):
-    from taskreason.config import load_config
-    from taskreason.sweep import apply_point
-    from taskreason.train.common import TrainingFiles
-    from taskreason.train.grpo import train_grpo
-    from taskreason.train.sft import train_sft
+    from taskreason.config.load import load_config
+    from taskreason.studies.sweep import apply_point
+    from taskreason.training.grpo import train_grpo
+    from taskreason.training.setup import TrainingFiles
+    from taskreason.training.sft import train_sft
 
     cfg = load_config(
         apply_point(snakemake.config | {"sft": snakemake.params.sft}, snakemake.wildcards.point)

@@ -9,15 +9,15 @@ no run as a whole was, so take the hours for an order of magnitude.
 import json
 from dataclasses import asdict, dataclass
 
-from taskreason.config import SCALES_DIR, WORKFLOW_DIR, load_config
-from taskreason.config_types import Config
+from taskreason.config.load import SCALES_DIR, WORKFLOW_DIR, load_config
+from taskreason.config.models import Config
 from taskreason.cost.fit import explain_probe, explain_rollout, explain_training
 from taskreason.cost.jobs import Job, find_peak_disk, list_jobs, load_workload, schedule_jobs
 from taskreason.cost.lengths import measure_lengths
 from taskreason.cost.model import GPUS, find_architecture
 from taskreason.cost.workload import Workload
-from taskreason.errors import UserError
-from taskreason.models import is_api
+from taskreason.durability.errors import UserError
+from taskreason.policies.model_names import is_api
 
 PROJECT = WORKFLOW_DIR.parent
 YES, TIGHT, NO = "yes", "tight", "NO"

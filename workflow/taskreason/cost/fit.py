@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from taskreason.config_types import Config
+from taskreason.config.models import Config
 from taskreason.cost.generation import generation_bytes
 from taskreason.cost.lengths import measure_lengths
 from taskreason.cost.memory import batch_memory, grpo_memory, rollout_memory, sft_memory

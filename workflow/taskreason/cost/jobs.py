@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from taskreason.config_types import Config
+from taskreason.config.models import Config
 from taskreason.cost.lengths import measure_lengths
 from taskreason.cost.memory import batch_memory, grpo_memory, rollout_memory, sft_memory
 from taskreason.cost.model import GPUS, Architecture, find_architecture
 from taskreason.cost.workload import STORAGE_BYTES_PER_S, Workload, count_processes
-from taskreason.errors import UserError
-from taskreason.files import list_runs
-from taskreason.models import is_api, shorten
-from taskreason.task import TASKS
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import list_runs
+from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.policies.model_names import is_api, shorten
 
 LIGHT_SECONDS = 60
 """A job without a GPU."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
-from taskreason.config_types import Config
-from taskreason.kitchen.engine import Kitchen
-from taskreason.kitchen.generator import Mode, draw_disjoint
-from taskreason.kitchen.layout import Layout
-from taskreason.prompting import list_messages
-from taskreason.task import build_prompt, find_task
+from taskreason.config.models import Config
+from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.generator import Mode, draw_disjoint
+from taskreason.environments.robotouille.simulator.layout import Layout
+from taskreason.environments.robotouille.tasks import find_task
+from taskreason.policies.prompt import build_prompt, list_messages
 
 CHARACTERS_PER_TOKEN = 3.2
 """Qwen2.5 cuts kitchens into pieces of 3.3 characters and rules into 3.9 before it cuts rare words further."""

@@ -19,8 +19,8 @@ All constants are in capitals, each with its reason.
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskreason.errors import UserError
-from taskreason.files import decode
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import decode
 
 TRAINING_MFU = 0.15
 """Share of peak FLOP/s in training and scoring: transformers without compilation, 6,000 tokens at a time (measured)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from taskreason.config_types import Config
+from taskreason.config.models import Config
 from taskreason.cost.generation import count_side_by_side, generation_seconds
 from taskreason.cost.lengths import Lengths, measure_lengths
 from taskreason.cost.model import (
@@ -25,14 +25,14 @@ from taskreason.cost.model import (
     share_speed,
     training_flops,
 )
-from taskreason.errors import UserError
+from taskreason.durability.errors import UserError
 
 EPISODES_PER_TRAJECTORY = 10
 """Episodes of a language model for one accepted trajectory: its published SR on the hardest task is 0.1."""
 COLLECTION_BATCH = 50
-"""Kitchens that one round of collection tries (`taskreason.collection.CHUNK`)."""
+"""Kitchens that one round of collection tries (`taskreason.rollouts.collect.CHUNK`)."""
 LOOK_STATES = 150
-"""Single replies of either kind in one look at validation kitchens (`taskreason.train.validation.STATES`)."""
+"""Single replies of either kind in one look at validation kitchens (`taskreason.training.validation.STATES`)."""
 QUESTION_SORTS = 4
 """Of the probes: at, on, under, which."""
 START_SECONDS = {"transformers": 60, "vllm": 120}
@@ -169,7 +169,7 @@ class Workload:
 
     @property
     def shares_prompts(self) -> bool:
-        """Whether a group's completions share one pass over their prompt (`taskreason.train.shared_prompt`)."""
+        """Whether a group's completions share one pass over their prompt (`taskreason.training.trainer`)."""
         return self.processes == 1 and not self.cfg.train.gradient_checkpointing
 
     @property

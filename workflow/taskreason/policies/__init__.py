@@ -7,7 +7,7 @@ prompt; the planner reads the kitchen and its state instead.
 from dataclasses import dataclass
 from typing import Protocol
 
-from taskreason.kitchen.engine import Kitchen, State
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
 
 
 @dataclass(frozen=True)

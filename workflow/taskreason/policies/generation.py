@@ -7,9 +7,9 @@ answered once and remembered: a stuck episode asks the same question until the t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from taskreason.config_types import Prompt
+from taskreason.config.models import Prompt
 from taskreason.policies import Turn
-from taskreason.prompting import PLAIN, describe_turn
+from taskreason.policies.prompt import PLAIN, describe_turn
 
 
 @dataclass(frozen=True)

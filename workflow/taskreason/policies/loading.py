@@ -3,14 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from taskreason.config_types import Config
-from taskreason.errors import UserError
-from taskreason.models import API, find_folder, is_api
+from taskreason.config.models import Config
+from taskreason.durability.errors import UserError
+from taskreason.environments.robotouille.greedy import GreedyPolicy
 from taskreason.policies import Policy
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.policies.greedy import GreedyPolicy
-from taskreason.policies.planner import PlannerPolicy
+from taskreason.policies.model_names import API, find_folder, is_api
 from taskreason.policies.random import RandomPolicy
+from taskreason.policies.teacher import PlannerPolicy
 
 RULES = {
     "expert": PlannerPolicy,
@@ -35,7 +35,7 @@ def load_model_policy(
     sampling = Sampling(rollout.max_new_tokens, temperature, cfg.seed)
     if is_api(name):
         try:
-            from taskreason.policies.endpoint import EndpointPolicy
+            from taskreason.policies.openai import EndpointPolicy
         except ImportError:
             raise UserError(
                 f"{name} needs the package openai, which is not installed here; install it or name a local model."

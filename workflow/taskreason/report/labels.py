@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from taskreason.models import shorten
+from taskreason.policies.model_names import shorten
 
 POLICIES = ("expert", "base", "sft", "sft_grpo")
 BASELINES = ("random", "greedy", "sft_longer")  # what the paper's policies are measured against

@@ -1,4 +1,4 @@
-"""The paper's printed numbers, read from the CSV files of `workflow/resources/published/`.
+"""The paper's printed numbers, read from the CSV files of the environment's data.
 
 Input: that folder; output: a frozen `Published`. Each row is checked against the identity of its
 three metrics to the precision of print. The paper's cells rest on a few episodes; their Wilson
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from taskreason.errors import UserError
-from taskreason.metrics import check_asat_identity, wilson_interval
-from taskreason.shipped import RESOURCES, verify_shipped
+from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.errors import UserError
+from taskreason.environments.robotouille.tasks import DATA
+from taskreason.rollouts.metrics import check_asat_identity, wilson_interval
 
-PUBLISHED_FOLDER = RESOURCES / "published"
+PUBLISHED_FOLDER = DATA / "published"
 # Which published row stands beside which of our policies.
 PUBLISHED_MODELS = {
     "expert": "Llama3.3-70B (expert)",

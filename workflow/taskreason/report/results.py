@@ -13,11 +13,11 @@ from statistics import fmean
 
 import pandas as pd
 
-from taskreason.errors import UserError
-from taskreason.files import list_runs, read_lines
-from taskreason.metrics import CellMetrics, paired_gain, read_episodes, summarise
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import list_runs, read_lines
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_baseline, is_untrained
 from taskreason.report.training_logs import read_json
+from taskreason.rollouts.metrics import CellMetrics, paired_gain, read_episodes, summarise
 
 Key = tuple[str, str, str]
 """Policy, training task ("-" for a policy that is not trained), evaluation task."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from taskreason.config_types import Recipe
-from taskreason.errors import UserError
+from taskreason.config.models import Recipe
+from taskreason.durability.errors import UserError
 from taskreason.report.labels import GRID_POLICY
 from taskreason.theory.analysis import (
     follow_horizons,

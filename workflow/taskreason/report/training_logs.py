@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from taskreason.errors import UserError
-from taskreason.files import decode
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import decode
 
 SFT_COLUMNS = ["step", "epoch", "loss", "mean_token_accuracy"]
 VALIDATION_COLUMNS = ["step", "training_states", "unseen_states", "sr"]

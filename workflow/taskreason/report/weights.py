@@ -4,7 +4,7 @@ import json
 import struct
 from pathlib import Path
 
-from taskreason.errors import UserError
+from taskreason.durability.errors import UserError
 
 
 def count_parameters(folder: Path) -> int:

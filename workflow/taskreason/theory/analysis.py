@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from taskreason.files import read_lines
+from taskreason.durability.files import read_lines
 from taskreason.theory.recursion import Chance, multiply_along, predict_success
 
 DRAWS = 2000

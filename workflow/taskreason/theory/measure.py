@@ -16,17 +16,17 @@ from typing import Any
 
 import torch
 
-from taskreason.config_types import Theory
-from taskreason.files import write_lines
-from taskreason.journal import Journal
-from taskreason.kitchen.engine import State
+from taskreason.config.models import Theory
+from taskreason.durability.files import write_lines
+from taskreason.durability.partial_results import Journal
+from taskreason.durability.progress import follow, say
+from taskreason.environments.robotouille.simulator.engine import State
+from taskreason.environments.robotouille.teacher import Expert
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
-from taskreason.progress import follow, say
-from taskreason.prompting import describe_turn
-from taskreason.reasoning import Expert
-from taskreason.rollout import Start
-from taskreason.task import parse_reply, recount
+from taskreason.policies.prompt import describe_turn
+from taskreason.policies.reply import parse_reply, recount
+from taskreason.rollouts.episode import Start
 from taskreason.theory.recursion import OptimalPaths
 
 LEAST_REACH = 0.005

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from taskreason.kitchen.engine import Kitchen, State
-from taskreason.planner import Planner
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
 
 Node = TypeVar("Node", bound=Hashable)
 Chance = float | np.ndarray

@@ -1,4 +1,4 @@
-"""The gallery's page: template, style and program from workflow/resources/gallery, and the data of every task.
+"""The gallery's page: template, style and program from the folder templates, and the data of every task.
 
 The file opens from disk and asks no other file for anything: style and program stand in it, and each task's data as
 compressed JSON, which the browser unpacks when the task is chosen.
@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from taskreason.kitchen.domain import CUTS, TICKS
-from taskreason.kitchen.observation import EFFECT_WORDS, FLAG_WORDS
+from taskreason.environments.robotouille.simulator.domain import CUTS, TICKS
+from taskreason.environments.robotouille.simulator.observation import EFFECT_WORDS, FLAG_WORDS
 from taskreason.report.gallery.tasks import collect_task
 from taskreason.report.labels import POLICIES, POLICY_LABELS, task_title
-from taskreason.task import RESOURCES
 
-SOURCES = RESOURCES / "gallery"
+SOURCES = Path(__file__).with_name("templates")
 PROGRAM = ("episodes.js", "items.js", "drawing.js", "page.js")
 
 

@@ -7,11 +7,11 @@ says of every state which actions begin a shortest plan and how many steps that 
 
 from collections.abc import Mapping
 
-from taskreason.errors import UserError
-from taskreason.kitchen.engine import Kitchen, State
-from taskreason.planner import Planner
-from taskreason.reasoning import format_reply
-from taskreason.task import read_thought
+from taskreason.durability.errors import UserError
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.policies.reply import read_thought
 
 
 class Index(dict):

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskreason.errors import UserError
-from taskreason.files import read_lines
-from taskreason.progress import follow
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import read_lines
+from taskreason.durability.progress import follow
 from taskreason.report.gallery.records import KitchenRecord
 from taskreason.report.labels import POLICIES, is_untrained
 from taskreason.report.results import list_episode_keys
-from taskreason.trajectories import load_starts
+from taskreason.rollouts.dataset import load_starts
 
 EPISODE_KEYS = ("layout_hash", "success", "steps", "optimal_steps", "actions", "replies", "model")
 

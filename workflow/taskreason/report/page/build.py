@@ -24,10 +24,9 @@ from taskreason.report.page.run import (
     list_versions,
 )
 from taskreason.report.page.tables import TABLES
-from taskreason.report.templates import render
-from taskreason.shipped import RESOURCES
+from taskreason.report.render.templates import render
 
-SOURCES = RESOURCES / "page"
+SOURCES = Path(__file__).with_name("templates")
 SECTIONS = {
     "results": ("Results", ("main", "comparison"), ("success_rate", "steps_vs_optimal")),
     "gains": ("What GRPO adds", ("baselines", "seeds", "bound"), ()),
@@ -100,7 +99,7 @@ def write_page(
     figures = {path.stem: path for path in files if path.suffix == ".png"}
     rows = {name: read_rows(path) for name, path in tables.items()}
     text = render(
-        "page/index.html.j2",
+        "page/templates/index.html.j2",
         config=config,
         style=(SOURCES / "index.css").read_text(),
         script=(SOURCES / "index.js").read_text(),

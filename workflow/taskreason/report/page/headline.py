@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_compared, label_policy, task_title
-from taskreason.report.means import Rate, average_grid, average_rates
+from taskreason.report.numbers.means import Rate, average_grid, average_rates
+from taskreason.report.numbers.verdicts import count_tasks, print_rate
 from taskreason.report.page.cells import PageTable, Row, cell, head, list_values
-from taskreason.report.verdicts import count_tasks, print_rate
 
 GAIN = f"{GRID_POLICY} - sft"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskreason.report.labels import task_title
+from taskreason.report.numbers.settings import flatten_settings
 from taskreason.report.page.cells import MISSING, Cell, Number, PageTable, head, merge_heads
-from taskreason.report.setting_macros import flatten_settings
 from taskreason.report.training_logs import read_json
 
 STAGES = {"sft": "SFT", "grpo": "GRPO", "sft_longer": "Longer SFT"}

@@ -7,7 +7,6 @@ rounded; nothing is computed here.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from taskreason.report.ablation_tables import LABELS
 from taskreason.report.labels import label_policy, task_title
 from taskreason.report.page.cells import (
     MISSING,
@@ -21,9 +20,10 @@ from taskreason.report.page.cells import (
     rename,
     spread_out,
 )
-from taskreason.report.probe_table import PROBES
-from taskreason.report.seed_table import DOWNWARD
-from taskreason.report.theory_tables import PARTS
+from taskreason.report.tables.ablations import LABELS
+from taskreason.report.tables.probes import PROBES
+from taskreason.report.tables.seeds import DOWNWARD
+from taskreason.report.tables.theory import PARTS
 
 Rows = Sequence[Row]
 TASK = ("task", task_title)

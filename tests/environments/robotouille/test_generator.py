@@ -1,0 +1,168 @@
+"""Varied kitchens: deterministic, well formed, distributed like the benchmark's, disjoint."""
+
+import itertools
+from collections import Counter
+from dataclasses import replace
+from statistics import mean
+
+import pytest
+
+from taskreason.environments.robotouille.planner.search import shortest_plan
+from taskreason.environments.robotouille.simulator.domain import ITEM_KINDS, STATION_KINDS
+from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.generator import (
+    MODES,
+    draw_disjoint,
+    generate_layout,
+)
+from taskreason.environments.robotouille.simulator.layout_files import parse_layout
+from taskreason.environments.robotouille.simulator.layout_reader import LayoutError
+from taskreason.environments.robotouille.tasks import TASKS
+
+TEMPLATES = {name: task.template for name, task in TASKS.items()}
+SEEDS = range(200)
+CASES = list(itertools.product(TEMPLATES, MODES))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return {
+        (name, mode): [generate_layout(TEMPLATES[name], seed, mode) for seed in SEEDS]
+        for name, mode in CASES
+    }
+
+
+def is_held(layout, item):
+    return (item.x, item.y) == (layout.robot.x, layout.robot.y)
+
+
+def count_extra(layouts, template):
+    """Mean numbers of extra stations and extra items."""
+    return (
+        mean(len(layout.stations) - len(template.stations) for layout in layouts),
+        mean(len(layout.items) - len(template.items) for layout in layouts),
+    )
+
+
+@pytest.mark.parametrize("name, mode", CASES)
+def test_same_seed_same_kitchen_and_the_layout_is_valid(drawn, name, mode):
+    for seed, layout in list(zip(SEEDS, drawn[name, mode], strict=True))[:25]:
+        assert generate_layout(TEMPLATES[name], seed, mode) == layout
+        assert parse_layout(layout.to_json(), "copy") == layout
+        assert any((s.x, s.y) == layout.robot.faces for s in layout.stations)
+    assert len({layout.hash for layout in drawn[name, mode]}) == len(SEEDS)
+
+
+@pytest.mark.parametrize("name, mode", CASES)
+def test_the_tasks_own_objects_are_kept(drawn, name, mode):
+    template = TEMPLATES[name]
+    for layout in drawn[name, mode]:
+        own_stations = layout.stations[: len(template.stations)]
+        own_items = layout.items[: len(template.items)]
+        assert [s.name for s in own_stations] == [s.name for s in template.stations]
+        assert [(i.name, i.predicates) for i in own_items] == [
+            (i.name, i.predicates) for i in template.items
+        ]
+        assert layout.goal == template.goal
+        for item in layout.items[len(template.items) :]:
+            raw = item.name in ("patty", "chicken")
+            whole = item.name in ("lettuce", "onion", "tomato")
+            expected = ("iscookable",) if raw else ("iscuttable",) if whole else ()
+            assert item.predicates == expected
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_scattered_kitchens_have_no_stacks(drawn, name):
+    for layout in drawn[name, "scattered"]:
+        cells = Counter((item.x, item.y) for item in layout.items)
+        assert max(cells.values()) == 1
+        assert all(item.stack_level == 0 for item in layout.items)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_grouped_kitchens_move_stations_with_their_stacks(drawn, name):
+    template = TEMPLATES[name]
+
+    def list_piles(stations, items):
+        return [
+            [(i.name, i.stack_level) for i in items if (i.x, i.y) == (s.x, s.y)] for s in stations
+        ]
+
+    for layout in drawn[name, "grouped"]:
+        own, extra = (
+            layout.stations[: len(template.stations)],
+            layout.stations[len(template.stations) :],
+        )
+        assert list_piles(own, layout.items) == list_piles(template.stations, template.items)
+        assert all(len(pile) <= 1 for pile in list_piles(extra, layout.items))
+        assert layout.robot.faces in [(s.x, s.y) for s in own]
+        assert not any(is_held(layout, item) for item in layout.items)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_half_of_the_mixed_kitchens_are_grouped(drawn, name):
+    """Stacks tell them apart, in the tasks whose own kitchen has one."""
+    stacked = [any(i.stack_level for i in layout.items) for layout in drawn[name, "mixed"]]
+    has_stack = any(item.stack_level for item in TEMPLATES[name].items)
+    assert mean(stacked) == pytest.approx(0.5 if has_stack else 0, abs=0.12)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_numbers_and_kinds_follow_the_benchmark(drawn, mode):
+    stations, items = zip(
+        *(count_extra(drawn[name, mode], TEMPLATES[name]) for name in TEMPLATES), strict=True
+    )
+    assert mean(stations) == pytest.approx(4.5, abs=0.5)
+    assert mean(items) == pytest.approx(1.3, abs=0.25)
+    layouts = [(TEMPLATES[name], layout) for name in TEMPLATES for layout in drawn[name, mode]]
+    assert max(len(layout.stations) - len(base.stations) for base, layout in layouts) == 8
+    assert max(len(layout.items) - len(base.items) for base, layout in layouts) == 6
+    kinds = Counter(s.name for base, lay in layouts for s in lay.stations[len(base.stations) :])
+    assert set(kinds) == set(STATION_KINDS)
+    assert max(kinds.values()) < 1.3 * min(kinds.values())
+    kinds = Counter(i.name for base, lay in layouts for i in lay.items[len(base.items) :])
+    assert set(kinds) == set(ITEM_KINDS)
+
+
+def test_the_robot_of_a_scattered_kitchen_sometimes_holds_something(drawn):
+    holding = [
+        any(is_held(layout, item) for item in layout.items)
+        for name in TEMPLATES
+        for layout in drawn[name, "scattered"]
+    ]
+    assert mean(holding) == pytest.approx(1 / 16, abs=0.025)
+
+
+@pytest.mark.parametrize(
+    "name, shortest, longest, average",
+    [
+        ("cheese_sandwich", 7, 18, 8.8),
+        ("burger", 7, 18, 10.0),
+        ("cheese_burger", 11, 22, 13.7),
+        ("double_cheese_burger", 17, 30, 22.0),
+    ],
+)
+def test_optimal_lengths_follow_the_benchmark(drawn, name, shortest, longest, average):
+    lengths = [len(shortest_plan(Kitchen(layout))) for layout in drawn[name, "scattered"]]
+    assert mean(lengths) == pytest.approx(average, abs=0.7)
+    assert shortest - 2 <= min(lengths) and max(lengths) <= longest + 2
+
+
+@pytest.mark.parametrize("name, mode", CASES)
+def test_training_and_evaluation_kitchens_are_disjoint_by_content(name, mode):
+    template = TEMPLATES[name]
+    train = draw_disjoint(template, mode, itertools.count(0), 40, set())
+    hashes = {layout.hash for _, layout in train}
+    # Evaluation seeds that repeat the training seeds must not bring back the same kitchens.
+    evaluation = draw_disjoint(template, mode, itertools.count(20), 40, hashes)
+    fresh = {layout.hash for _, layout in evaluation}
+    assert len(hashes) == len(fresh) == 40 and not hashes & fresh
+    assert [seed for seed, _ in evaluation] == list(range(40, 80))
+
+
+def test_too_few_seeds_and_too_small_kitchens_are_refused():
+    template = TEMPLATES["burger"]
+    with pytest.raises(LayoutError, match="give more seeds"):
+        draw_disjoint(template, "scattered", [1, 1, 2], 3, set())
+    with pytest.raises(LayoutError, match="no room"):
+        generate_layout(replace(template, width=1, height=3), 0, "scattered")

@@ -1,0 +1,180 @@
+"""results/index.html, from a made-up results folder: what it shows, leaves out and never loads."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from page_reader import PageReader
+from synthetic_results import BOUNDS, CONFIG, TASKS, TIMEOUTS, write_results
+from taskreason.report.captions import FIGURE_TITLES, FOLDER, TABLE_TITLES, name_caption
+from taskreason.report.page.build import write_page
+from taskreason.report.page.run import name_stage, read_trainings
+from taskreason.report.published import load_published
+from taskreason.report.results import load_results
+from taskreason.report.tables.main import list_tables, write_tables
+
+POLICIES = ("expert", "base", "base:large", "sft", "sft_grpo", "random", "sft_longer")
+FIGURES = ("success_rate", "learning_sft", "kitchen")
+THEORY = "task,kitchens,sft,sft_grpo,gain,gain_low,gain_high,states_not_lower,kitchens_not_lower"
+THEORY += ",assumption,assumption_by_chance,given_assumption"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """A results folder with all tables and three figures, whose pictures are no more than their names."""
+    out = tmp_path_factory.mktemp("work") / "results"
+    root = write_results(
+        out / "laptop", 6, rates={"random": 0.0, "base:large": 0.3, "sft_longer": 0.6}
+    )
+    results = load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS, policies=POLICIES)
+    write_tables(list_tables(TASKS), results, load_published(TIMEOUTS), out / "tables")
+    for name in FIGURES:
+        for kind in ("png", "pdf"):
+            picture = out / "figures" / f"{name}.{kind}"
+            picture.parent.mkdir(exist_ok=True)
+            picture.write_text(name)
+    write_benchmark(out / "laptop/benchmarks/train_sft/burger.tsv", 90, 60, 700)
+    write_benchmark(out / "laptop/benchmarks/train_sft/cheese_burger.tsv", 30, "NA", "NA")
+    write_benchmark(out / "benchmarks/make_tables.tsv", 12, 6, 200)
+    return out
+
+
+def write_benchmark(path, seconds, processor, memory):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\tmax_rss\tcpu_time\n{seconds}\t{memory}\t{processor}\n")
+
+
+def make_page(out, without=()) -> PageReader:
+    page = out / "index.html"
+    files = [*sorted((out / "tables").glob("*.csv")), *sorted((out / "figures").glob("*.png"))]
+    write_page(
+        page,
+        out / "laptop",
+        [file for file in files if file.stem not in without],
+        CONFIG,
+        read_trainings(sorted((out / "laptop/training").rglob("*.provenance.json"))),
+        {"A table": out / "tables" / "main.csv"},
+    )
+    return PageReader(page)
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    return make_page(out)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_every_link_leads_somewhere(page):
+    assert len(page.loaded) > len(FIGURES)
+    assert [source for source in page.loaded if not source.startswith("data:")] == []
+    assert page.list_broken_links() == []
+    assert "tables/main.csv" in page.links and "figures/kitchen.pdf" in page.links
+    assert len(page.ids) == len(set(page.ids))
+
+
+def read_numbers(path, part=None) -> list[str]:
+    """Every number of a CSV file but those that name a row."""
+    rows = [row for row in csv.DictReader(path.open()) if part in (None, row.get("part"))]
+    names = ("seed",)
+    values = [value for row in rows for key, value in row.items() if value and key not in names]
+    return sorted(value for value in values if is_number(value))
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "name", ["main", "baselines", "bound", "comparison", "comparison_grid", "probes", "seeds"]
+)
+def test_tables_have_every_number_of_their_files(page, out, name):
+    parts = {"comparison": "main", "comparison_grid": "grid"}
+    file = "comparison" if name in parts else name
+    wanted = read_numbers(out / "tables" / f"{file}.csv", parts.get(name))
+    if name == "baselines":
+        episodes = {
+            row["episodes"] for row in csv.DictReader((out / "tables/baselines.csv").open())
+        }
+        wanted = [value for value in wanted if value not in episodes]
+    assert sorted(value for _, value in page.numbers[f"table-{name}"]) == wanted
+
+
+def test_printed_numbers_are_those_of_the_files_rounded(page):
+    checked = 0
+    for numbers in page.numbers.values():
+        for text, value in numbers:
+            percent = 100 if text.endswith("%") else 1
+            digits = text.rstrip("%").replace("−", "-").replace(",", "")
+            half = 0.5 * 10.0 ** -len(digits.partition(".")[2])
+            assert abs(float(digits) - percent * float(value)) <= half * 1.000001, (text, value)
+            checked += 1
+    assert checked > 500
+
+
+def test_the_headline_counts_what_the_table_says(page, out):
+    """SFT's rates are chosen below GRPO's and above the base model's, which are zero."""
+    text = (out / "index.html").read_text()
+    assert "GRPO on SFT on 4 of the 4 tasks" in text
+    rows = list(csv.DictReader((out / "tables/main.csv").open()))
+    mean = sum(float(row["sr"]) for row in rows if row["policy"] == "sft_grpo") / len(TASKS)
+    assert re.search(rf"to {mean:.2f} \[0\.\d\d, [01]\.\d\d\] \(SFT \+ GRPO\)", text)
+
+
+def test_the_headline_counts_the_tasks_with_a_gain_over_the_untrained_model(page, out):
+    rows = list(csv.DictReader((out / "tables/baselines.csv").open()))
+    lows = [float(row["gain_low"]) for row in rows if row["row"] == "sft_grpo - base:large"]
+    number = sum(low > 0 for low in lows)
+    assert len(lows) == len(TASKS) and 0 < number < len(TASKS), "both cases are there"
+    text = " ".join((out / "index.html").read_text().split())
+    assert (
+        f"untrained (Base, large), the interval of each gain above zero, on {number} of the" in text
+    )
+
+
+def test_costs_are_summed_by_stage(page):
+    rows = page.text["table-costs"].split()
+    assert rows[rows.index("train_sft") :][:6] == ["train_sft", "2", "2.0", "1.5", "1.0", "700"]
+    assert rows[rows.index("all") :] == ["all", "3", "2.2", "1.5", "1.1", "700"]
+    stages = {"evaluate/sft/burger.tsv": "evaluate sft", "evaluate/base.tsv": "evaluate base"}
+    stages |= {
+        "ablation/burger/grpo/noise=0.1.tsv": "ablation grpo",
+        "prepare_base.tsv": "prepare_base",
+    }
+    assert {name: name_stage(Path(name)) for name in stages} == stages
+
+
+def test_a_table_that_the_run_lacks_leaves_its_section_out(page, out):
+    assert "theory" not in page.ids and "ablations" not in page.ids and "episode" in page.ids
+    theory = out / "tables" / "theory_multi.csv"
+    theory.write_text(f"{THEORY}\nburger,30,0.5,0.75,0.25,0.125,0.5,0.9,0.8,0.7,0.6,\n")
+    with_theory = make_page(out)
+    assert "theory" in with_theory.ids
+    assert ("+0.250", "0.25") in with_theory.numbers["table-theory_multi"]
+    theory.unlink()
+    less = make_page(out, without=("probes", "kitchen"))
+    assert "table-probes" not in less.ids and "episode" not in less.ids and "training" in less.ids
+
+
+def test_settings_and_provenance_are_shown(page):
+    settings = page.text["table-settings"].split("\n")
+    assert f"grpo.beta{CONFIG['grpo']['beta']}" in settings and "sft.augmentyes" in settings
+    assert page.text["table-trainings"].count("A processor_name & more, 2 cores, 8.0 GiB") == 8
+    assert "2.13.0" in page.text["table-versions"]
+
+
+def test_the_page_survives_being_moved_with_what_it_links_to(out, tmp_path):
+    make_page(out)
+    moved = shutil.copytree(out, tmp_path / "elsewhere")
+    assert PageReader(moved / "index.html").list_broken_links() == []
+
+
+def test_everything_shown_has_a_caption_and_every_caption_is_used():
+    wanted = {name_caption("tables", name) for name in [*TABLE_TITLES, *list_tables(TASKS)]}
+    wanted |= {name_caption("figures", name) for name in FIGURE_TITLES}
+    assert wanted == {path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*.rst")}

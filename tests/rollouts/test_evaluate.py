@@ -1,0 +1,69 @@
+"""What an evaluation does with a policy: greedy episodes in every kitchen, and single replies on expert states."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kitchens import read_jsonl
+from taskreason.config.load import load_config
+from taskreason.policies.random import RandomPolicy
+from taskreason.policies.teacher import PlannerPolicy
+from taskreason.rollouts.dataset import load_starts, make_kitchens
+from taskreason.rollouts.evaluate import evaluate, play, score_single_turns
+from taskreason.training.base_model import build_base
+
+CFG = load_config(
+    {
+        "scale": "smoke",
+        "kitchens": {"evaluation": 2},
+        "rollout": {"max_new_tokens": 9},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two kitchens and a model that knows nothing, whose samples therefore differ from each other."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    make_kitchens("burger", "eval", CFG, folder / "eval.jsonl")
+    build_base(CFG, folder / "model", folder / "c", folder / "base.csv")
+    return folder
+
+
+def evaluate_into(folder, made, cfg, policy="sft", model="model"):
+    paths = {"burger": folder / "burger.jsonl"}, {"burger": folder / "burger.json"}
+    start = made / model if model else None
+    evaluate(policy, "burger", start, cfg, {"burger": made / "eval.jsonl"}, *paths)
+    counts = json.loads((folder / "burger.json").read_text())
+    return [row["replies"] for row in read_jsonl(folder / "burger.jsonl")], counts
+
+
+def test_models_are_evaluated_greedily(made, tmp_path):
+    """The seed changes nothing, unless sampling is asked for."""
+    first, _ = evaluate_into(tmp_path / "a", made, CFG)
+    again, _ = evaluate_into(tmp_path / "b", made, CFG.for_seed(1))
+    assert first == again and all(first)
+    sampled = replace(CFG, rollout=replace(CFG.rollout, do_sample=True))
+    assert evaluate_into(tmp_path / "c", made, sampled)[0] != first
+    play(made / "model", "burger", CFG, made / "eval.jsonl", tmp_path / "played.jsonl")
+    assert [row["replies"] for row in read_jsonl(tmp_path / "played.jsonl")] == first
+
+
+def test_single_replies_are_counted_on_the_experts_states(made, tmp_path):
+    starts = load_starts("burger", made / "eval.jsonl")
+    states = sum(start.optimal_steps for start in starts)
+    counts = score_single_turns(PlannerPolicy(), starts, 1000)
+    assert counts == {"states": states, "valid": states, "expert": states, "optimal": states}
+    chance = score_single_turns(RandomPolicy(0), starts, 1000)
+    assert chance["valid"] == states > chance["optimal"] >= chance["expert"]
+    assert score_single_turns(PlannerPolicy(), starts, 5)["states"] <= 5
+    _, knows_nothing = evaluate_into(tmp_path, made, CFG)
+    assert knows_nothing["valid"] == 0 < knows_nothing["states"]
+
+
+def test_rules_of_thumb_need_no_model(made, tmp_path):
+    replies, counts = evaluate_into(tmp_path, made, CFG, "random", None)
+    assert len(replies) == 2 and counts["valid"] == counts["states"]
+    assert Path(tmp_path / "burger.jsonl").stat().st_size > 0

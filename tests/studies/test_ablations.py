@@ -1,0 +1,133 @@
+"""Ablations: which trainings there are, and what their tables and figures make of made-up results."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from synthetic_results import write_ablations, write_course
+from taskreason.config.load import load_config, resolve_config
+from taskreason.report.figures.ablations import FIGURES
+from taskreason.report.figures.style import save_figure
+from taskreason.report.tables.ablations import (
+    _judge_turns,
+    load_ablations,
+    make_ablation_macros,
+    make_points,
+    make_turns,
+    read_course,
+)
+from taskreason.rollouts.dataset import make_kitchens
+from taskreason.studies.ablations import PLAIN, change, list_starts, list_studies
+
+PAPER = Path(__file__).resolve().parents[2] / "paper"
+CONFIG = resolve_config({"scale": "laptop"})
+STUDIES = list_studies(CONFIG)
+CONFIGURED = {"trajectories": 100, "noise": 0.0, "reward": "expert"}
+
+
+@pytest.fixture(scope="module")
+def ablations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablation")
+    own = write_ablations(folder, STUDIES)
+    return load_ablations(folder, STUDIES, own, 15, 0.95)
+
+
+def test_the_trainings_are_those_that_the_configuration_asks_for():
+    starts = list_starts(CONFIG)
+    assert starts["trajectories=300"] == {"trajectories": 300}
+    assert starts["noise=0.4"] == {"noise": 0.4, "attempts": 20} and len(starts) == 6
+    assert "trajectories=100" not in list_starts(CONFIG) and len(STUDIES) == 6 + 2 + 6
+    assert STUDIES["reward=optimal"].start == PLAIN
+    multi = STUDIES["turns=multi.seed2"]
+    assert (multi.start, multi.seed, multi.grpo["turns"]) == ("trajectories=10", 2, "multi")
+    assert (
+        multi.tokens == STUDIES["turns=single.seed0"].tokens == CONFIG["ablation"]["turns_tokens"]
+    )
+    assert STUDIES["reward=optimal"].tokens == 0, "as many steps as the reproduction"
+    assert multi.grpo["rehearsal"] == STUDIES["turns=single.seed2"].grpo["rehearsal"] == 0
+    # As many trajectories as the reproduction has: nothing of its own to train.
+    same = change(CONFIG, "ablation", {"trajectories": [100], "turns_trajectories": 100})
+    assert list_studies(same)["turns=multi.seed0"].start == PLAIN
+    assert not [name for name in list_starts(same) if name.startswith("trajectories")]
+
+
+def test_the_reproductions_training_kitchens_come_first(tmp_path):
+    """And none of the others is one in which policies are judged."""
+    cfg = load_config({"scale": "smoke", "kitchens": {"training": 6}})
+    files = {name: tmp_path / f"{name}.jsonl" for name in ("train", "validation", "eval", "more")}
+    make_kitchens("burger", "train", cfg, files["train"])
+    make_kitchens("burger", "validation", cfg, files["validation"], [files["train"]])
+    judged = [files["validation"], files["eval"]]
+    # The seed of the evaluation is the next that the training would use.
+    near = replace(cfg, kitchens=replace(cfg.kitchens, eval_seed=cfg.kitchens.train_seed + 6))
+    make_kitchens("burger", "eval", near, files["eval"], [files["train"], files["validation"]])
+    more = replace(cfg, kitchens=replace(cfg.kitchens, training=12))
+    make_kitchens("burger", "train", more, files["more"], judged)
+    lines = {name: path.read_text().splitlines() for name, path in files.items()}
+    assert len(lines["more"]) == 12 and lines["more"][:6] == lines["train"]
+    hashes = {
+        name: {json.loads(line)["layout_hash"] for line in part} for name, part in lines.items()
+    }
+    assert not hashes["more"] & (hashes["eval"] | hashes["validation"])
+
+
+def test_a_gain_is_that_over_the_policy_that_it_started_from(ablations):
+    table = make_points(ablations).csv.set_index("study")
+    assert table.index[0] == PLAIN and not [name for name in table.index if "turns" in name]
+    assert table.loc[PLAIN, ["sft", "sft_grpo"]].tolist() == [0.9, 0.95]
+    assert table.loc["trajectories=10", ["sft", "sft_grpo"]].tolist() == [0.5, 0.7]
+    assert table.loc["trajectories=10", "gain"] == pytest.approx(0.2)
+    assert table.loc["reward=optimal", "sft"] == 0.9
+    assert (table.gain_low <= table.gain).all() and (table.gain <= table.gain_high).all()
+
+
+def test_single_decisions_and_episodes_are_compared_seed_by_seed(ablations):
+    table = make_turns(ablations).csv.set_index(["turns", "seed"])
+    assert table.loc[("single", "1"), "sft_grpo"] == 0.75
+    assert table.loc[("single", "mean"), "gain"] == pytest.approx((0.2 + 0.25 + 0.3) / 3)
+    low, high = table.loc[("single", "mean"), ["gain_low", "gain_high"]]
+    single = table.loc["single"].drop("mean")
+    assert (high - low) / 2 >= 1.959964 * 0.05 / 3**0.5
+    # A training's own interval, over its kitchens, is the wider one here.
+    assert (low, high) == pytest.approx((single["gain_low"].mean(), single["gain_high"].mean()))
+    assert table.loc[("multi", "mean"), "tokens"] == 6000
+    # Of 20 kitchens single decisions win 14, 15 and 16, episodes 12, the same ones.
+    gain, low, high = table.loc[("difference", "mean"), ["gain", "gain_low", "gain_high"]]
+    assert gain == pytest.approx((2 + 3 + 4) / 60) and low < gain < high
+    assert table.loc[("multi", "0"), "seconds"] == 120
+
+
+def test_a_course_sets_success_beside_what_was_spent(tmp_path):
+    write_course(tmp_path, 100, [0.1, 0.2, 0.3])
+    course = read_course(tmp_path)
+    assert course.to_numpy().tolist() == [[0, 0, 0, 0.1], [2, 200, 60, 0.2], [4, 400, 120, 0.3]]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_drawn_and_the_same_again(ablations, tmp_path, name):
+    for run in "ab":
+        save_figure(FIGURES[name](ablations, CONFIGURED), tmp_path / f"{run}.png")
+    first, second = ((tmp_path / f"{run}.png").read_bytes() for run in "ab")
+    assert len(first) > 5000 and first == second
+
+
+def test_the_papers_section_uses_the_macros_that_there_are(ablations):
+    text = (PAPER / "ablations.tex").read_text()
+    macros = make_ablation_macros(ablations, CONFIG["ablation"])
+    assert set(re.findall(r"\\(Ablation\w+)", text)) <= set(macros)
+    assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "9"
+    assert macros["AblationSft"] == "0.50 to 0.90"
+    assert macros["AblationTokens"] == r"300\,k"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.2, "single decisions do"), (-0.2, -0.01, "episodes do"), (-0.1, 0.1, "not tell")],
+)
+def test_a_difference_is_called_one_only_where_its_interval_is(low, high, verdict):
+    difference = pd.Series({"gain": (low + high) / 2, "gain_low": low, "gain_high": high})
+    assert verdict in _judge_turns(difference)

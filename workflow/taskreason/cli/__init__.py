@@ -1,0 +1,1 @@
+"""The `taskreason` command, and what is checked before a run starts."""

@@ -1,0 +1,69 @@
+"""What the machine runs out of, said in one sentence: room on the disk, leave to write, memory."""
+
+import errno
+import os
+import resource
+import shutil
+from pathlib import Path
+
+from taskreason.durability.errors import UserError, clip
+
+ROOM = 1 << 20
+"""Bytes; with less than these, whatever fails, fails for want of room."""
+LAST_MEMORY = 1 << 26
+"""Bytes of address space; below, whatever fails, fails for want of memory."""
+OUT_OF_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc"),
+    "failed to map segment",  # a library that could not be loaded
+)
+
+
+def explain_fault(error: BaseException, folder: Path) -> str | None:
+    """One sentence for an error of the machine, None for any other; folder: where the results are."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT) or folder.is_dir() and _is_full(folder):
+        return (
+            f"{folder}: there is no room left on the disk; make room and start the run again, which goes on where it "
+            "stopped."
+        )
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return (
+            f"{clip(str(error.filename))}: this place can't be written or read ({os.strerror(number)}); allow it, or "
+            "run from a folder of your own, and start the run again."
+        )
+    short = number == errno.ENOMEM or isinstance(error, MemoryError)
+    if short or _is_at_limit() or any(words in str(error).lower() for words in OUT_OF_MEMORY):
+        return (
+            "there is not enough memory for the job; allow it more (resources.mem_mb on a cluster) or lower "
+            "sft.micro_batch, grpo.micro_batch or rollout.batch_size, and start the run again."
+        )
+    return None
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError where results can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(explain_fault(error, folder) or f"{folder}: {error}.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{folder}: results can't be written there; allow it, or run from a folder of your own "
+            "(snakemake --directory FOLDER)."
+        )
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < ROOM
+
+
+def _is_at_limit() -> bool:
+    """Whether this process has taken all the address space that `ulimit -v` or a scheduler allows it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return False
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, MemoryError):  # no such file on this system, or not even memory to read it
+        return False
+    return limit - pages * resource.getpagesize() < LAST_MEMORY

@@ -1,0 +1,1 @@
+"""Environments in which agents plan, behind one protocol."""

@@ -1,0 +1,1 @@
+"""The Robotouille kitchens: simulator, planner, teacher, and what a base model learns beforehand."""

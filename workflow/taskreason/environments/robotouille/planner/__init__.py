@@ -1,0 +1,1 @@
+"""The exact planner of the kitchens."""

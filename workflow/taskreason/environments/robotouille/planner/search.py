@@ -1,0 +1,145 @@
+"""The exact planner: shortest plans and the set of all optimal actions in any state of a kitchen.
+
+A* over the engine's own transitions with an admissible, nearly exact heuristic (`planner.lower_bound`),
+so a plan is optimal for the rules that the simulator runs, timers included. Distances are remembered per
+kitchen, because one episode asks about many neighbouring states.
+"""
+
+from heapq import heappop, heappush
+
+from taskreason.durability.errors import UserError
+from taskreason.environments.robotouille.planner.lower_bound import TransferBound
+from taskreason.environments.robotouille.simulator.domain import Action
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.robotouille.simulator.goal_stack import compile_towers
+
+NODE_LIMIT = 2_000_000
+"""Expanded states after which a search gives up; the four tasks need a few thousand at most."""
+
+
+class Planner:
+    """Shortest plans in one kitchen. Distances found are kept for the life of the object.
+
+    detours: as :class:`TransferBound` has it; without them, plans with cooking or cutting take far longer to find.
+    """
+
+    def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT, detours: bool = True):
+        self.kitchen = kitchen
+        self.node_limit = node_limit
+        self._bound = TransferBound(kitchen, detours)
+        self.towers = compile_towers(kitchen.goal)
+        self._exact: dict[State, int] = {}
+        self._lower: dict[State, int] = {}
+
+    def distance(self, state: State) -> int | None:
+        """Length in steps of a shortest plan from ``state``; None when the goal can't be reached."""
+        known = self._exact.get(state)
+        if known is not None:
+            return known
+        path = self._search(state, None)
+        return None if path is None else len(path)
+
+    def within(self, state: State, steps: int) -> bool:
+        """Whether the goal can be reached from ``state`` in at most ``steps`` steps."""
+        known = self._exact.get(state)
+        if known is not None:
+            return known <= steps
+        if self._estimate(state) > steps:
+            return False
+        return self._search(state, steps) is not None
+
+    def optimal_actions(self, state: State) -> tuple[Action, ...]:
+        """Every valid action that starts a shortest plan from ``state`` (empty at the goal or when unsolvable)."""
+        steps = self.distance(state)
+        if not steps:
+            return ()
+        kitchen = self.kitchen
+        return tuple(
+            action
+            for action in kitchen.valid_actions(state)
+            if self.within(kitchen.step(state, action), steps - 1)
+        )
+
+    def plan(self, state: State | None = None) -> list[Action] | None:
+        """One shortest plan from ``state`` (default: the initial state); None when the goal can't be reached."""
+        return self._search(self.kitchen.initial if state is None else state, None)
+
+    def _estimate(self, state: State) -> int:
+        lower = self._lower.get(state, 0)
+        return max(lower, self._bound.steps(state))
+
+    def _search(self, start: State, limit: int | None) -> list[Action] | None:
+        """A shortest plan of at most ``limit`` steps, or None; records what the search proves."""
+        kitchen = self.kitchen
+        first = self._estimate(start)
+        frontier = [(first, first, 0, start)]
+        cost = {start: 0}
+        parent: dict[State, tuple[State, Action]] = {}
+        count = expanded = 0
+        while frontier:
+            estimate, _, _, state = heappop(frontier)
+            if limit is not None and estimate > limit:
+                break
+            g = cost[state]
+            rest = self._exact.get(state)
+            if rest is None and estimate > g + self._estimate(state):
+                continue
+            if rest is None and kitchen.is_goal(state):
+                rest = 0
+            if rest is not None:
+                if g + rest > estimate:  # an exact value above the estimate it was queued with
+                    heappush(frontier, (g + rest, rest, count, state))
+                    count += 1
+                    continue
+                return self._finish(start, state, rest, parent)
+            expanded += 1
+            if expanded > self.node_limit:
+                raise UserError(
+                    f"{kitchen.layout.source}: the planner gave up after {self.node_limit:,} states; "
+                    "use a smaller kitchen or a goal made of stacked items."
+                )
+            for action in kitchen.valid_actions(state):
+                after = kitchen.step(state, action)
+                if g + 1 < cost.get(after, 1 << 30):
+                    cost[after] = g + 1
+                    parent[after] = (state, action)
+                    h = self._exact.get(after)
+                    if h is None:
+                        h = self._estimate(after)
+                    if limit is None or g + 1 + h <= limit:
+                        count += 1
+                        heappush(frontier, (g + 1 + h, h, count, after))
+        if limit is not None:
+            self._lower[start] = max(limit + 1, self._lower.get(start, 0))
+        return None
+
+    def _finish(self, start: State, end: State, rest: int, parent) -> list[Action]:
+        """The plan to ``end`` and on to the goal, after recording the exact distances along it."""
+        path, state, steps = [], end, rest
+        self._exact[end] = rest
+        while state != start:
+            state, action = parent[state]
+            steps += 1
+            self._exact[state] = steps
+            path.append(action)
+        path.reverse()
+        state = end
+        while rest:
+            rest -= 1
+            state, action = self._descend(state, rest)
+            path.append(action)
+        return path
+
+    def _descend(self, state: State, rest: int) -> tuple[State, Action]:
+        """A successor at exactly ``rest`` steps from the goal, and the action to it."""
+        kitchen = self.kitchen
+        for action in kitchen.valid_actions(state):
+            after = kitchen.step(state, action)
+            if self.within(after, rest):
+                return after, action
+        raise AssertionError("an exact distance has no successor one step nearer")
+
+
+def shortest_plan(kitchen: Kitchen, state: State | None = None) -> list[Action] | None:
+    """One shortest plan, from the initial state unless another is given; None when there is none."""
+    return Planner(kitchen).plan(state)

@@ -1,0 +1,285 @@
+"""A kitchen as a game in the terminal, for people who want to feel what the policy has to do.
+
+Every turn shows the kitchen, the valid actions in the policy's own words with numbers, and how far it is to the goal at
+best. A line of input is an action's number, its words (shortened, as long as they fit one action only), or a command.
+It comes from the keyboard or from a pipe. Colours appear on a terminal alone.
+"""
+
+import os
+import re
+import sys
+from contextlib import suppress
+from textwrap import fill
+
+from taskreason.durability.errors import UserError, quote
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.simulator.domain import CUTS, TICKS, Action, Op
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.robotouille.simulator.layout import Layout
+from taskreason.environments.robotouille.simulator.observation import (
+    EFFECT_WORDS,
+    FLAG_WORDS,
+    describe_goal,
+)
+
+PLANNING_LIMIT = 200_000
+"""States after which a turn is shown without its distance, so that nobody waits long."""
+WIDTH = 78
+COMMANDS = {
+    "hint": "the actions that begin a shortest way from here",
+    "undo": "take the last step back",
+    "restart": "begin again",
+    "help": "this list",
+    "quit": "stop",
+}
+"""A command's first letter will do, and ? for help."""
+HELP = "Give an action's number or its words, shortened (m 3). ? for help, q to quit."
+FILLERS = {"from", "to", "on", "top", "of", "using", "with", "into", "in"}
+"""Words that tell no action from another."""
+BOLD, GREEN, YELLOW, RED = "1", "32", "33", "31"
+
+
+def play(layout: Layout) -> int:
+    """Play until the goal, `quit` or the end of the input; the return value is the exit status."""
+    game = _Game(layout)
+    with suppress(ImportError):  # keys that move in the line and recall earlier ones
+        import readline  # noqa: F401
+    print(f"{paint(fill(layout.goal_description, WIDTH), BOLD)}\n{HELP}")
+    game.show()
+    while not game.kitchen.is_goal(game.state):
+        try:
+            line = input(f"{game.steps + 1}> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            print()
+            line = "quit"
+        if line and find_command(line) == "quit":
+            print(f"Stopped after {count_steps(game.steps)}.")
+            return 0
+        if line:
+            game.take(line)
+    print(game.score())
+    return 0
+
+
+def find_command(line: str) -> str | None:
+    """The command that a line means, None where it means none."""
+    word = {"?": "help"}.get(line, line.lower())
+    # The hint comes before help, and so has the letter.
+    return next((name for name in COMMANDS if word in (name, name[0])), None)
+
+
+def find_actions(kitchen: Kitchen, actions: tuple[Action, ...], line: str) -> list[Action]:
+    """The actions that a line may mean: by number, by the whole text, or by shortened words in their order.
+
+    ``pi pa``, ``pick up patty1`` and ``p patty`` are all "Pick up patty1 from table3"; ``m 3`` and ``move table3``
+    go to table3, whatever the robot's name and wherever it stands.
+    """
+    if line.isdecimal():
+        return list(actions[int(line) - 1 : int(line)]) if int(line) else []
+    if whole := [action for action in actions if action.text.lower() == line.lower()]:
+        return whole
+    given = [word for word in line.lower().split() if word not in FILLERS | {kitchen.robot}]
+    return [action for action in actions if given and _fits(given, _key_words(kitchen, action))]
+
+
+def _key_words(kitchen: Kitchen, action: Action) -> list[str]:
+    """The words that tell an action from the others at the same place."""
+    if action.op is Op.move:
+        return ["move", kitchen.stations[action.b]]
+    if action.op is Op.wait:
+        return ["do", "nothing", "wait"]
+    words = action.text.lower().replace("'s contents", "").split()
+    return [word for word in words if word not in FILLERS | {kitchen.robot}]
+
+
+def _fits(given: list[str], words: list[str]) -> bool:
+    """Whether every given word begins one of the words, in order; digits stand for a name's number."""
+    rest = iter(words)
+    return all(any(_begins(part, word) for word in rest) for part in given)
+
+
+def _begins(part: str, word: str) -> bool:
+    if word.startswith(part):
+        return True
+    short, name = (re.fullmatch(r"([a-z]*)(\d+)", text) for text in (part, word))
+    return bool(short and name and name[1].startswith(short[1]) and short[2] == name[2])
+
+
+def paint(text: str, *codes: str) -> str:
+    """The text in colour on a terminal, as it is elsewhere and where NO_COLOR is set."""
+    colourful = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colourful = colourful and os.environ.get("TERM") != "dumb"
+    return f"\033[{';'.join(codes)}m{text}\033[0m" if colourful else text
+
+
+def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:
+    """What is at a station, from the bottom up, with what has been done to it: ``patty1 (cooked)``."""
+    timers = {}
+    for kind, obj, _, done in state.effects:
+        word = EFFECT_WORDS[kind]
+        timers[word in ("fill", "boil"), obj] = f"{word} {done}/{CUTS if word == 'cut' else TICKS}"
+    told = []
+    for item in state.stacks[station]:
+        notes = [word for flag, word in FLAG_WORDS.items() if state.flags[item] & flag]
+        told.append((kitchen.items[item], [*notes, timers.get((False, item))]))
+    for number, (place, meal) in enumerate(state.containers):
+        if place == station:
+            inside = describe_meal(kitchen, state, meal)
+            told.append((kitchen.containers[number], [inside, timers.get((True, number))]))
+    return [f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "") for name, notes in told]
+
+
+def describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
+    """What is in a container."""
+    if meal < 0:
+        return ""
+    added = [kitchen.items[item] for item, where in sorted(state.added) if where == meal]
+    boiling = "boiling " if state.meals[meal] else ""
+    return " and ".join([boiling + kitchen.meal_names(state)[meal], *added])
+
+
+def describe_held(kitchen: Kitchen, state: State) -> str:
+    """What the robot holds, with what is in it or has been done to it."""
+    name = kitchen.held_name(state)
+    if name is None:
+        return "nothing"
+    if state.hand >= len(kitchen.items):
+        notes = [
+            describe_meal(kitchen, state, state.containers[state.hand - len(kitchen.items)][1])
+        ]
+    else:
+        notes = [word for flag, word in FLAG_WORDS.items() if state.flags[state.hand] & flag]
+    return f"{name} ({', '.join(notes)})".replace(" ()", "")
+
+
+def count_steps(number: int) -> str:
+    """The number with its noun."""
+    return f"{number} step{'' if number == 1 else 's'}"
+
+
+class _Game:
+    """The states so far (for undo) and the planner that comments on them."""
+
+    def __init__(self, layout: Layout):
+        self.kitchen = Kitchen(layout)
+        self.planner = Planner(self.kitchen, PLANNING_LIMIT)
+        self.history = [self.kitchen.initial]
+        self.hints = 0
+
+    @property
+    def state(self) -> State:
+        return self.history[-1]
+
+    @property
+    def steps(self) -> int:
+        return len(self.history) - 1
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return self.kitchen.valid_actions(self.state)
+
+    def show(self) -> None:
+        """Print the kitchen, the goal and the distance to it, and the numbered actions."""
+        kitchen = self.kitchen
+        print(f"\n{paint(self._describe_distance(), BOLD)}")
+        width = max(map(len, kitchen.stations))
+        for number, station in enumerate(kitchen.stations):
+            here = number == self.state.loc
+            text = ", ".join(describe_things(kitchen, self.state, number)) or "empty"
+            indent = " " * (width + 4)
+            line = f"{'> ' if here else '  '}{station:{width}}  {text}"
+            print(paint(fill(line, WIDTH, subsequent_indent=indent), *([GREEN] if here else [])))
+        held = describe_held(kitchen, self.state)
+        print(paint(f"> {kitchen.robot} is holding {held}.", GREEN))
+        if kitchen.is_goal(self.state):
+            return
+        print(fill(f"Goal: {describe_goal(kitchen)}", WIDTH))
+        for number, action in enumerate(self.actions, 1):
+            print(f"{paint(f'{number:4}', YELLOW)}  {action.text}")
+
+    def take(self, line: str) -> None:
+        """Do what one line of input says."""
+        command = find_command(line)
+        if command:
+            getattr(self, f"_{command}")()
+            return
+        found = find_actions(self.kitchen, self.actions, line)
+        if len(found) == 1:
+            self.history.append(self.kitchen.step(self.state, found[0]))
+            print(paint(found[0].text, GREEN))
+            self.show()
+        elif found:
+            numbers = [str(self.actions.index(action) + 1) for action in found]
+            print(paint(f"{quote(line)} fits several actions: {', '.join(numbers)}.", RED))
+        else:
+            last = len(self.actions)
+            print(
+                paint(
+                    f"{quote(line)} is no action that is valid here: give 1 to {last} or words; ? for help.",
+                    RED,
+                )
+            )
+
+    def score(self) -> str:
+        """The steps taken against the fewest that the kitchen allowed, where these are known."""
+        told = f"Served in {count_steps(self.steps)}."
+        best = self._distance(self.history[0])
+        if best is not None:
+            extra = self.steps - best
+            told += f" The fewest possible are {best}: "
+            told += f"{extra} too many, " if extra else "a shortest plan, "
+            told += f"{100 * best / self.steps:.0f} points of 100."
+        if self.hints:
+            told += f" Hints: {self.hints}."
+        return paint(fill(told, WIDTH), BOLD, GREEN)
+
+    def _hint(self) -> None:
+        self.hints += 1
+        try:
+            best = self.planner.optimal_actions(self.state)
+        except UserError:
+            print("This kitchen is too large for hints.")
+            return
+        names = [f"{self.actions.index(action) + 1}  {action.text}" for action in best]
+        print(
+            "\n".join(f"Hint: {name}" for name in names) or "There is no way from here: try undo."
+        )
+
+    def _undo(self) -> None:
+        if not self.steps:
+            print("There is nothing to undo.")
+            return
+        self.history.pop()
+        self.show()
+
+    def _restart(self) -> None:
+        del self.history[1:]
+        self.show()
+
+    def _help(self) -> None:
+        print(HELP)
+        for name, text in COMMANDS.items():
+            print(f"  {'?' if name == 'help' else name[0]}, {name:8} {text}")
+        print("Things at a place are listed from the bottom of the stack up.")
+
+    def _distance(self, state: State) -> int | None:
+        """Steps of a shortest way from a state; None where there is none or finding it takes too long."""
+        with suppress(UserError):
+            return self.planner.distance(state)
+        return None
+
+    def _describe_distance(self) -> str:
+        done = f"{count_steps(self.steps)} done" if self.steps else "The start"
+        try:
+            left = self.planner.distance(self.state)
+        except UserError:
+            return f"{done}; the distance to the goal takes too long to find."
+        if left is None:
+            return f"{done}; the goal can't be reached from here."
+        if not left:
+            return f"{done}; the goal is reached."
+        best = self._distance(self.history[0])
+        told = f"{done}, at least {left} to go"
+        if best is not None and self.steps + left > best:
+            told += f"; that makes {self.steps + left}, and {best} would have done"
+        return f"{told}."

@@ -1,0 +1,1 @@
+"""What the laptop's base model learns before any task."""

@@ -1,0 +1,298 @@
+"""The simulator: a kitchen built from a layout, and the deterministic transition function over its states.
+
+Input: a `simulator.layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid
+actions in each. A state holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot,
+the valid actions depend on where it stands, what it holds and what is on that station, so they are computed once per
+such situation and then looked up.
+"""
+
+from typing import NamedTuple
+
+from taskreason.environments.robotouille.simulator.domain import WORDING, Action, Flag, Op, kind_of
+from taskreason.environments.robotouille.simulator.effects import (
+    BOIL,
+    COOK,
+    FILL,
+    FRY,
+    cut,
+    put,
+    start,
+    update,
+)
+from taskreason.environments.robotouille.simulator.goal import Goal
+from taskreason.environments.robotouille.simulator.layout import Layout
+
+
+class State(NamedTuple):
+    """What changes in a kitchen.
+
+    loc: station that the robot faces (-1: none). hand: item index, item count + container index, or -1.
+    stacks: per station, item indices from bottom to top. flags: per item, :class:`Flag` bits.
+    containers: per container (station or -1 when held, meal or -1 when empty). meals: per meal, 1 when boiling.
+    added: (item, meal) pairs. effects: running effects (kind, object, station, count) in starting order.
+    """
+
+    loc: int
+    hand: int
+    stacks: tuple[tuple[int, ...], ...]
+    flags: tuple[int, ...]
+    containers: tuple[tuple[int, int], ...]
+    meals: tuple[int, ...]
+    added: frozenset[tuple[int, int]]
+    effects: tuple[tuple[int, int, int, int], ...]
+
+
+_new = tuple.__new__
+
+
+def number(specs) -> tuple[list, tuple[str, ...]]:
+    """Sort object specifications stably by (x, y) and name them kind + number within the kind."""
+    ordered = sorted(specs, key=lambda spec: (spec.x, spec.y))
+    counts: dict[str, int] = {}
+    names = []
+    for spec in ordered:
+        counts[spec.name] = counts.get(spec.name, 0) + 1
+        names.append(f"{spec.name}{counts[spec.name]}")
+    return ordered, tuple(names)
+
+
+class Kitchen:
+    """The unchanging part of one layout, with the transition function over its states."""
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        stations, self.stations = number(layout.stations)
+        items, self.items = number(layout.items)
+        containers, self.containers = number(layout.containers)
+        meals, _ = number(layout.meals)
+        self.robot = "robot1"
+        self.station_kinds = tuple(kind_of(name) for name in self.stations)
+        self.item_kinds = tuple(kind_of(name) for name in self.items)
+        self.container_kinds = tuple(kind_of(name) for name in self.containers)
+        self.station_index = {name: i for i, name in enumerate(self.stations)}
+        self._actions: dict[tuple, Action] = {}
+        self._valid: dict[tuple, tuple[Action, ...]] = {}
+        self._moves = [self._moves_from(loc) for loc in range(len(self.stations))]
+        self._wait = self._action(Op.wait)
+        self.initial = self._initial_state(layout, stations, items, containers, meals)
+        self.goal = Goal(self, layout.goal)
+
+    def _initial_state(self, layout, stations, items, containers, meals) -> State:
+        cells = {(spec.x, spec.y): i for i, spec in enumerate(stations)}
+        robot = layout.robot
+        here = (robot.x, robot.y)
+        loc = cells.get(robot.faces, -1)
+        hand = -1
+        piles: list[list[tuple[int, int]]] = [[] for _ in stations]
+        for i, item in enumerate(items):
+            if (item.x, item.y) == here:
+                hand = i
+            else:
+                piles[cells[item.x, item.y]].append((item.stack_level, i))
+        contents = []
+        for c, container in enumerate(containers):
+            inside = [
+                m for m, meal in enumerate(meals) if (meal.x, meal.y) == (container.x, container.y)
+            ]
+            held = (container.x, container.y) == here
+            if held:
+                hand = len(items) + c
+            contents.append(
+                (-1 if held else cells[container.x, container.y], inside[0] if inside else -1)
+            )
+        flags = []
+        for item in items:
+            bits = 0
+            for predicate in item.predicates:
+                bits |= Flag[predicate]
+            flags.append(int(bits))
+        boiling = tuple(int("isboiling" in meal.predicates) for meal in meals)
+        stacks = tuple(tuple(i for _, i in sorted(pile)) for pile in piles)
+        return State(loc, hand, stacks, tuple(flags), tuple(contents), boiling, frozenset(), ())
+
+    # ---------------------------------------------------------------- actions
+
+    def _action(self, op: Op, a: int = -1, b: int = -1) -> Action:
+        key = (op, a, b)
+        found = self._actions.get(key)
+        if found is None:
+            first, second = self._argument_names(op, a, b)
+            found = Action(op, a, b, WORDING[op].format(first, second, robot=self.robot))
+            self._actions[key] = found
+        return found
+
+    def _argument_names(self, op: Op, a: int, b: int) -> tuple[str, str]:
+        """Names of an action's arguments: every operator draws them from fixed object lists."""
+        sources = {
+            Op.unstack: (self.items, self.items),
+            Op.stack: (self.items, self.items),
+            Op.add_to: (self.items, self.containers),
+            Op.fill_bowl: (self.containers, self.containers),
+            Op.move: (self.stations, self.stations),
+            Op.wait: ((), ()),
+            Op.pick_up_container: (self.containers, self.stations),
+            Op.place_container: (self.containers, self.stations),
+            Op.fill_pot: (self.containers, self.stations),
+            Op.boil_water: (self.containers, self.stations),
+        }
+        first, second = sources.get(op, (self.items, self.stations))
+        return (first[a] if first else "", second[b] if second else "")
+
+    def _moves_from(self, loc: int) -> tuple[Action, ...]:
+        return tuple(
+            self._action(Op.move, loc, to) for to in range(len(self.stations)) if to != loc
+        )
+
+    def valid_actions(self, state: State) -> tuple[Action, ...]:
+        """All valid actions in ``state``: those at the robot's station, then moves, then ``Do nothing``."""
+        loc = state.loc
+        if loc < 0:
+            return (self._wait,)
+        stack = state.stacks[loc]
+        flags = state.flags[stack[0]] if len(stack) == 1 else 0
+        if self.containers:
+            key = (loc, state.hand, stack, flags, state.containers, state.meals, state.added)
+        else:
+            key = (loc, state.hand, stack, flags)
+        found = self._valid.get(key)
+        if found is None:
+            found = (*sorted(self._local_actions(state)), *self._moves[loc], self._wait)
+            self._valid[key] = found
+        return found
+
+    def _local_actions(self, state: State) -> list[Action]:
+        loc, hand, stack = state.loc, state.hand, state.stacks[state.loc]
+        here = [c for c, (place, _) in enumerate(state.containers) if place == loc]
+        count = len(self.items)
+        if hand < 0:
+            return self._empty_handed(state, stack, here)
+        if hand < count:
+            found = []
+            if stack:
+                found.append(self._action(Op.stack, hand, stack[-1]))
+            elif not here:
+                found.append(self._action(Op.place_item, hand, loc))
+            for c in here:
+                meal = state.containers[c][1]
+                if (
+                    self.container_kinds[c] == "pot"
+                    and meal >= 0
+                    and (hand, meal) not in state.added
+                ):
+                    found.append(self._action(Op.add_to, hand, c))
+            return found
+        held = hand - count
+        found = [] if stack or here else [self._action(Op.place_container, held, loc)]
+        if self.container_kinds[held] == "pot" and state.containers[held][1] >= 0:
+            for c in here:
+                if self.container_kinds[c] == "bowl" and state.containers[c][1] < 0:
+                    found.append(self._action(Op.fill_bowl, c, held))
+        return found
+
+    def _empty_handed(self, state: State, stack: tuple[int, ...], here: list[int]) -> list[Action]:
+        loc = state.loc
+        kind = self.station_kinds[loc]
+        found = []
+        if len(stack) == 1:
+            item = stack[0]
+            flags = state.flags[item]
+            found.append(self._action(Op.pick_up_item, item, loc))
+            if kind == "stove" and flags & Flag.iscookable and not flags & Flag.iscooking:
+                found.append(self._action(Op.cook, item, loc))
+            if kind == "board" and flags & Flag.iscuttable:
+                found.append(self._action(Op.cut, item, loc))
+            if kind == "fryer" and flags & Flag.isfryable:
+                found.append(self._action(Op.fry, item, loc))
+        elif stack:
+            found.append(self._action(Op.unstack, stack[-1], stack[-2]))
+        for c in here:
+            found.append(self._action(Op.pick_up_container, c, loc))
+            meal = state.containers[c][1]
+            if self.container_kinds[c] != "pot":
+                continue
+            if kind == "sink" and meal < 0:
+                found.append(self._action(Op.fill_pot, c, loc))
+            if kind == "stove" and meal >= 0:
+                found.append(self._action(Op.boil_water, c, loc))
+        return found
+
+    def find_action(self, state: State, text: str) -> Action | None:
+        """The valid action with exactly this text, or None."""
+        for action in self.valid_actions(state):
+            if action.text == text:
+                return action
+        return None
+
+    # ------------------------------------------------------------- transition
+
+    def step(self, state: State, action: Action) -> State:
+        """The state after a valid ``action``: its own effects, then one update of every running effect."""
+        loc, hand, stacks, flags, containers, meals, added, effects = state
+        op, a, b, _ = action
+        if op is Op.move:
+            loc = b
+        elif op is Op.wait:
+            if not effects:
+                return state
+        elif op is Op.pick_up_item:
+            hand = a
+            stacks = (*stacks[:loc], (), *stacks[loc + 1 :])
+        elif op is Op.unstack:
+            hand = a
+            stacks = (*stacks[:loc], stacks[loc][:-1], *stacks[loc + 1 :])
+        elif op is Op.place_item or op is Op.stack:
+            hand = -1
+            stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
+        elif op is Op.cook:
+            effects = start(effects, COOK, a, b)
+        elif op is Op.fry:
+            effects = start(effects, FRY, a, b)
+        elif op is Op.cut:
+            flags, effects = cut(flags, effects, a)
+        elif op is Op.pick_up_container:
+            hand = len(self.items) + a
+            containers = put(containers, a, (-1, containers[a][1]))
+        elif op is Op.place_container:
+            hand = -1
+            containers = put(containers, a, (loc, containers[a][1]))
+        elif op is Op.fill_pot:
+            effects = start(effects, FILL, a, b)
+        elif op is Op.boil_water:
+            effects = start(effects, BOIL, a, b)
+        elif op is Op.add_to:
+            hand = -1
+            added = added | {(a, containers[b][1])}
+        elif op is Op.fill_bowl:
+            containers = put(containers, a, (containers[a][0], containers[b][1]))
+            containers = put(containers, b, (containers[b][0], -1))
+        if effects:
+            flags, containers, meals, effects = update(stacks, flags, containers, meals, effects)
+        return _new(State, (loc, hand, stacks, flags, containers, meals, added, effects))
+
+    def is_goal(self, state: State) -> bool:
+        """Whether some assignment of the goal's ids makes all of its predicates hold."""
+        return self.goal.reached(state)
+
+    # -------------------------------------------------------------- reporting
+
+    def meal_names(self, state: State) -> tuple[str, ...]:
+        """Names of the meals in ``state``; meals made by filling a pot are numbered on."""
+        return tuple(f"water{m + 1}" for m in range(len(state.meals)))
+
+    def held_name(self, state: State) -> str | None:
+        """Name of the item or container in the robot's hand, or None."""
+        if state.hand < 0:
+            return None
+        if state.hand < len(self.items):
+            return self.items[state.hand]
+        return self.containers[state.hand - len(self.items)]
+
+    def replay(self, texts: list[str]) -> list[tuple[State, bool]]:
+        """States after each action text, with whether it was valid; an invalid one changes nothing."""
+        state, seen = self.initial, []
+        for text in texts:
+            action = self.find_action(state, text)
+            if action is not None:
+                state = self.step(state, action)
+            seen.append((state, action is not None))
+        return seen

@@ -1,0 +1,204 @@
+"""Layout files of the Robotouille benchmark, read and checked.
+
+Input: the benchmark's own JSON (one file, JSON lines, or a folder of files). Output: a
+`simulator.layout.Layout` each. Everything a file can get wrong is refused here with one
+sentence naming file, key and fix, so that no later stage meets an impossible kitchen. Departure from the
+benchmark: exactly one player, and a goal that the listed objects can never satisfy is refused when the
+layout is loaded instead of being run.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from taskreason.durability.errors import quote
+from taskreason.environments.robotouille.simulator.domain import (
+    CONTAINER_KINDS,
+    ITEM_KINDS,
+    LAYOUT_FLAGS,
+    MEAL_KINDS,
+    PLAYER_KINDS,
+    STATION_KINDS,
+)
+from taskreason.environments.robotouille.simulator.layout import (
+    DIRECTIONS,
+    ContainerSpec,
+    GoalPredicate,
+    ItemSpec,
+    Layout,
+    MealSpec,
+    RobotSpec,
+    StationSpec,
+)
+from taskreason.environments.robotouille.simulator.layout_checks import (
+    find_goal_fault,
+    find_placement_fault,
+)
+from taskreason.environments.robotouille.simulator.layout_reader import (
+    LayoutError,
+    Reader,
+    parse_json,
+)
+
+_ONE_ITEM = (ITEM_KINDS,)
+GOAL_PREDICATES: dict[str, tuple[tuple[str, ...], ...]] = {
+    **{name: _ONE_ITEM for name in (*LAYOUT_FLAGS, "iscooking", "clear")},
+    "isboiling": (MEAL_KINDS,),
+    "item_on": (ITEM_KINDS, STATION_KINDS),
+    "item_at": (ITEM_KINDS, STATION_KINDS),
+    "atop": (ITEM_KINDS, ITEM_KINDS),
+    "container_at": (CONTAINER_KINDS, STATION_KINDS),
+    "container_empty": (CONTAINER_KINDS,),
+    "in": (MEAL_KINDS, CONTAINER_KINDS),
+    "addedto": (ITEM_KINDS, MEAL_KINDS),
+    "vacant": (STATION_KINDS,),
+    "station_empty": (STATION_KINDS,),
+    "loc": (PLAYER_KINDS, STATION_KINDS),
+    "nothing": (PLAYER_KINDS,),
+    "has_item": (PLAYER_KINDS, ITEM_KINDS),
+    "has_container": (PLAYER_KINDS, CONTAINER_KINDS),
+}
+
+
+def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
+    """Check one layout in the benchmark's JSON. `source` is the file (and line) that errors name.
+
+    Raises LayoutError with one sentence for anything malformed, and for a goal that the kitchen's
+    objects can never reach. `check_goal=False` accepts such a goal: one of the benchmark's own
+    layouts has it (it asks for a cheese that is not there), and replaying actions needs no goal.
+    Other keys (version, config) are ignored: the rules fix the cuts and the cooking time anyway.
+    """
+    top = Reader(data, source, "")
+    width, height = (top.integer(key, 1, 1000) for key in ("width", "height"))
+    layout = Layout(
+        stations=tuple(
+            StationSpec(*_read_placed(row, STATION_KINDS, width, height))
+            for row in top.objects("stations")
+        ),
+        items=tuple(_read_item(row, width, height) for row in top.objects("items")),
+        robot=_read_robot(top, width, height),
+        containers=tuple(
+            ContainerSpec(*_read_placed(row, CONTAINER_KINDS, width, height))
+            for row in top.objects("containers", optional=True)
+        ),
+        meals=tuple(
+            MealSpec(
+                *_read_placed(row, MEAL_KINDS, width, height, more=("predicates",)),
+                _read_predicates(row, ("isboiling",)),
+            )
+            for row in top.objects("meals", optional=True)
+        ),
+        goal=tuple(_read_goal_predicate(row) for row in top.objects("goal")),
+        goal_description=top.text("goal_description"),
+        width=width,
+        height=height,
+        source=source,
+    )
+    fault = find_placement_fault(layout)
+    if fault is None and check_goal:
+        fault = find_goal_fault(layout)
+    if fault:
+        raise LayoutError(f"{source}: {fault}.")
+    return replace(layout, items=_close_gaps(layout.items))
+
+
+def _close_gaps(items: tuple[ItemSpec, ...]) -> tuple[ItemSpec, ...]:
+    """Stack levels counted from 0: the benchmark's files leave gaps, which mean nothing."""
+    levels = defaultdict(list)
+    for item in items:
+        levels[item.x, item.y].append(item.stack_level)
+    ranks = {cell: sorted(found) for cell, found in levels.items()}
+    return tuple(replace(i, stack_level=ranks[i.x, i.y].index(i.stack_level)) for i in items)
+
+
+def _read_placed(row: Reader, kinds: tuple[str, ...], width: int, height: int, more=()):
+    row.refuse_other_keys(("name", "x", "y", *more))
+    name = row.text("name", kinds)
+    return name, row.integer("x", 0, width - 1), row.integer("y", 0, height - 1)
+
+
+def _read_item(row: Reader, width: int, height: int) -> ItemSpec:
+    placed = _read_placed(row, ITEM_KINDS, width, height, more=("stack-level", "predicates"))
+    level = row.integer("stack-level", 0, 1000)
+    return ItemSpec(*placed, level, _read_predicates(row, LAYOUT_FLAGS))
+
+
+def _read_predicates(row: Reader, choices: tuple[str, ...]) -> tuple[str, ...]:
+    predicates = row.array("predicates", optional=True)
+    for i, predicate in enumerate(predicates):
+        if predicate not in choices:
+            message = f"is {quote(predicate)} but must be one of {', '.join(choices)}"
+            raise row.fail(f"predicates[{i}]", message)
+    return tuple(sorted(set(predicates)))
+
+
+def _read_robot(top: Reader, width: int, height: int) -> RobotSpec:
+    players = top.objects("players")
+    if len(players) != 1:
+        raise top.fail("players", f"lists {len(players)} players but must list exactly one robot")
+    row = players[0]
+    _, x, y = _read_placed(row, PLAYER_KINDS, width, height, more=("direction",))
+    direction = row.array("direction")
+    if not all(type(step) is int for step in direction) or tuple(direction) not in DIRECTIONS:
+        raise row.fail(
+            "direction", f"is {quote(direction)} but must be [0,1], [0,-1], [1,0] or [-1,0]"
+        )
+    return RobotSpec(x, y, (direction[0], direction[1]))
+
+
+def _read_goal_predicate(row: Reader) -> GoalPredicate:
+    row.refuse_other_keys(("predicate", "args", "ids"))
+    predicate = row.text("predicate", tuple(GOAL_PREDICATES))
+    signature = GOAL_PREDICATES[predicate]
+    args, ids = row.array("args"), row.array("ids")
+    for key, values in (("args", args), ("ids", ids)):
+        if len(values) != len(signature):
+            raise row.fail(key, f"must have {len(signature)} entries for {predicate}")
+    for i, kinds in enumerate(signature):
+        if args[i] not in kinds:
+            raise row.fail(
+                f"args[{i}]", f"is {quote(args[i])} but must be one of {', '.join(kinds)}"
+            )
+        digits = isinstance(ids[i], str) and ids[i].isascii() and ids[i].isdigit()
+        if not digits and type(ids[i]) is not int:
+            raise row.fail(f"ids[{i}]", f"is {quote(ids[i])} but must be a whole number")
+    return GoalPredicate(predicate, tuple(args), tuple(int(i) for i in ids))
+
+
+def load_layouts(path: str | Path) -> list[Layout]:
+    """Every layout of a JSON file, a JSON-lines file or a folder of JSON files (sorted by name).
+
+    Each is a layout or an object that holds one under "layout". Raises LayoutError for a path that
+    is empty or can't be read and for the first layout that is refused.
+    """
+    path = Path(path)
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    layouts = [layout for file in files for layout in _load_file(file)]
+    if not layouts:
+        wanted = "*.json file" if path.is_dir() else "layout"
+        raise LayoutError(f"{path}: there is no {wanted} here, give at least one.")
+    return layouts
+
+
+def _load_file(path: Path) -> list[Layout]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise LayoutError(f"{path}: the layout file cannot be read ({reason}).") from None
+    if path.suffix != ".jsonl" and not _has_json_lines(text):
+        rows = [(str(path), text)]
+    else:
+        rows = [(f"{path}:{n}", line) for n, line in enumerate(text.splitlines(), 1)]
+    return [_load_row(row, source) for source, row in rows if row.strip() or len(rows) == 1]
+
+
+def _has_json_lines(text: str) -> bool:
+    """Whether a text of unknown form is JSON lines: its first line alone is a JSON object."""
+    first, _, rest = text.strip().partition("\n")
+    return bool(rest) and first.startswith("{") and first.rstrip().endswith("}")
+
+
+def _load_row(text: str, source: str) -> Layout:
+    row = parse_json(text, source)
+    return parse_layout(row["layout"] if isinstance(row, dict) and "layout" in row else row, source)

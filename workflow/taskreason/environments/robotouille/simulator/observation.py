@@ -1,0 +1,146 @@
+"""What the agent reads: a kitchen's state as text, without loss, ending with the valid actions and the goal.
+
+Every station is listed with its stack from bottom to top, every item, kind by kind, with its station, its flags and
+what lies on it with its flags, then the robot, the empty stations (tables first), running timers, the valid actions and
+the goal.
+What is said of a thing comes right after its name, and every name after a space: a small model finds "table5" by
+looking for what followed "patty1". The tests read every state back from its text.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from taskreason.environments.robotouille.simulator.domain import Action, Flag
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.robotouille.simulator.goal_stack import Slot, compile_towers
+
+FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
+EFFECT_WORDS = ("cook", "cut", "fry", "fill", "boil", "fryable")
+NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
+
+
+def observe(kitchen: Kitchen, state: State, actions: tuple[Action, ...] | None = None) -> str:
+    """The state as text: stations, items, robot, empty stations, timers, valid actions, goal."""
+    actions = kitchen.valid_actions(state) if actions is None else actions
+    lines = ["Stations:", *_station_lines(kitchen, state), "Items:", *_item_lines(kitchen, state)]
+    if kitchen.containers:
+        lines += ["Containers:", *_container_lines(kitchen, state)]
+    if state.effects:
+        lines += ["Timers:", *_timer_lines(kitchen, state)]
+    place = kitchen.stations[state.loc] if state.loc >= 0 else "nowhere"
+    lines.append(f"Robot {place} holding {kitchen.held_name(state) or NOTHING}")
+    lines.append("Empty: " + (" ".join(list_empty(kitchen, state)) or "none"))
+    lines += ["Valid actions:", *(action.text for action in actions)]
+    lines.append(f"Goal: {describe_goal(kitchen)}")
+    return "\n".join(lines) + "\n"
+
+
+def list_empty(kitchen: Kitchen, state: State) -> list[str]:
+    """Names of the stations that carry nothing, tables first."""
+    taken = {place for place, _ in state.containers}
+    empty = [s for s, stack in enumerate(state.stacks) if not stack and s not in taken]
+    empty.sort(key=lambda s: kitchen.station_kinds[s] != "table")
+    return [kitchen.stations[s] for s in empty]
+
+
+def _station_lines(kitchen: Kitchen, state: State):
+    on = {}
+    for name, (place, _) in zip(kitchen.containers, state.containers, strict=True):
+        on.setdefault(place, []).append(name)
+    for s, (name, stack) in enumerate(zip(kitchen.stations, state.stacks, strict=True)):
+        things = [kitchen.items[i] for i in stack] + on.get(s, [])
+        yield f"- {name} {' '.join(things) or EMPTY}"
+
+
+def list_items(kitchen: Kitchen) -> list[int]:
+    """The items in the order in which they are listed: kind by kind, each kind in the layout's order."""
+    return sorted(range(len(kitchen.items)), key=lambda i: kitchen.item_kinds[i])
+
+
+def describe_place(
+    kitchen: Kitchen, state: State, item: int, marks: Mapping[int, int] = MappingProxyType({})
+) -> str:
+    """Where an item is, its flags, and what lies on it, from the bottom up: ``bread1 table2 under patty1 cooked``.
+
+    marks: item -> number to be written before it, such as its slot in the goal's tower.
+    """
+
+    def name(i: int) -> str:
+        return f"{marks[i]} {kitchen.items[i]}" if i in marks else kitchen.items[i]
+
+    station = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
+    above = []
+    if station is not None:
+        stack = state.stacks[station]
+        above = stack[stack.index(item) + 1 :]
+        place = kitchen.stations[station]
+    elif item == state.hand:
+        place = kitchen.robot
+    else:
+        place = kitchen.meal_names(state)[dict(state.added)[item]]
+    words = [name(item), place, *_flag_words(state, item), *([UNDER] if above else [])]
+    for i in above:
+        words += [name(i), *_flag_words(state, i)]
+    return " ".join(words)
+
+
+def _flag_words(state: State, item: int) -> list[str]:
+    return [word for flag, word in FLAG_WORDS.items() if state.flags[item] & flag]
+
+
+def _item_lines(kitchen: Kitchen, state: State):
+    for item in list_items(kitchen):
+        yield f"- {describe_place(kitchen, state, item)}"
+
+
+def _container_lines(kitchen: Kitchen, state: State):
+    meals = kitchen.meal_names(state)
+    for name, (place, meal) in zip(kitchen.containers, state.containers, strict=True):
+        where = kitchen.stations[place] if place >= 0 else kitchen.robot
+        words = [EMPTY] if meal < 0 else [meals[meal], *(["boiling"] if state.meals[meal] else [])]
+        yield " ".join(["-", name, where, *words])
+
+
+def _timer_lines(kitchen: Kitchen, state: State):
+    for kind, obj, station, count in state.effects:
+        name = (
+            kitchen.containers[obj]
+            if EFFECT_WORDS[kind] in ("fill", "boil")
+            else kitchen.items[obj]
+        )
+        where = f" {kitchen.stations[station]}" if station >= 0 else ""
+        yield f"- {EFFECT_WORDS[kind]} {name}{where} {count}"
+
+
+def describe_goal(kitchen: Kitchen) -> str:
+    """The goal spelled out: numbered slots for a stack of items, the ground predicates for anything else."""
+    towers = compile_towers(kitchen.goal)
+    if towers and len(towers) == 1 and towers[0].station:
+        return describe_tower(towers[0])
+    terms = (
+        f"{predicate}({', '.join(f'{kitchen.goal.kinds[i]} #{i}' for i in ids)})"
+        for predicate, ids in kitchen.goal.terms
+    )
+    return " and ".join(terms)
+
+
+def describe_tower(tower) -> str:
+    """A tower in words, its slots numbered from the bottom."""
+    number, parts = 0, []
+    for lead, slots in (
+        ("", tower.chain),
+        (" any order", tower.loose),
+        (" last", [tower.top] if tower.top else []),
+    ):
+        if slots:
+            parts.append(lead)
+        for slot in slots:
+            number += 1
+            parts.append(f" {number} {describe_slot(slot)}")
+    return f"on a {tower.station}{''.join(parts)}"
+
+
+def describe_slot(slot: Slot) -> str:
+    """A slot in words: ``cooked patty``."""
+    flags = [word for flag, word in FLAG_WORDS.items() if slot.flags & flag]
+    return " ".join([*flags, slot.kind])

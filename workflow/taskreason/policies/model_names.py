@@ -1,0 +1,195 @@
+"""Names of models: a folder in Hugging Face format, a model on the hub, or a model behind an endpoint.
+
+A name is read by one rule: ``api:NAME`` is the model NAME of the endpoint that the configuration names; what exists as
+a folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither
+torch nor the weights. Weights are read from safetensors only.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from taskreason.durability.errors import UserError, quote
+from taskreason.durability.files import decode, write_json
+
+API = "api:"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+NEEDED = ("config.json", "tokenizer.json")
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+ADAPTER = "adapter_config.json"
+FILES = ("*.json", "*.safetensors", "*.jinja")
+"""What a snapshot needs; other formats of the weights stay where they are."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UserError, naming what is wrong, when a folder is no saved causal language model in safetensors."""
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder}: there is no such folder; give that of a saved causal language model."
+        )
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    missing += [name for name in _list_weights(folder) if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{folder}: {missing[0]} is missing; give the folder of a saved causal language model, whose weights are "
+            "read from safetensors only."
+        )
+    if (folder / ADAPTER).exists():
+        raise UserError(
+            f"{folder}: {ADAPTER} makes this the folder of an adapter to another model; merge the two into one "
+            "model and give its folder."
+        )
+
+
+def _list_weights(folder: Path) -> list[str]:
+    """The files that hold a model's weights, by its index where there are several; UserError for other formats."""
+    whole, index = WEIGHTS
+    if (folder / whole).is_file() or not (folder / index).is_file():
+        return [whole]
+    try:
+        names = sorted(set(decode((folder / index).read_text())["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{folder}: {index} can't be read; make or copy the folder again."
+        ) from None
+    for name in names:
+        if not name.endswith(".safetensors"):
+            raise UserError(
+                f"{folder}: {index} names {quote(name)}, but weights are read from safetensors only; save the model "
+                "in that format."
+            )
+    return names
+
+
+def has_wide_heads(folder: Path) -> bool:
+    """Whether a model is a Qwen2 whose heads are not hidden_size / heads wide, for which vLLM's own code takes them."""
+    config = _read_config(folder)
+    hidden, heads = config.get("hidden_size"), config.get("num_attention_heads")
+    if config.get("model_type") != "qwen2" or not hidden or not heads:
+        return False
+    return config.get("head_dim", hidden // heads) != hidden // heads
+
+
+def limit_length(folder: Path, wanted: int) -> int:
+    """Tokens of prompt and reply together: as many as wanted, at most those that the model has positions for."""
+    return min(wanted, _read_config(folder).get("max_position_embeddings") or wanted)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """A model's config.json; empty where there is none, as whoever loads the model says what is wrong with it."""
+    try:
+        config = decode((Path(folder) / "config.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def check_colocation(folder: Path) -> None:
+    """Raise UserError for a model that no vLLM engine can sample from in the process that trains it.
+
+    vLLM would have to run it by transformers' code, and changes that for everybody in the process.
+    """
+    if has_wide_heads(folder):
+        raise UserError(
+            f"grpo.vllm: colocate can't sample from {folder}, whose attention heads are wider than vLLM expects of "
+            "a Qwen2; set it to none."
+        )
+
+
+def is_api(name: str) -> bool:
+    """Whether a name means a model behind the endpoint."""
+    return name.startswith(API)
+
+
+def is_hub(name: str) -> bool:
+    """Whether a name means a model on the hub: no folder, and written ORGANISATION/NAME."""
+    return not is_api(name) and not Path(name).exists() and HUB_ID.fullmatch(name) is not None
+
+
+def shorten(name: str) -> str:
+    """The last part of a name, by which tables call the model."""
+    return name.removeprefix(API).rstrip("/").rpartition("/")[2]
+
+
+def to_file_name(name: str) -> str:
+    """A hub name as a file's name; :func:`from_file_name` reads it back."""
+    return name.replace("/", "--")
+
+
+def from_file_name(name: str) -> str:
+    """The hub name behind a file's name."""
+    return name.replace("--", "/", 1)
+
+
+def list_model_files(folder: str) -> list[str]:
+    """The files of a local model that its readers need, in the folder itself."""
+    return sorted(str(path) for pattern in FILES for path in Path(folder).glob(pattern))
+
+
+def find_folder(name: str | Path) -> Path:
+    """The folder of a local model, or of a hub model's files in the local cache, downloaded if need be."""
+    name = str(name)
+    if not is_hub(name):
+        return Path(name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES), ignore_patterns=["*/*"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise _explain(name, error) from None
+
+
+def check_model(key: str, name: str) -> None:
+    """Raise UserError, naming the configuration's key, when a local or hub model can't be had from here."""
+    if is_api(name):
+        return
+    if not is_hub(name):
+        try:
+            check_folder(Path(name))
+        except UserError as error:
+            raise UserError(f"{key}: {error}") from None
+        return
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except (
+        ImportError
+    ):  # the workflow runs in a light environment; the job that loads the model will tell
+        return
+    try:
+        check_folder(Path(snapshot_download(name, local_files_only=True)))
+        return
+    except (LocalEntryNotFoundError, UserError):
+        pass
+    try:
+        HfApi().auth_check(name)
+    except Exception as error:  # the client's own types, and those of the library below it
+        raise UserError(f"{key}: {_explain(name, error)}") from None
+
+
+def _explain(name: str, error: Exception) -> UserError:
+    """One sentence for a hub model that can't be had."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return UserError(
+            f"{name} is gated on the hub; accept its terms there and log in with `hf auth login`, "
+            "or give a folder that holds it."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return UserError(
+            f"{name} is neither a folder here nor a model on the hub that this login may see; correct the name."
+        )
+    return UserError(
+        f"{name} is not in the local cache and the hub can't be reached ({type(error).__name__}); "
+        f"download it where there is a network (`hf download {name}`), or give a folder that holds it."
+    )
+
+
+def fetch(name: str, output: Path) -> None:
+    """Download a hub model into the local cache and write its revision to ``output``."""
+    folder = find_folder(name)
+    check_folder(folder)
+    write_json(output, {"model": name, "revision": folder.name})
+    print(f"{name}: revision {folder.name}", flush=True)

@@ -1,0 +1,1 @@
+"""Cards for models and trajectories."""

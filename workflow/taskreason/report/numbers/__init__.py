@@ -1,0 +1,1 @@
+"""Every number and phrase that the paper quotes."""

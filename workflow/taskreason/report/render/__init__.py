@@ -1,0 +1,1 @@
+"""How tables and text are written: LaTeX, HTML, Markdown."""

@@ -1,0 +1,1 @@
+"""Episodes and data sets: collecting, reading, playing, scoring."""

@@ -1,0 +1,201 @@
+"""Episodes: a policy cooks in many kitchens at once, step by step, until success or the timeout.
+
+Input: kitchens and a policy. Output: one :class:`Episode` a kitchen. Every reply costs one step; a reply whose
+action is not valid leaves the state as it is and is counted. Episodes that have ended are written at once, so an
+interrupted rollout resumes with the kitchens that are missing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from taskreason.durability.files import write_lines
+from taskreason.durability.partial_results import Journal
+from taskreason.durability.progress import Progress, say
+from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.policies import Policy, Turn
+from taskreason.policies.reply import parse_reply, recount
+
+
+class Outcome(StrEnum):
+    """How an episode ended."""
+
+    success = "success"
+    timeout = "timeout"
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode, as stored: ``actions`` and ``replies`` hold one entry a step.
+
+    invalid: steps whose action was not valid; malformed: those of them whose reply had no action at all (its entry
+    in ``actions`` is empty). optimal_steps: length of a shortest plan from the start, None when there is none.
+    """
+
+    layout_hash: str
+    task: str
+    steps: int
+    success: bool
+    outcome: Outcome
+    optimal_steps: int | None
+    actions: tuple[str, ...]
+    replies: tuple[str, ...]
+    invalid: int
+    malformed: int
+    seed: int
+    model: str
+
+
+FIELDS = " ".join(Episode.__dataclass_fields__)
+"""What an episode that was stored earlier must consist of to be taken up."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where an episode begins: a kitchen, its task's name and the length of a shortest plan."""
+
+    kitchen: Kitchen
+    task: str
+    optimal_steps: int | None
+
+
+class Run:
+    """An episode in progress; greedy or sampled replies are fed to it one by one."""
+
+    def __init__(self, start: Start):
+        self.start = start
+        self.state: State = start.kitchen.initial
+        self.success = start.kitchen.is_goal(self.state)
+        self.actions: list[str] = []
+        self.replies: list[str] = []
+        self.invalid = self.malformed = 0
+        self.before = ""
+
+    def next_turn(self) -> Turn:
+        return Turn(self.start.kitchen, self.state, self.before)
+
+    def advance(self, text: str) -> None:
+        kitchen = self.start.kitchen
+        wanted = parse_reply(text).action
+        action = kitchen.find_action(self.state, wanted) if wanted else None
+        self.replies.append(text)
+        self.actions.append(wanted or "")
+        self.before = recount(text, action is not None)
+        if action is None:
+            self.invalid += 1
+            self.malformed += wanted is None
+        else:
+            self.state = kitchen.step(self.state, action)
+            self.success = kitchen.is_goal(self.state)
+
+    def finish(self, seed: int, model: str) -> Episode:
+        return Episode(
+            layout_hash=self.start.kitchen.layout.hash,
+            task=self.start.task,
+            steps=len(self.actions),
+            success=self.success,
+            outcome=Outcome.success if self.success else Outcome.timeout,
+            optimal_steps=self.start.optimal_steps,
+            actions=tuple(self.actions),
+            replies=tuple(self.replies),
+            invalid=self.invalid,
+            malformed=self.malformed,
+            seed=seed,
+            model=model,
+        )
+
+
+def run_episodes(
+    policy: Policy,
+    starts: Sequence[Start],
+    timeout: int,
+    batch_size: int,
+    seed: int = 0,
+    on_end: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """One episode per start, in their order; at most ``batch_size`` run at once. ``timeout`` is in steps."""
+    waiting = list(enumerate(starts))[::-1]
+    running: list[tuple[int, Run]] = []
+    done: dict[int, Episode] = {}
+    progress = Progress(starts[0].task if starts else "", len(starts), "episodes")
+
+    def settle() -> None:
+        for n, run in list(running):
+            if run.success or len(run.actions) >= timeout:
+                running.remove((n, run))
+                done[n] = run.finish(seed, policy.name)
+                if on_end:
+                    on_end(done[n])
+
+    while waiting or running:
+        while waiting and len(running) < batch_size:
+            n, start = waiting.pop()
+            running.append((n, Run(start)))
+        settle()
+        if running:
+            replies = policy.act([run.next_turn() for _, run in running])
+            for (_, run), reply in zip(running, replies, strict=True):
+                run.advance(reply)
+            settle()
+            progress.show(len(done), *_describe_running(running, done, timeout))
+    return [done[n] for n in range(len(starts))]
+
+
+def _describe_running(
+    running: list[tuple[int, Run]], done: dict[int, Episode], timeout: int
+) -> list[str]:
+    """What is known while episodes go on: SR of those that have ended, and how far the others are."""
+    told = []
+    if done:
+        solved = sum(episode.success for episode in done.values())
+        told.append(f"SR so far {solved / len(done):.2f}")
+    if running:
+        step = max(len(run.actions) for _, run in running)
+        told.append(f"{len(running)} under way at step {step} of at most {timeout}")
+    return told
+
+
+def rollout_to_file(
+    policy: Policy,
+    starts: Sequence[Start],
+    timeout: int,
+    batch_size: int,
+    path: Path,
+    seed: int = 0,
+) -> list[Episode]:
+    """Run all episodes and write them to ``path`` as JSON lines; resumes from ``path`` + ``.partial``.
+
+    An episode whose line there is torn or damaged is run again.
+    """
+    journal = Journal(path.with_name(path.name + ".partial"), FIELDS)
+    found = {
+        e.layout_hash: e
+        for e in map(read_episode, journal.read())
+        if (e.seed, e.model) == (seed, policy.name)
+        and (e.steps == timeout or e.success and e.steps < timeout)
+    }
+    distinct = {s.kitchen.layout.hash: s for s in starts}  # a layout may be given twice
+    missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
+    if found:
+        say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
+    journal.begin(map(asdict, found.values()))
+
+    def record(episode: Episode) -> None:
+        found[episode.layout_hash] = episode
+        journal.add(asdict(episode))
+
+    run_episodes(policy, missing, timeout, batch_size, seed, record)
+    episodes = [found[s.kitchen.layout.hash] for s in starts]
+    if found:
+        rate = sum(episode.success for episode in found.values()) / len(found)
+        say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
+    write_lines(path, map(asdict, episodes))
+    journal.remove()
+    return episodes
+
+
+def read_episode(values: dict) -> Episode:
+    """An episode from its JSON; raises KeyError, TypeError or ValueError where that is none."""
+    lists = {key: tuple(values[key]) for key in ("actions", "replies")}
+    return Episode(**values | lists | {"outcome": Outcome(values["outcome"])})

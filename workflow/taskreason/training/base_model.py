@@ -1,0 +1,196 @@
+"""The laptop's base model: a small Qwen2 trained from scratch on generic chores, in the role of Qwen2.5-1.5B.
+
+Same architecture as the paper's model, with a tokenizer of its own (`pretraining.tokenizer`). It learns
+the language of the kitchen and single chores (`pretraining.curriculum`), never a recipe. The shipped weights
+are this module's output; ``base.rebuild`` makes them again.
+"""
+
+import math
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from datasets import Dataset, concatenate_datasets
+from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
+from trl import SFTConfig, SFTTrainer
+
+from taskreason.config.models import Config, Prompt
+from taskreason.environments.robotouille.pretraining.curriculum import draw_examples
+from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
+from taskreason.policies.model_names import find_folder
+from taskreason.policies.prompt import PLAIN, check_template
+from taskreason.policies.transformers import ATTENTION, load_model
+from taskreason.training.setup import (
+    CurveLog,
+    common_arguments,
+    encode,
+    order_by_length,
+    train_and_save,
+)
+from taskreason.training.sft import COLUMNS
+
+CONTEXT = 1024
+ROPE_THETA = 1e6
+"""As published; with slow rotations, names are matched alike at every distance."""
+BACKWARD_BIAS, BACKWARD_PAIRS = 7.0, 6
+"""Size of the biases that point a head back, and the fastest rotations that they use."""
+LOADERS = 4
+"""Processes that lay out batches for a GPU, on which a step is over before one of them has done it."""
+FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+)
+OPTIONAL = ("chat_template.jinja",)
+
+
+def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
+    """Train the base model from scratch; resumes from ``checkpoint_dir``."""
+    base, processes = cfg.base, torch.get_num_threads()
+    tokenizer = build_tokenizer()
+    torch.manual_seed(base.seed)
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=-(-len(tokenizer) // 64) * 64,
+            hidden_size=base.hidden_size,
+            num_hidden_layers=base.layers,
+            intermediate_size=base.intermediate_size,
+            num_attention_heads=base.heads,
+            num_key_value_heads=base.kv_heads,
+            head_dim=base.head_dim,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            # The published models' 0.02 at their width, scaled to ours: below it attention stays flat for long.
+            initializer_range=0.9 / math.sqrt(base.hidden_size),
+            attn_implementation=ATTENTION,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    point_heads_back(model)
+    examples = list(
+        draw_examples(
+            base.seed,
+            base.chores,
+            small=base.small_chores,
+            drills=base.drills,
+            processes=processes,
+        )
+    )
+    rows = order_by_length(examples, base.batch_size, base.seed)
+    steps = base.epochs * -(-len(rows) // base.batch_size)
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            num_train_epochs=base.epochs,
+            per_device_train_batch_size=base.batch_size,
+            learning_rate=base.learning_rate,
+            lr_scheduler_type="warmup_stable_decay",
+            lr_scheduler_kwargs={"num_decay_steps": steps // 3, "min_lr_ratio": 0.02},
+            warmup_steps=min(200, steps // 10),
+            adam_beta2=0.98,
+            weight_decay=0.01,
+            logging_steps=max(1, steps // 400),
+            max_length=None,
+            train_sampling_strategy="sequential",
+            dataloader_num_workers=LOADERS if torch.cuda.is_available() else 0,
+            **common_arguments(checkpoint_dir, base.save_steps, base.seed, cfg.train),
+        ),
+        train_dataset=encode_chores(rows, tokenizer, processes),
+        processing_class=tokenizer,
+    )
+    curve = CurveLog(log_csv, COLUMNS, base.epochs, "base")
+    train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+
+
+@torch.no_grad()
+def point_heads_back(model: Qwen2ForCausalLM) -> None:
+    """Start the first layer's heads 0 and 1 attending one and two tokens back, by their query and key biases.
+
+    Looking up what followed a name needs a head that passes each token on to the next; found by chance, it takes
+    most of the training. A rotary score is the sum of cos(w (m - n - o)) over rotations w for query position m and
+    key position n when the biases differ by the angle o w, so it peaks o tokens back. The heads train on from there.
+    """
+    config = model.config
+    size, pairs = config.head_dim, BACKWARD_PAIRS
+    group = config.num_attention_heads // config.num_key_value_heads
+    speeds = model.model.rotary_emb.inv_freq[:pairs]
+    attention = model.model.layers[0].self_attn
+    for head, offset in enumerate(range(1, 1 + min(2, config.num_attention_heads))):
+        key, query = (head // group) * size, head * size
+        attention.k_proj.bias[key : key + pairs] = BACKWARD_BIAS
+        attention.q_proj.bias[query : query + pairs] = BACKWARD_BIAS * torch.cos(offset * speeds)
+        imaginary = query + size // 2
+        attention.q_proj.bias[imaginary : imaginary + pairs] = -BACKWARD_BIAS * torch.sin(
+            offset * speeds
+        )
+
+
+def encode_chores(
+    rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, processes: int = 1
+) -> Dataset:
+    """Token ids and labels of chores, the same for any number of processes, each of which takes a part of the rows."""
+    encode_part = partial(_encode_part, tokenizer=tokenizer)
+    if processes == 1:
+        return encode_part(rows)
+    size = -(-len(rows) // processes)
+    parts = [rows[n : n + size] for n in range(0, len(rows), size)]
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        return concatenate_datasets(list(pool.map(encode_part, parts)))
+
+
+def _encode_part(rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    """Everything that can be told from what stands before it is learnt.
+
+    That is the reply, and also the prompt from the list of items to the valid actions, which repeats in another
+    order what the list of stations says. Questions are drawn at random, so only their answers count.
+    """
+    items, goal = tokenizer.convert_tokens_to_ids(["Items:\n", "Goal:"])
+    questions = set(tokenizer.convert_tokens_to_ids(["At", "On", "Under", "Which"]))
+
+    def mask(example: dict[str, list[int]]) -> dict[str, list[int]]:
+        ids, labels = example["input_ids"], example["labels"]
+        last = ids.index(goal)
+        if items in ids:  # a drill is a bare list of random names, with nothing to tell in advance
+            first = ids.index(items) + 1
+            labels[first:last] = ids[first:last]
+        for n in range(last, len(ids)):
+            if ids[n] in questions:
+                labels[n : n + 2] = [-100, -100]
+        return {"labels": labels}
+
+    return encode(rows, tokenizer).map(mask)
+
+
+def install_base(source: str | Path, output_dir: Path, prompt: Prompt = PLAIN) -> None:
+    """Install a model as the base that trainings start from, after loading it once; UserError when it is damaged.
+
+    source: its folder or its name on the hub. Weights in several files are joined into one.
+    """
+    folder = find_folder(source)
+    model, tokenizer = load_model(folder, torch.bfloat16)
+    check_template(tokenizer, prompt, folder)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    fresh = output_dir.with_name(f".{output_dir.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for name in (*FILES, *OPTIONAL):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, fresh / name)
+    if not (fresh / "model.safetensors").exists():
+        model.save_pretrained(fresh, max_shard_size="1TB")
+    if not (fresh / "tokenizer_config.json").exists():
+        tokenizer.save_pretrained(fresh)
+    if not (fresh / "generation_config.json").exists():
+        model.generation_config.save_pretrained(fresh)
+    for file in fresh.iterdir():
+        os.replace(file, output_dir / file.name)
+    fresh.rmdir()
