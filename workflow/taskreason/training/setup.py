@@ -9,7 +9,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +23,11 @@ from transformers import (
     TrainerCallback,
 )
 
-from taskreason.config.models import Config, Grpo, Prompt, Train
+from taskreason.config.models import Config, Grpo, Train
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import is_due, say
-from taskreason.policies.prompt import PLAIN, check_template, tokenize
+from taskreason.environments.base import Decision, Environment
+from taskreason.policies.prompt import PLAIN, PromptFormat, choose_format
 from taskreason.policies.transformers import has_fast_bf16, load_model
 from taskreason.training.checkpoints import (
     CURVE,
@@ -63,7 +64,7 @@ def load_trainee(folder: Path, cfg: Config) -> tuple[PreTrainedModel, PreTrained
     """The model to be trained, in fp32; with adapters on a GPU in bf16, since its own weights stay as they are."""
     frozen = cfg.train.lora_rank and torch.cuda.is_available()
     model, tokenizer = load_model(folder, torch.bfloat16 if frozen else torch.float32)
-    check_template(tokenizer, cfg.prompt, folder)
+    choose_format(cfg).check_template(tokenizer, folder)
     return model, tokenizer
 
 
@@ -108,6 +109,28 @@ def count_steps(grpo: Grpo, states: int) -> int:
     return -(-grpo.epochs * states // grpo.prompts_per_step) or grpo.steps
 
 
+def count_rehearsed(number: int, share: float) -> int:
+    """Rehearsed examples to be added to ``number`` of a task so that they make up ``share`` of the whole."""
+    return round(number * share / (1 - share))
+
+
+def draw_rehearsed(cfg: Config, number: int) -> list[Decision]:
+    """The decisions that GRPO rehearses with ``number`` of a task."""
+    wanted = count_rehearsed(number, cfg.grpo.rehearsal)
+    return cfg.env.rehearsal.draw_decisions(cfg.seed, wanted) if wanted else []
+
+
+def rename_decision(decision: Decision, rng: random.Random, environment: Environment) -> Decision:
+    """The same decision under other names, in prompt, reply and actions alike."""
+    renaming = environment.draw_renaming(decision.prompt, rng)
+    texts = {
+        key: environment.rename(getattr(decision, key), renaming)
+        for key in ("prompt", "completion", "action")
+    }
+    accepted = (environment.rename(action, renaming) for action in decision.optimal_actions)
+    return replace(decision, **texts, optimal_actions=tuple(accepted))
+
+
 def make_adapters(train: Train):
     """The low-rank adapters to train (a ``peft.LoraConfig`` on all linear layers), None for every weight."""
     if not train.lora_rank:
@@ -124,7 +147,7 @@ def make_adapters(train: Train):
 
 
 def encode(
-    rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase, prompt: Prompt = PLAIN
+    rows: Iterable[dict[str, str]], tokenizer: PreTrainedTokenizerBase, prompt: PromptFormat = PLAIN
 ) -> Dataset:
     """Prompt and completion pairs as token ids; labels are -100 on the prompt, so only replies are learnt.
 
@@ -132,7 +155,7 @@ def encode(
     when it should act, too.
     """
     rows = list(rows)
-    prompts = tokenize([row["prompt"] for row in rows], tokenizer, prompt)
+    prompts = prompt.tokenize([row["prompt"] for row in rows], tokenizer)
     replies = tokenizer([row["completion"] for row in rows], add_special_tokens=False)["input_ids"]
     for row, reply in zip(rows, replies, strict=True):
         thinks, acts = (word in row["completion"] for word in ("Thought: ", "\nAction: "))

@@ -1,8 +1,8 @@
-"""How a policy does on validation kitchens while GRPO trains it: the figure that tells learning from fitting.
+"""How a policy does in validation worlds while GRPO trains it: the figure that tells learning from fitting.
 
 Three greedy measures: the share of training states on which the reply names the expert's action, the same on the
-expert's states in kitchens that training never saw, and SR in those kitchens. None of them touches the evaluation
-kitchens, and none draws a random number, so watching changes nothing about the training.
+expert's states in worlds that training never saw, and SR in those worlds. None of them touches the evaluation
+worlds, and none draws a random number, so watching changes nothing about the training.
 """
 
 import random
@@ -13,10 +13,12 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from taskreason.config.models import Config
 from taskreason.durability.progress import say
+from taskreason.environments.base import Decision
 from taskreason.policies.generation import Sampling
+from taskreason.policies.prompt import choose_format
 from taskreason.policies.reply import parse_reply
 from taskreason.policies.transformers import TransformersPolicy
-from taskreason.rollouts.dataset import Decision, load_starts
+from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
 from taskreason.training.checkpoints import keep_rows, take_up_rows
@@ -39,13 +41,13 @@ class ValidationLog(TrainerCallback):
         task: str,
         cfg: Config,
         decisions: list[Decision],
-        kitchens: Path,
+        worlds: Path,
         tokenizer: PreTrainedTokenizerBase,
     ):
         self.path, self.task, self.cfg, self.tokenizer = path, task, cfg, tokenizer
         rng = random.Random("validation")
         self.known = rng.sample(decisions, min(STATES, len(decisions)))
-        self.starts = load_starts(task, kitchens)
+        self.starts = load_starts(task, worlds, cfg.env)
         self.rows: list[dict] = []
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
@@ -83,14 +85,14 @@ class ValidationLog(TrainerCallback):
             "policy",
             rollout.batch_size,
             Sampling(rollout.max_new_tokens),
-            self.cfg.prompt,
+            choose_format(self.cfg),
         )
         replies = policy.complete([decision.prompt for decision in self.known])
         right = sum(
             parse_reply(reply).action == decision.action
             for reply, decision in zip(replies, self.known, strict=True)
         )
-        unseen = score_single_turns(policy, self.starts, STATES)
+        unseen = score_single_turns(policy, self.starts, STATES, self.cfg.env)
         episodes = run_episodes(
             policy, self.starts, self.cfg.timeout_of(self.task), rollout.batch_size
         )
