@@ -140,7 +140,7 @@ def train_grpo(
     )
     if seconds is not None:
         watch.write()
-        write_provenance(files.provenance, cfg, seconds)
+        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
 
 
 class TokenBudget(TrainerCallback):

@@ -7,6 +7,7 @@ model's skills are not lost. The paper does neither.
 
 import math
 import random
+from dataclasses import asdict
 
 from trl import SFTConfig, SFTTrainer
 
@@ -94,7 +95,7 @@ def _fit(
         trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
     )
     if seconds is not None:
-        write_provenance(files.provenance, cfg, seconds)
+        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
 
 
 def repeat_decisions(
