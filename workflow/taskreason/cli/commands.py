@@ -4,7 +4,6 @@ What needs pandas is imported by the function that calls it, and what runs model
 else starts at once.
 """
 
-import itertools
 import json
 import os
 import sys
@@ -20,14 +19,11 @@ from taskreason.durability.checksums import list_damage, list_unreadable, put_as
 from taskreason.durability.errors import UserError
 from taskreason.environments import load_environment
 from taskreason.environments.base import Environment, World
-    answer_requests,
-    plan_request,
-    replay_request,
-)
 from taskreason.policies import Policy
 from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.model_names import expand, is_api, is_hub
 from taskreason.rollouts.episode import Start, rollout_to_file, run_episodes
+
 
 def run_rollout(args: Namespace) -> int:
     environment = load_environment(args.environment)

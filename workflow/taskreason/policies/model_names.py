@@ -1,8 +1,8 @@
 """Names of models: a folder in Hugging Face format, a model on the hub, one behind an endpoint, one that comes along.
 
 A name is read by one rule: ``api:NAME`` is the model NAME of the endpoint that the configuration names;
-``bundled:NAME`` the folder NAME in the environment's data, wherever the library is installed; what exists as a folder is that folder;
-``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither
+``bundled:NAME`` the folder NAME in the environment's data, wherever the library is installed; what exists as a
+folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither
 torch nor the weights. Weights are read from safetensors only.
 """
 
