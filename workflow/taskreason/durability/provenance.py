@@ -1,4 +1,4 @@
-"""Provenance: with what an artifact was made, written as JSON beside it.
+"""Provenance: with what an artifact was made, written as JSON next to it.
 
 One file holds the resolved config, the seed, the versions of Python and of every package that can
 change a number, the commit, the hardware, and the wall time in seconds. Reads packages through

@@ -73,7 +73,7 @@ def has_wide_heads(folder: Path) -> bool:
 
 
 def limit_length(folder: Path, wanted: int) -> int:
-    """Tokens of prompt and reply together: as many as wanted, at most those that the model has positions for."""
+    """Tokens of prompt and reply together: the number wanted, at most the model's positions."""
     return min(wanted, _read_config(folder).get("max_position_embeddings") or wanted)
 
 

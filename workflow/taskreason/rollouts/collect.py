@@ -15,7 +15,7 @@ from pathlib import Path
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import write_json, write_lines
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Decision, format_reply
 from taskreason.policies import Policy
@@ -35,14 +35,14 @@ class Attempts:
 
     def __init__(self, path: Path, settings: dict, policy: Policy):
         # Episodes of another expert or other settings are not this collection's.
-        self.journal = Journal(path, f"{json.dumps(settings)} {FIELDS}")
+        self.partial = PartialResults(path, f"{json.dumps(settings)} {FIELDS}")
         self.policy = policy
         self.episodes: dict[str, list[Episode]] = {}
         self.usage, self.counted = Usage(), Usage()
-        kept = self.journal.read()
+        kept = self.partial.read()
         for row in kept:
             self._add(read_episode(row["episode"]), Usage(**row["usage"]))
-        self.journal.begin(kept)
+        self.partial.begin(kept)
         self.number = len(kept)
         if self.number:
             print(f"{path.stem.lstrip('.')}: {self.number} episodes found, going on", flush=True)
@@ -54,7 +54,7 @@ class Attempts:
         self.counted = now.since(Usage())
         self._add(episode, spent)
         self.number += 1
-        self.journal.add({"episode": asdict(episode), "usage": asdict(spent)})
+        self.partial.add({"episode": asdict(episode), "usage": asdict(spent)})
 
     def _add(self, episode: Episode, spent: Usage) -> None:
         self.episodes.setdefault(episode.layout_hash, []).append(episode)
@@ -89,7 +89,7 @@ def collect(
     ]
     write_lines(output, map(asdict, decisions))
     write_json(summary, summarise(task, tried, attempts, accepted, len(decisions), cfg, policy))
-    attempts.journal.remove()
+    attempts.partial.remove()
 
 
 def load_expert(cfg: Config) -> Policy:

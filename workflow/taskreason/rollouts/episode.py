@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from taskreason.durability.files import write_lines
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import Progress, say
 from taskreason.environments.base import State, World
 from taskreason.policies import Policy, Turn
@@ -167,10 +167,10 @@ def rollout_to_file(
 
     An episode whose line there is torn or damaged is run again.
     """
-    journal = Journal(path.with_name(path.name + ".partial"), FIELDS)
+    partial = PartialResults(path.with_name(path.name + ".partial"), FIELDS)
     found = {
         e.layout_hash: e
-        for e in map(read_episode, journal.read())
+        for e in map(read_episode, partial.read())
         if (e.seed, e.model) == (seed, policy.name)
         and (e.steps == timeout or e.success and e.steps < timeout)
     }
@@ -178,11 +178,11 @@ def rollout_to_file(
     missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
     if found:
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
-    journal.begin(map(asdict, found.values()))
+    partial.begin(map(asdict, found.values()))
 
     def record(episode: Episode) -> None:
         found[episode.layout_hash] = episode
-        journal.add(asdict(episode))
+        partial.add(asdict(episode))
 
     run_episodes(policy, missing, timeout, batch_size, seed, record)
     episodes = [found[s.world.id] for s in starts]
@@ -190,7 +190,7 @@ def rollout_to_file(
         rate = sum(episode.success for episode in found.values()) / len(found)
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
     write_lines(path, map(asdict, episodes))
-    journal.remove()
+    partial.remove()
     return episodes
 
 

@@ -18,7 +18,7 @@ import torch
 
 from taskreason.config.models import Config, Theory
 from taskreason.durability.files import write_lines
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Environment, State, list_plan
 from taskreason.policies import Turn
@@ -83,9 +83,9 @@ class _Case:
 def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path: Path) -> None:
     """Write one line a world to ``path``; resumes from ``path`` + ``.partial``. The policy has to sample."""
     theory, seed = cfg.theory, cfg.seed
-    journal = Journal(path.with_name(path.name + ".partial"), f"{theory} {seed}")
-    found = {row["layout_hash"]: row for row in journal.read()}
-    journal.begin(found.values())
+    partial = PartialResults(path.with_name(path.name + ".partial"), f"{theory} {seed}")
+    found = {row["layout_hash"]: row for row in partial.read()}
+    partial.begin(found.values())
     rows: list[dict[str, Any]] = []
     for first in range(0, len(starts), WORLDS_AT_ONCE):
         chosen = starts[first : first + WORLDS_AT_ONCE]
@@ -94,11 +94,11 @@ def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path
             # Each part draws from its own seed, so that an interrupted measurement ends as an undisturbed one.
             torch.manual_seed(1_000_003 * seed + first)
             part = measure_worlds(policy, chosen, theory, cfg.env)
-            journal.add(*part)
+            partial.add(*part)
         rows += part
         say(f"{path.stem}: {len(rows)}/{len(starts)} {cfg.env.worlds}")
     write_lines(path, rows)
-    journal.remove()
+    partial.remove()
 
 
 def measure_worlds(
@@ -129,7 +129,7 @@ def describe_case(case: _Case, strayed: list[_Node], lasted: Counter) -> dict[st
     states: along shortest plans, the start first. Each has its depth, the expert's action (null off its trajectory),
     the optimal actions with the number of the state that each leads to (null: the goal; -1: a state that was not
     asked about), and how often replies named which action ("" for none). off_path: states one wrong step away.
-    rollouts: how many episodes made so many optimal decisions before another one; optimal_steps of them are success.
+    rollouts: how many episodes made that number of optimal decisions before another one; optimal_steps of them are success.
     """
     asked = sorted((n for n in case.nodes.values() if n.counts), key=lambda node: node.depth)
     numbers = {node.state: n for n, node in enumerate(asked)}

@@ -18,12 +18,9 @@ from taskreason.config.models import Config
 from taskreason.policies.model_names import find_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
 from taskreason.policies.transformers import ATTENTION, load_model
-from taskreason.training.setup import (
-    CurveLog,
-    common_arguments,
-    order_by_length,
-    train_and_save,
-)
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import order_by_length
+from taskreason.training.setup import common_arguments, train_and_save
 from taskreason.training.sft import COLUMNS
 
 CONTEXT = 1024

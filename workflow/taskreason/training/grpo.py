@@ -24,18 +24,17 @@ from taskreason.environments.base import Decision, Environment
 from taskreason.policies.model_names import check_colocation, limit_length
 from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.dataset import load_decisions, load_starts
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import draw_rehearsed, rename_decision
 from taskreason.training.multi_turn import MultiTurnTrainer, episode_reward
 from taskreason.training.rewards import REWARDS
 from taskreason.training.setup import (
-    CurveLog,
     TrainingFiles,
     common_arguments,
     count_steps,
-    draw_rehearsed,
     load_trainee,
     make_adapters,
     read_dtype,
-    rename_decision,
     split_batch,
     train_and_save,
 )
@@ -74,8 +73,8 @@ def train_grpo(
     """Improve the SFT policy of one task by GRPO on its expert states; resumes from the checkpoints.
 
     worlds: validation worlds, in which the policy is watched meanwhile. validation: CSV log of that. training: the
-    worlds of the trajectories, where ``grpo.turns`` is multi. tokens: end with the step that brings those sampled
-    to so many, however many steps that takes; 0: after ``grpo.steps`` or ``grpo.epochs``.
+    worlds of the trajectories, where ``grpo.turns`` is multi. tokens: end with the step that brings the tokens
+    sampled to this number; 0: after ``grpo.steps`` or ``grpo.epochs``.
     """
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     model, tokenizer = load_trainee(files.start, cfg)
@@ -144,7 +143,7 @@ def train_grpo(
 
 
 class TokenBudget(TrainerCallback):
-    """Ends a training with the step after which so many tokens have been sampled, over all runs that it took."""
+    """Ends a training with the step that brings the tokens sampled, over all runs that it took, to a number."""
 
     def __init__(self, tokens: int):
         self.tokens = tokens
@@ -156,7 +155,7 @@ class TokenBudget(TrainerCallback):
 
 
 def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
-    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine beside it or elsewhere."""
+    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine in this process or on a server."""
     grpo = cfg.grpo
     if grpo.vllm == "none":
         return {}

@@ -36,7 +36,7 @@ class Job:
 
 
 def run(job: Job, cfg: Config) -> None:
-    """Do the training in as many processes as the configuration says; returns when the model is written."""
+    """Do the training in the number of processes that train.accelerate asks for; returns when the model is written."""
     if not cfg.train.accelerate:
         train(job, cfg)
         return

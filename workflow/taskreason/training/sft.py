@@ -6,27 +6,28 @@ model's skills are not lost. The paper does neither.
 """
 
 import math
-import random
 from dataclasses import asdict
 
 from trl import SFTConfig, SFTTrainer
 
 from taskreason.config.models import Config
-from taskreason.durability.progress import follow
 from taskreason.durability.provenance import write_provenance
-from taskreason.environments.base import Decision
 from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.dataset import load_decisions
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import (
+    count_rehearsed,
+    encode,
+    mix_lessons,
+    order_by_length,
+    repeat_decisions,
+)
 from taskreason.training.setup import (
-    CurveLog,
     TrainingFiles,
     common_arguments,
-    count_rehearsed,
     count_steps,
-    encode,
     load_trainee,
     make_adapters,
-    order_by_length,
     read_dtype,
     split_batch,
     train_and_save,
@@ -51,7 +52,7 @@ def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
 
 
 def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
-    """Train the SFT policy on for as many replies as GRPO would: what more training alone is worth."""
+    """Train the SFT policy on for the number of replies that GRPO samples: what more training alone is worth."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     pool = len(decisions) + count_rehearsed(len(decisions), cfg.grpo.rehearsal)
     steps = count_steps(cfg.grpo, pool)
@@ -96,34 +97,3 @@ def _fit(
     )
     if seconds is not None:
         write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
-
-
-def repeat_decisions(
-    decisions: list[Decision], epochs: int, cfg: Config, seed: int
-) -> list[dict[str, str]]:
-    """The decisions once an epoch, shuffled in each, under other names each time if ``sft.augment``."""
-    rng = random.Random(f"epochs {seed}")
-    rows = []
-    for _ in follow(range(epochs), "decisions shuffled", epochs, "times"):
-        for decision in rng.sample(decisions, len(decisions)):
-            renaming = cfg.env.draw_renaming(decision.prompt, rng) if cfg.sft.augment else {}
-            rows.append(
-                {
-                    "prompt": cfg.env.rename(decision.prompt, renaming),
-                    "completion": cfg.env.rename(decision.completion, renaming),
-                }
-            )
-    return rows
-
-
-def mix_lessons(rows: list[dict[str, str]], cfg: Config, seed: int) -> list[dict[str, str]]:
-    """The rows in their order, with lessons strewn in at random until these make up ``sft.rehearsal`` of the whole."""
-    number = count_rehearsed(len(rows), cfg.sft.rehearsal)
-    if not number:
-        return rows
-    lessons = cfg.env.rehearsal.draw_lessons(seed, number)
-    rng = random.Random(f"mix {seed}")
-    from_task = [True] * len(rows) + [False] * number
-    rng.shuffle(from_task)
-    own, others = iter(rows), iter(lessons)
-    return [next(own if task else others) for task in from_task]

@@ -6,6 +6,9 @@ key-value cache of a prompt serves all its completions (:mod:`taskreason.policie
 through it. Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to
 rounding. Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy
 up to rounding, as they are with a serving engine.
+
+Four private methods of TRL are overridden, as they are in the release ``TRL_RELEASE``; a test compares their signatures
+and says which has changed.
 """
 
 import copy
@@ -17,6 +20,9 @@ from trl.trainer.utils import split_tensor_dict
 
 from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.transformers import generate_replies, has_fast_bf16
+
+TRL_RELEASE = "1.16"
+"""What the overridden methods were written for."""
 
 
 class SharedPromptTrainer(GRPOTrainer):
@@ -37,7 +43,7 @@ class SharedPromptTrainer(GRPOTrainer):
         aligned = self.args.gradient_accumulation_steps % self.args.steps_per_generation == 0
         if not (self.shares_prompts and aligned and self.model.training):
             return super()._prepare_inputs(generation_batch)
-        # TRL shuffles completions before it cuts them into micro-batches, which tears groups apart. All micro-batches
+        # Overridden for the order of the batch alone: TRL shuffles completions before it cuts them into micro-batches, which tears groups apart. All micro-batches
         # enter the same optimiser step here, so their order changes nothing but the sharing.
         slices = self.args.steps_per_generation
         if self._step % (slices * self.num_iterations) == 0 or self._buffered_inputs is None:

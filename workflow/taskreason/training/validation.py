@@ -22,18 +22,18 @@ from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
 from taskreason.training.checkpoints import keep_rows, take_up_rows
-from taskreason.training.setup import write_table
+from taskreason.training.curve import write_table
 from taskreason.training.trainer import copy_model
 
 STATES = 150
-"""States of either kind that one look asks about, at most."""
+"""States of either kind that one validation asks about, at most."""
 COLUMNS = ["step", "training_states", "unseen_states", "sr"]
 ROWS = "validation.json"
 """What was seen so far, in a checkpoint."""
 
 
 class ValidationLog(TrainerCallback):
-    """Looks at the policy before the first step, every ``eval_steps`` steps and after the last; 0 never looks."""
+    """Validates the policy before the first step, every ``eval_steps`` steps and after the last; 0: never."""
 
     def __init__(
         self,
@@ -51,33 +51,33 @@ class ValidationLog(TrainerCallback):
         self.rows: list[dict] = []
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
-        """The first look; on resuming, take up what was seen up to the checkpoint."""
+        """The first validation; on resuming, take up what was seen up to the checkpoint."""
         self.rows = take_up_rows(args, state, ROWS)
         if not state.global_step and state.is_world_process_zero and self.cfg.grpo.eval_steps:
-            self._look(state, model)
+            self._validate(state, model)
 
     def on_save(self, args, state, control, **kwargs):
         """Put what was seen into the checkpoint."""
         keep_rows(args, state, ROWS, self.rows)
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        """A look after every so many steps and at the end."""
+        """A validation after every ``eval_steps`` steps and at the end."""
         every = self.cfg.grpo.eval_steps
         step = state.global_step
         if every and state.is_world_process_zero and (step % every == 0 or step == state.max_steps):
-            self._look(state, model)
+            self._validate(state, model)
 
     def on_train_end(self, args, state, control, model=None, **kwargs):
-        """A look at the end, where it came before the last step that was planned."""
+        """A validation at the end, where it came before the last step that was planned."""
         due = self.cfg.grpo.eval_steps and state.is_world_process_zero
         if due and self.rows[-1]["step"] < state.global_step:
-            self._look(state, model)
+            self._validate(state, model)
 
     def write(self) -> None:
-        """Write the finished log; without a look it holds the header alone."""
+        """Write the finished log; without a validation it holds the header alone."""
         write_table(self.path, pd.DataFrame(self.rows, columns=COLUMNS))
 
-    def _look(self, state, model) -> None:
+    def _validate(self, state, model) -> None:
         rollout = self.cfg.rollout
         policy = TransformersPolicy(
             copy_model(model),
