@@ -155,7 +155,7 @@ class TokenBudget(TrainerCallback):
 
 
 def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
-    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine in this process or on a server."""
+    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine here or on a server."""
     grpo = cfg.grpo
     if grpo.vllm == "none":
         return {}

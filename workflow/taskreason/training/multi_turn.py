@@ -2,8 +2,8 @@
 
 A group is ``group_size`` sampled episodes in one world, an episode earns 1 when it succeeds before the timeout and 0
 otherwise, and each of its decisions gets the episode's advantage, (reward - group mean) / group std. The loss is that
-of the single-turn training, on the same number of decisions a step: episodes are played until there are enough, and decisions
-beyond that number are dropped at random.
+of the single-turn training, on the same number of decisions a step: episodes are played until there are enough, and
+decisions beyond that number are dropped at random.
 """
 
 import random

@@ -32,18 +32,21 @@ class SharedPromptTrainer(GRPOTrainer):
     that does not hold, every method is TRL's own.
     """
 
-    _drawn = 0  # tokens that have been sampled for the step under way
+    _drawn = 0  # tokens sampled for the step in progress
 
     @property
     def shares_prompts(self) -> bool:
         """Whether this run's loss shares prompts."""
         return self.accelerator.num_processes == 1 and not self.args.gradient_checkpointing
 
+    # Overridden to keep the completions of a group in one micro-batch. TRL's own caches a generation batch under
+    # _buffered_inputs and counts passes in _step; should either be renamed, groups are torn apart again and nothing
+    # is shared, which tests/training/test_training.py notices by the number of prompts read.
     def _prepare_inputs(self, generation_batch):
         aligned = self.args.gradient_accumulation_steps % self.args.steps_per_generation == 0
         if not (self.shares_prompts and aligned and self.model.training):
             return super()._prepare_inputs(generation_batch)
-        # Overridden for the order of the batch alone: TRL shuffles completions before it cuts them into micro-batches, which tears groups apart. All micro-batches
+        # TRL shuffles completions before it cuts them into micro-batches, which tears groups apart. All micro-batches
         # enter the same optimiser step here, so their order changes nothing but the sharing.
         slices = self.args.steps_per_generation
         if self._step % (slices * self.num_iterations) == 0 or self._buffered_inputs is None:
@@ -51,6 +54,7 @@ class SharedPromptTrainer(GRPOTrainer):
             self._buffered_inputs = split_tensor_dict(batch, slices)
         return self._buffered_inputs[self._step % slices]
 
+    # Overridden only to log how many tokens were sampled, by which single decisions and episodes are compared.
     def _generate_and_score_completions(self, inputs):
         output = super()._generate_and_score_completions(inputs)
         mode = "train" if self.model.training else "eval"
@@ -58,6 +62,7 @@ class SharedPromptTrainer(GRPOTrainer):
         self._drawn = 0
         return output
 
+    # Overridden to read each prompt once. What TRL passes beyond text (images and the like) goes to its own method.
     def _get_per_token_logps_and_entropies(
         self,
         model,
@@ -91,6 +96,7 @@ class SharedPromptTrainer(GRPOTrainer):
         entropies = torch.cat([part.entropy for part in parts]) if compute_entropy else None
         return logps, entropies, None
 
+    # Overridden to sample from the policy with shared prompts; TRL repeats every prompt for each completion.
     def _generate_single_turn(
         self, prompt_ids, images, multimodal_fields, num_generations, **options
     ):
