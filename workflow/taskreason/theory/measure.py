@@ -129,7 +129,7 @@ def describe_case(case: _Case, strayed: list[_Node], lasted: Counter) -> dict[st
     states: along shortest plans, the start first. Each has its depth, the expert's action (null off its trajectory),
     the optimal actions with the number of the state that each leads to (null: the goal; -1: a state that was not
     asked about), and how often replies named which action ("" for none). off_path: states one wrong step away.
-    rollouts: number of optimal decisions before another one -> episodes that made it; optimal_steps of them are success.
+    rollouts: number of optimal decisions before another one -> episodes; optimal_steps of them are success.
     """
     asked = sorted((n for n in case.nodes.values() if n.counts), key=lambda node: node.depth)
     numbers = {node.state: n for n, node in enumerate(asked)}
