@@ -106,9 +106,7 @@ def test_files_that_are_missing_no_json_or_several_layouts_are_refused(tmp_path)
 def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
     path = write_layout(tmp_path)
     check(enter(path, bound=3))
-    with pytest.raises(
-        UserError, match=r"task_settings.cheese_toast: is 2, below the 3 steps"
-    ):
+    with pytest.raises(UserError, match=r"task_settings.cheese_toast: is 2, below the 3 steps"):
         check(enter(path, bound=2))
 
 
@@ -184,7 +182,8 @@ def test_plans_replay_to_a_sandwich(name, mode):
 
 
 def test_the_paper_has_no_number_for_the_shipped_recipes():
-    published = load_published(list_timeouts(resolve_config({})))
+    cfg = load_config({})
+    published = load_published({task: cfg.timeout_of(task) for task in cfg.env.tasks})
     assert not {task for task, _ in published.main} & set(SHIPPED)
 
 
@@ -252,7 +251,7 @@ def test_a_recipe_is_trained_by_its_own_settings_and_the_tasks_by_theirs(tmp_pat
     """As many steps as epochs ask for; nothing of burger's has to be made again for them."""
     target = "results/smoke/training/{}/sft.provenance.json"
     recipe, task = target.format("lettuce_sandwich"), target.format("burger")
-    longer = ["--config", "scale=smoke", "recipe_sft={epochs: 2}"]
+    longer = ["--config", "scale=smoke", "task_settings={lettuce_sandwich: {sft: {epochs: 2}}}"]
     assert run_snakemake(tmp_path, recipe, task, *longer).returncode == 0
     records = [
         json.loads((tmp_path / path).read_text())["config"]["sft"] for path in (recipe, task)
