@@ -5,16 +5,14 @@ second, for real; of `make` and of scripts it is seen whether there is such a ta
 to be in ``OTHERS``.
 """
 
-import importlib.util
 import io
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stdout
-from functools import cache
+from contextlib import chdir, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ import yaml
 from taskreason.cli.main import build_parser, main
 from taskreason.config.load import load_config
 from taskreason.environments import load_environment
+from taskreason.training.rewards import REWARDS
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -72,6 +71,9 @@ def workspace(tmp_path_factory):
         shutil.copy(ROOT / name, folder)
     for name in ("workflow", "paper", "profiles", "envs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (own,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/rewards.md").read_text(), re.DOTALL)
+    with (folder / "workflow/taskreason/training/rewards.py").open("a") as rewards:
+        rewards.write(f"\n\n{own}")
     layout = (DATA / TOMATO[0]).read_text()
     (folder / TOMATO[1]).write_text(layout.replace("cheese", "tomato"))
     shutil.copy(DATA / "layouts" / "burger.json", folder / "my_layout.json")
@@ -112,16 +114,11 @@ def plan(arguments, folder):
         pairs = [word.partition("=") for word in arguments if "=" in word]
         load_config({"scale": "paper"} | {key: yaml.safe_load(value) for key, _, value in pairs})
         return
-    if "profiles/slurm" in arguments and not has_slurm():
+    if "profiles/slurm" in arguments and not find_spec("snakemake_executor_plugin_slurm"):
         pytest.skip("snakemake-executor-plugin-slurm is not installed")
     command = [sys.executable, "-m", "snakemake", *arguments, "-n"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-500:]}{done.stderr[-3000:]}"
-
-
-@cache
-def has_slurm():
-    return importlib.util.find_spec("snakemake_executor_plugin_slurm") is not None
 
 
 def call(arguments, folder):
@@ -135,13 +132,8 @@ def call(arguments, folder):
         assert not error.code, f"taskreason {shlex.join(arguments)}"
         return
     if arguments[0] in RUN:
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
-            with redirect_stdout(io.StringIO()):
-                assert main(arguments) == 0, arguments
-        finally:
-            os.chdir(before)
+        with chdir(folder), redirect_stdout(io.StringIO()):
+            assert main(arguments) == 0, arguments
 
 
 # ------------------------------------------------------------------ commands
@@ -249,6 +241,17 @@ def test_the_tree_shows_the_librarys_folders():
     library = ROOT / "workflow" / "taskreason"
     there = {path.name for path in library.iterdir() if path.name != "__pycache__"}
     assert len(shown) == len(there) and set(shown) == there
+
+
+def test_the_table_of_rewards_is_that_of_the_registry():
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+?) \| ([\w, ]+) \|$",
+        (ROOT / "docs/rewards.md").read_text(),
+        re.MULTILINE,
+    )
+    assert rows == [
+        (name, entry.function.__doc__, ", ".join(entry.parts)) for name, entry in REWARDS.items()
+    ]
 
 
 def test_the_table_of_tasks_is_that_of_the_registry():
