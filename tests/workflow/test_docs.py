@@ -206,6 +206,11 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 180
 
 
+def test_the_readme_leads_to_every_page_of_docs():
+    linked = set(re.findall(r"\]\((docs/\w+\.md)", (ROOT / "README.md").read_text()))
+    assert linked == {name for name in NAMES if name.startswith("docs/")}
+
+
 def list_anchors(page):
     """What links may name on a page, as forges make it of headings."""
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
