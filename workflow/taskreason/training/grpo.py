@@ -29,12 +29,12 @@ from taskreason.policies.model_names import check_colocation, limit_length
 from taskreason.policies.prompt import list_messages
 from taskreason.policies.reply import score_reply
 from taskreason.rollouts.dataset import Decision, load_decisions, load_starts
+from taskreason.training import count_steps
 from taskreason.training.multi_turn import MultiTurnTrainer, episode_reward
 from taskreason.training.setup import (
     CurveLog,
     TrainingFiles,
     common_arguments,
-    count_steps,
     load_trainee,
     make_adapters,
     read_dtype,

@@ -23,7 +23,7 @@ from transformers import (
     TrainerCallback,
 )
 
-from taskreason.config.models import Config, Grpo, Prompt, Train
+from taskreason.config.models import Config, Prompt, Train
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import is_due, say
 from taskreason.policies.prompt import PLAIN, check_template, tokenize
@@ -101,11 +101,6 @@ def split_batch(key: str, rows: int, micro: int) -> dict[str, int]:
         )
     micro = next(size for size in range(min(micro, share), 0, -1) if share % size == 0)
     return {"per_device_train_batch_size": micro, "gradient_accumulation_steps": share // micro}
-
-
-def count_steps(grpo: Grpo, states: int) -> int:
-    """Optimiser steps: ``grpo.steps``, or as many as ``grpo.epochs`` passes over the states take."""
-    return -(-grpo.epochs * states // grpo.prompts_per_step) or grpo.steps
 
 
 def make_adapters(train: Train):

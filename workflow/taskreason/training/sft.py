@@ -16,11 +16,11 @@ from taskreason.durability.provenance import write_provenance
 from taskreason.environments.robotouille.pretraining.curriculum import count_chores, draw_lessons
 from taskreason.environments.robotouille.renaming import draw_renaming, rename
 from taskreason.rollouts.dataset import Decision, load_decisions
+from taskreason.training import count_steps
 from taskreason.training.setup import (
     CurveLog,
     TrainingFiles,
     common_arguments,
-    count_steps,
     encode,
     load_trainee,
     make_adapters,
