@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from test_workflow import count_jobs, list_outputs, run_snakemake
@@ -110,18 +109,6 @@ def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
         check(enter(path, bound=2))
 
 
-def test_the_entry_in_the_readme_is_what_propose_prints(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    layout = (FOLDER / "cheese_sandwich.json").read_text().replace("cheese", "tomato")
-    (tmp_path / "tomato_sandwich.json").write_text(layout)
-    assert main(["propose", "tomato_sandwich.json"]) == 0
-    # Outside the project's folder the entry names the whole path.
-    shown = capsys.readouterr().out.replace(f"{tmp_path}/", "")
-    entry = re.search(r"^recipes:\n  .*$", shown, re.MULTILINE)[0]
-    page = (Path(__file__).parents[2] / "README.md").read_text()
-    assert re.sub("^", "   ", entry, flags=re.MULTILINE) in page
-
-
 def test_what_propose_prints_is_an_entry_that_is_accepted(tmp_path, capsys):
     path = write_layout(tmp_path)
     assert main(["propose", str(path)]) == 0
@@ -188,7 +175,7 @@ def test_the_paper_has_no_number_for_the_shipped_recipes():
 
 
 def test_the_worked_example_of_chat_prompts_is_one_of_them():
-    """README says so: at the published scale, the lettuce sandwich is not unseen."""
+    """docs/tasks.md says so: at the published scale, the lettuce sandwich is not unseen."""
     example = parse_layout(json.loads((DATA / "prompt" / "example.json").read_text()), "example")
     shipped = load_layouts(FOLDER / "lettuce_sandwich.json")[0]
     goals = [{(g.predicate, g.args) for g in layout.goal} for layout in (example, shipped)]
