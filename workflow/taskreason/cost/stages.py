@@ -185,17 +185,15 @@ class Work:
 
     @property
     def memory(self) -> tuple[float, float]:
-        """Bytes on each GPU that the job needs, and that it may take."""
+        """Bytes on each GPU that the job needs, and that it may take: none where vLLM's share is too small for it."""
         rollout, card = self.cfg.rollout, self.gpu.memory
         if self.kind in ("light", "copy"):
             return 0.0, card
         lengths = max(measure_lengths(task, self.cfg) for task in self.tasks)
         if self.kind in TRAININGS:
-            share = self.cfg.grpo.vllm_memory * card
-            beside = self.kind == "grpo" and self.cfg.grpo.vllm == "colocate"
-            if beside and self.engine_bytes() > share:
-                return self.engine_bytes(), share
-            return self.training_bytes(lengths), card
+            grpo, beside = self.cfg.grpo, self.kind == "grpo" and self.cfg.grpo.vllm == "colocate"
+            starts = not beside or self.engine_bytes() <= grpo.vllm_memory * card
+            return self.training_bytes(lengths), card if starts else 0.0
         if rollout.engine == "vllm" and self.kind != "probe":
             gpus = (self.cfg.expert if self.kind == "collect" else rollout).tensor_parallel
             return self.engine_bytes(gpus), rollout.gpu_memory * card
