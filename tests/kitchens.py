@@ -1,15 +1,18 @@
-"""Kitchens and states that several test modules walk through."""
+"""Worlds, kitchens and states that several test modules walk through."""
 
 import json
 import random
 from pathlib import Path
 
-from taskreason.environments.robotouille.planner.search import shortest_plan
+from taskreason.environments import load_environment
+from taskreason.environments.base import list_plan
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import TASKS
 from taskreason.rollouts.episode import Start
+
+ENV = load_environment("robotouille")
 
 SOUP = {
     "width": 4,
@@ -42,12 +45,21 @@ def make_kitchen(task, seed, mode="scattered"):
     return Kitchen(generate_layout(TASKS[task].template, seed, mode))
 
 
+def make_world(task, seed, mode="scattered"):
+    """The world of one seed."""
+    return ENV.draw(ENV.tasks[task], seed, mode)
+
+
+def make_plan(world):
+    """The expert's plan from the start, as pairs of a state and an action's text."""
+    return list_plan(world, ENV.teacher(world))
+
+
 def make_start(task, seed, left):
-    """A kitchen that needs so many more steps."""
-    kitchen = make_kitchen(task, seed)
-    for action in shortest_plan(kitchen)[:-left]:
-        kitchen.initial = kitchen.step(kitchen.initial, action)
-    return Start(kitchen, task, left)
+    """A world that begins ``left`` steps before its goal."""
+    world = make_world(task, seed)
+    world.initial = make_plan(world)[-left][0]
+    return Start(world, task, left)
 
 
 def walk(kitchen, seed, steps):
