@@ -9,7 +9,7 @@ from taskreason.environments.base import list_plan
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.environments.robotouille.tasks import TASKS, load_template
 from taskreason.rollouts.episode import Start
 
 ENV = load_environment("robotouille")
@@ -42,7 +42,7 @@ SOUP = {
 
 def make_kitchen(task, seed, mode="scattered"):
     """The kitchen of one seed."""
-    return Kitchen(generate_layout(TASKS[task].template, seed, mode))
+    return Kitchen(generate_layout(load_template(TASKS[task]), seed, mode))
 
 
 def make_world(task, seed, mode="scattered"):
