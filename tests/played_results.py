@@ -6,7 +6,6 @@ SFT policy wastes its first three steps in three ways and then plays as the plan
 
 from pathlib import Path
 
-from kitchens import ENV
 from taskreason.config.load import load_config
 from taskreason.environments.base import format_reply
 from taskreason.policies.loading import load_rules
@@ -26,26 +25,24 @@ class Told:
 
     name = "told"
 
-    def __init__(self, replies, timeout):
-        self.told = list(replies)
-        self.timeout = timeout
-        self.planner = load_rules("expert", 0, ENV)
-        self.start = None
+    def __init__(self, replies, planner):
+        self.told, self.planner, self.world = list(replies), planner, None
 
     def act(self, turns):
         (turn,) = turns
-        if turn.world is not self.start:
-            self.start, self.waiting = turn.world, list(self.told)
+        if turn.world is not self.world:
+            self.world, self.waiting = turn.world, list(self.told)
         return [self.waiting.pop(0)] if self.waiting else self.planner.act(turns)
 
 
 def write_played_results(root: Path) -> Path:
-    """Write results/SCALE at ``root``: worlds, and the episodes that a gallery shows."""
+    """Write results/SCALE at ``root``: kitchens, and the episodes that a gallery shows."""
     config = load_config({"worlds": {"evaluation": KITCHENS}})
+    planner = load_rules("expert", 0, config.env)
     for task in TASKS:
         path = root / "worlds" / task / "eval.jsonl"
         make_worlds(task, "eval", config, path)
-        starts, timeout = load_starts(task, path, ENV), TIMEOUTS[task]
+        starts, timeout = load_starts(task, path, config.env), TIMEOUTS[task]
         never = [IDLE, IMPOSSIBLE] * timeout
         policies = {
             ("expert", "-"): [],
@@ -55,5 +52,5 @@ def write_played_results(root: Path) -> Path:
         }
         for (policy, train_task), replies in policies.items():
             episodes = root / "episodes" / policy / train_task / f"{task}.jsonl"
-            rollout_to_file(Told(replies, timeout), starts, timeout, 1, episodes)
+            rollout_to_file(Told(replies, planner), starts, timeout, 1, episodes)
     return root

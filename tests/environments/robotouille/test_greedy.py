@@ -1,6 +1,6 @@
 """The rule of thumb: where it is as good as the planner, and that it stands still where it knows nothing."""
 
-from kitchens import ENV, SOUP, make_plan, make_world
+from kitchens import ENV, make_plan, make_world, soup_world
 from taskreason.policies.loading import load_rules
 from taskreason.rollouts.episode import Start, run_episodes
 
@@ -17,6 +17,6 @@ def test_the_rule_of_thumb_cooks_open_kitchens_and_never_errs_in_form():
 
 
 def test_the_rule_of_thumb_stands_still_before_a_goal_that_is_no_tower():
-    start = Start(ENV.load({"layout": SOUP}, "soup"), "soup", None)
+    start = Start(soup_world(), "soup", None)
     (episode,) = run_episodes(load_rules("greedy", 0, ENV), [start], timeout=3, batch_size=1)
     assert list(episode.actions) == ["Do nothing"] * 3 and not episode.success

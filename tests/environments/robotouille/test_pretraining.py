@@ -130,7 +130,7 @@ def test_chores_do_not_depend_on_the_order_of_sets():
 
 
 def test_what_is_learnt_of_an_example_is_what_can_be_told_from_the_text_before():
-    """Of decisions the reply, and the lists after that of stations; of questions the answers; of drills nothing else."""
+    """Of a decision the reply, and the lists after that of stations; of questions and drills the answers."""
     tokenizer, sorts = build_tokenizer(), set()
     examples = draw(1, 12, drills=2)
     for example, row in zip(
