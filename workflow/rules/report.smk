@@ -1,178 +1,136 @@
-# Tables, figures and the numbers of the paper, from the episodes and the training logs of the current scale.
-# Light: none of these imports torch, and none of them can make a training run again.
+# Tables, figures and the numbers of the paper, from the episodes and the training logs of the current scale. Each is a
+# target with what it shows, and no other, as input. None imports torch, and none can make a training run again.
+from taskreason.report.labels import GRID_POLICY, POLICIES, list_policies
 
-EVALUATIONS = {
-    "kitchens": EVAL_KITCHENS,
-    "episodes": [
-        *expand(rules.evaluate_rules.output.episodes, policy="expert"),
-        *rules.evaluate_base.output.episodes,
-        *expand(rules.evaluate_sft.output.episodes, task=TASKS, run=RUNS),
-        *expand(rules.evaluate_grpo.output.episodes, task=TASKS, run=RUNS),
-    ],
-    "single_turn": [
-        *expand(rules.evaluate_rules.output.single_turn, policy="expert"),
-        *rules.evaluate_base.output.single_turn,
-        *expand(rules.evaluate_sft.output.single_turn, task=TASKS, run=RUNS),
-        *expand(rules.evaluate_grpo.output.single_turn, task=TASKS, run=RUNS),
-    ],
-    "published": expand(
-        from_project("workflow/taskreason/environments/robotouille/data/published/{name}.csv"),
-        name=["table1_main", "generalization", "setting"],
-    ),
+EVERY_POLICY = list_policies(config)
+TRAINED = [name for name in ("sft", "sft_longer", GRID_POLICY) if name in EVERY_POLICY]
+GRIDS = ["generalization_sr", "generalization_asat", "generalization_asst"]
+TABLE_POLICIES = {
+    **{f"main_{task}": POLICIES for task in TASKS},
+    **dict.fromkeys(["main", "comparison"], POLICIES),
+    **dict.fromkeys(["generalization", *GRIDS], [GRID_POLICY]),
+    **{"baselines": EVERY_POLICY, "bound": TRAINED, "seeds": TRAINED, "collection": []},
+    **({"probes": []} if cfg.env.probe_sizes else {}),
 }
-BASELINES = {
-    "probes": rules.probe_base.output,
-    "baselines": [
-        *expand(
-            [*rules.evaluate_rules.output.episodes, *rules.evaluate_rules.output.single_turn],
-            policy=[name for name in config["report"]["baselines"] if name != "sft_longer"],
-        ),
-        *expand(
-            [*rules.evaluate_compared.output.episodes, *rules.evaluate_compared.output.single_turn],
-            policy=COMPARED,
-        ),
-        *expand(
-            [
-                *rules.evaluate_sft_longer.output.episodes,
-                *rules.evaluate_sft_longer.output.single_turn,
-            ],
-            task=TASKS if "sft_longer" in config["report"]["baselines"] else [],
-            run=RUNS,
-        ),
-    ],
+FIGURE_POLICIES = {
+    **dict.fromkeys(["success_rate", "steps_vs_optimal"], POLICIES),
+    **dict.fromkeys([*GRIDS, "kitchen"], [GRID_POLICY]),
+    **dict.fromkeys(["learning_sft", "learning_grpo", "learning_validation"], []),
 }
-TRAININGS = {
-    "curves": expand(
-        [rules.train_sft.output.curve, rules.train_grpo.output.curve], task=TASKS, run=RUNS
-    ),
-    "provenance": expand(
-        [rules.train_sft.output.provenance, rules.train_grpo.output.provenance],
-        task=TASKS,
-        run=RUNS,
-    ),
-}
-FIGURE_INPUT = {
-    "learning_sft": {"curves": expand(rules.train_sft.output.curve, task=TASKS, run=RUNS)},
-    "learning_grpo": {"curves": expand(rules.train_grpo.output.curve, task=TASKS, run=RUNS)},
-    "learning_validation": {
-        "curves": expand(rules.train_grpo.output.validation, task=TASKS, run=RUNS)
-    },
-}
-REPORT_CODE = library_files(
-    "rollouts/metrics.py", "report/results.py", "report/labels.py", "report/published.py"
+TABLES = expand("results/tables/{name}.{kind}", name=TABLE_POLICIES, kind=["csv", "tex"])
+FIGURES = expand("results/figures/{name}.{kind}", name=FIGURE_POLICIES, kind=["pdf", "png"])
+PUBLISHED = (
+    [from_project(path) for path in sorted((cfg.env.data / "published").glob("*.csv"))]
+    if cfg.env.data
+    else []
 )
-TABLE_CODE = [
-    *REPORT_CODE,
-    *library_files(
-        "report/tables/*.py",
-        "report/render/latex.py",
-        "report/training_logs.py",
-    ),
-]
+SUMMARIES = expand(rules.collect.output.summary, task=TASKS)
+LOGS_SHOWN = {
+    "learning_sft": training_files(".csv", stages=["sft"]),
+    "learning_grpo": training_files(".csv", stages=["grpo"]),
+    "learning_validation": training_files("_validation.csv", stages=["grpo"]),
+}
+PROVENANCE = training_files(".provenance.json", stages=["sft", "grpo"])
+DATA_CODE = ["rollouts/metrics.py", "report/*.py"]
+TABLE_CODE = [*DATA_CODE, "report/tables/*.py", "report/render/*.py"]
+SETTINGS = {key: value for key, value in config.items() if key != "resources"}
+# What all tables and figures depend on besides the files that they show.
+SHARED = {
+    "root": OUT,
+    "seeds": config["seeds"],
+    "confidence": cfg.report.confidence,
+    "tasks": {task: [cfg.timeout_of(task), cfg.bound_of(task)] for task in TASKS},
+}
 
 
-rule make_tables:
+def tasks_of(table):
+    """The tasks that a table is about."""
+    return [task for task in TASKS if table == f"main_{task}"] or TASKS
+
+
+def table_input(wildcards):
+    """The files that one table shows."""
+    if wildcards.table == "probes":
+        return {"probes": rules.probe_base.output[0]}
+    if wildcards.table == "collection":
+        return {"summaries": SUMMARIES}
+    return result_files(TABLE_POLICIES[wildcards.table], tasks_of(wildcards.table)) | {
+        "published": PUBLISHED
+    }
+
+
+def figure_input(wildcards):
+    """The files that one figure shows."""
+    if wildcards.figure in LOGS_SHOWN:
+        return {"logs": LOGS_SHOWN[wildcards.figure]}
+    return result_files(FIGURE_POLICIES[wildcards.figure]) | {"published": PUBLISHED}
+
+
+def figure_code(wildcards):
+    """The modules that draw one figure; an environment draws its worlds itself."""
+    own = [f"environments/{cfg.environment}/*.py"] if wildcards.figure == "kitchen" else []
+    return code_of("make_figure", *DATA_CODE, "report/figures/*.py", *own)
+
+
+use rule shown as make_table with:
     input:
-        **EVALUATIONS,
-        **BASELINES,
-        summaries=expand(rules.collect.output.summary, task=TASKS),
-        code=TABLE_CODE,
+        unpack(table_input),
+        code=code_of("make_table", *TABLE_CODE),
     output:
-        show_in_report(TABLES, "Reproduction"),
-    log:
-        "results/logs/make_tables.log",
-    benchmark:
-        "results/benchmarks/make_tables.tsv"
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
+        csv=mark("results/tables/{table}.csv", "Reproduction"),
+        tex="results/tables/{table}.tex",
+    pathvars:
+        job="make_table/{table}",
+    wildcard_constraints:
+        table=one_of(TABLE_POLICIES),
     params:
-        scale=config["scale"],
-        seeds=config["seeds"],
-        report=config["report"],
-        tasks=TASKS,
-        policies=list_policies(config),
-        timeouts={task: TIMEOUTS[task] for task in TASKS},
-        bounds={task: BOUNDS[task] for task in TASKS},
+        **SHARED,
+        script="make_table",
+        policies=lambda wildcards: TABLE_POLICIES[wildcards.table],
+        caption=caption_of("tables"),
     message:
-        "Making the tables of the {params.scale} scale"
-    script:
-        "../scripts/make_tables.py"
+        "Making the table {wildcards.table}"
 
 
-rule make_figure:
+use rule shown as make_figure with:
     input:
-        unpack(lambda wildcards: FIGURE_INPUT.get(wildcards.figure, EVALUATIONS)),
+        unpack(figure_input),
         code=figure_code,
     output:
         pdf="results/figures/{figure}.pdf",
-        png=report(
-            "results/figures/{figure}.png",
-            caption="../taskreason/report/captions_rst/figure.rst",
-            category="Figures",
-            subcategory="Reproduction",
-            labels=lambda wildcards: {"Title": FIGURE_TITLES[wildcards.figure]},
-        ),
-    log:
-        "results/logs/make_figure/{figure}.log",
-    benchmark:
-        "results/benchmarks/make_figure/{figure}.tsv"
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
+        png=mark("results/figures/{figure}.png", "Reproduction"),
+    pathvars:
+        job="make_figure/{figure}",
+    wildcard_constraints:
+        figure=one_of(FIGURE_POLICIES),
     params:
-        scale=config["scale"],
-        seeds=config["seeds"],
-        report=config["report"],
-        tasks=TASKS,
-        timeouts={task: TIMEOUTS[task] for task in TASKS},
-        kitchen_task=config["report"]["kitchen_task"],
+        **SHARED,
+        script="make_figure",
+        policies=lambda wildcards: FIGURE_POLICIES[wildcards.figure],
+        drawn_task=cfg.report.drawn_task,
+        caption=caption_of("figures"),
         code_modified=lambda wildcards: last_modified(figure_code(wildcards)),
     message:
         "Drawing {wildcards.figure}"
-    script:
-        "../scripts/make_figure.py"
 
 
-rule make_macros:
+use rule shown as make_macros with:
     input:
-        **EVALUATIONS,
-        **BASELINES,
-        **TRAININGS,
+        **result_files(EVERY_POLICY),
+        published=PUBLISHED,
+        probes=rules.probe_base.output if cfg.env.probe_sizes else [],
+        logs=training_files(".csv", stages=["sft", "grpo"]),
+        provenance=PROVENANCE,
         base=rules.prepare_base.output.model,
-        summaries=expand(rules.collect.output.summary, task=TASKS),
-        code=[
-            *REPORT_CODE,
-            *library_files(
-                "report/tables/bound.py",
-                "report/numbers/*.py",
-                "report/weights.py",
-                "report/episode_choice.py",
-                "report/training_logs.py",
-                "report/render/latex.py",
-            ),
-        ],
+        summaries=SUMMARIES,
+        code=code_of("make_macros", *TABLE_CODE, "report/numbers/*.py"),
     output:
         "results/macros.tex",
-    log:
-        "results/logs/make_macros.log",
-    benchmark:
-        "results/benchmarks/make_macros.tsv"
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
+    pathvars:
+        job="make_macros",
     params:
-        config={key: value for key, value in config.items() if key != "resources"},
+        script="make_macros",
+        root=OUT,
+        config=SETTINGS,
     message:
         "Writing the numbers that the paper quotes"
-    script:
-        "../scripts/make_macros.py"
