@@ -37,8 +37,9 @@ from taskreason.policies.prompt import tokenize
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.training.curve import CurveLog
 from taskreason.training.launch import Job, train
-from taskreason.training.setup import CurveLog, TrainingFiles
+from taskreason.training.setup import TrainingFiles
 from taskreason.training.trainer import SharedPromptTrainer
 
 ROOT = Path(__file__).resolve().parents[1]

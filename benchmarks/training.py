@@ -32,8 +32,9 @@ from taskreason.policies.generation import Sampling
 from taskreason.policies.prompt import build_prompt
 from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
 from taskreason.rollouts.episode import Start, run_episodes
+from taskreason.training.examples import encode
 from taskreason.training.grpo import action_reward, format_reward
-from taskreason.training.setup import common_arguments, encode
+from taskreason.training.setup import common_arguments
 from taskreason.training.trainer import SharedPromptTrainer, copy_model, score_completions
 
 MODEL = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"

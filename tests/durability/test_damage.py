@@ -20,7 +20,7 @@ import pytest
 
 from taskreason.cli.main import main
 from taskreason.config.load import load_config
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.environments.robotouille.tasks import DATA
 from taskreason.policies.teacher import PlannerPolicy
 from taskreason.policies.transformers import load_model
@@ -29,7 +29,7 @@ from taskreason.rollouts.dataset import load_decisions, load_starts, make_kitche
 from taskreason.rollouts.episode import rollout_to_file
 from taskreason.rollouts.metrics import read_episodes
 from taskreason.training.base_model import install_base
-from taskreason.training.setup import CurveLog
+from taskreason.training.curve import CurveLog
 from taskreason.training.sft import train_sft
 from training_files import files_in
 
@@ -260,22 +260,22 @@ def test_of_half_made_rollouts_the_damaged_episodes_alone_are_played_again(
 
 def test_no_bit_and_no_end_of_half_made_work_can_change_unnoticed(tmp_path):
     """Whatever bit is flipped and wherever the file ends, what is read is what was written, a line less or two."""
-    journal, rows = Journal(tmp_path / "a.partial", "settings"), [{"n": n} for n in range(3)]
-    journal.begin(rows[:1])
-    journal.add(*rows[1:])
-    content = journal.path.read_bytes()
-    assert journal.read() == rows and Journal(journal.path, "others").read() == []
+    partial, rows = PartialResults(tmp_path / "a.partial", "settings"), [{"n": n} for n in range(3)]
+    partial.begin(rows[:1])
+    partial.add(*rows[1:])
+    content = partial.path.read_bytes()
+    assert partial.read() == rows and PartialResults(partial.path, "others").read() == []
     for place in range(len(content)):
         for bit in range(8):
             flipped = bytearray(content)
             flipped[place] ^= 1 << bit
-            journal.path.write_bytes(flipped)
-            found = journal.read()
+            partial.path.write_bytes(flipped)
+            found = partial.read()
             # A line break that is none any more joins two lines.
             assert found == [row for row in rows if row in found] and len(found) in (1, 2), place
-        journal.path.write_bytes(content[:place])
+        partial.path.write_bytes(content[:place])
         whole = content[:place].count(b"\n")
-        assert journal.read() in (rows[:whole], rows[: whole + 1])
+        assert partial.read() in (rows[:whole], rows[: whole + 1])
 
 
 @pytest.fixture(scope="module")

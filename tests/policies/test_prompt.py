@@ -23,7 +23,7 @@ from taskreason.policies.prompt import (
     tokenize,
 )
 from taskreason.policies.reply import parse_reply, recount
-from taskreason.training.setup import encode
+from taskreason.training.examples import encode
 
 CHAT = Prompt(style="chat", history=True)
 EXAMPLE = (FOLDER / "example.txt").read_text()

@@ -21,7 +21,7 @@ from taskreason.environments.robotouille.tasks import DATA, TASKS
 from taskreason.policies.prompt import build_prompt
 from taskreason.policies.transformers import load_model
 from taskreason.training.base_model import build_base, encode_chores, install_base
-from taskreason.training.setup import encode
+from taskreason.training.examples import encode
 
 SHIPPED = DATA / "base_model"
 

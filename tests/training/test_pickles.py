@@ -21,7 +21,7 @@ from taskreason.cli.main import main
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.checksums import describe_file, read_record
 from taskreason.durability.errors import UserError
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts
 from taskreason.environments.robotouille.tasks import DATA
 from taskreason.policies.loading import load_model_policy
@@ -31,7 +31,7 @@ from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_kitchens
 from taskreason.train import checkpoints
 from taskreason.training.base_model import install_base
-from taskreason.training.setup import CurveLog
+from taskreason.training.curve import CurveLog
 from taskreason.training.sft import train_sft
 from training_files import files_in
 
@@ -308,7 +308,7 @@ def test_a_program_in_place_of_data_is_refused(tmp_path, monkeypatch, marker, ca
     write(file, marker)
     for read in (load_decisions, lambda path: load_starts(TASK, path), load_layouts):
         refuse(read, file)
-    assert read_record(file) == {} and Journal(file).read() == []
+    assert read_record(file) == {} and PartialResults(file).read() == []
     assert f"{file}:1: damaged" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results/checksums").mkdir(parents=True)

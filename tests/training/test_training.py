@@ -24,6 +24,8 @@ from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, make_kitchens
 from taskreason.train import common, shared_prompt
 from taskreason.training.base_model import build_base
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import repeat_decisions
 from taskreason.training.grpo import (
     action_reward,
     binary_reward,
@@ -32,8 +34,8 @@ from taskreason.training.grpo import (
     format_reward,
     train_grpo,
 )
-from taskreason.training.setup import CurveLog, TrainingFiles
-from taskreason.training.sft import mix_chores, repeat_decisions, train_sft
+from taskreason.training.setup import TrainingFiles
+from taskreason.training.sft import mix_chores, train_sft
 
 TASK = "cheese_sandwich"
 CFG = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})

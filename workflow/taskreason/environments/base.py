@@ -197,8 +197,8 @@ class Environment(ABC):
         """A world as JSON values."""
 
     @abstractmethod
-    def teacher(self, world: World) -> Teacher:
-        """The solver of a world."""
+    def teacher(self, world: World, patient: bool = True) -> Teacher:
+        """The solver of a world; one that is not patient gives up (UserError) where a search takes seconds."""
 
     # ------------------------------------------------------------------ tasks
 

@@ -1,13 +1,14 @@
-"""A reply: how it is read, and what it earns.
+"""How a reply is read. It is ReAct, a line of thought and a line of action:
 
-The reply is ReAct: a line ``Thought: …`` and a line ``Action: …`` (equation of the single-turn reward: 0.1 for the
-format plus 0.9 when the action equals the expert's).
+    Thought: See bottombun: bottombun1 table2. Next 1 bottombun. … Pick table2 robot table2 here.
+    Action: Pick up bottombun1 from table2 using robot1
+
+A reply of any other form is read by one rule: the action is the first line that begins with ``Action:``. What it earns
+is said in :mod:`taskreason.training.rewards`.
 """
 
 import re
 from dataclasses import dataclass
-
-FORMAT_REWARD, ACTION_REWARD = 0.1, 0.9
 
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: ([^\n]+)")
 _THOUGHT = re.compile(r"^Thought:[^\n]*", re.MULTILINE)
@@ -47,9 +48,3 @@ def read_thought(text: str) -> str:
     match = _ACTION.search(text)
     before = text[: match.start()] if match else text
     return " ".join(before.split()).removeprefix("Thought:").strip()
-
-
-def score_reply(text: str, accepted: tuple[str, ...]) -> tuple[float, float]:
-    """(format reward, action reward) of a reply; ``accepted`` holds the action texts that earn the second."""
-    reply = parse_reply(text)
-    return FORMAT_REWARD * reply.well_formed, ACTION_REWARD * (reply.action in accepted)
