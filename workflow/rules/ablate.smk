@@ -5,19 +5,6 @@ from taskreason.studies.ablations import PLAIN, list_starts, list_studies
 STARTS, STUDIES = list_starts(config), list_studies(config)
 ABLATED = cfg.ablation.task
 ABLATION = f"{OUT}/ablation/{ABLATED}"
-ABLATION_TABLES, ABLATION_FIGURES = ["ablation_points", "ablation_turns"], [
-    "ablation_data",
-    "ablation_turns",
-]
-
-
-def starts_from(plain, own):
-    """An input that GRPO takes from where it starts: the reproduction's SFT, or that of an ablation."""
-    return lambda wildcards: (
-        plain
-        if STUDIES[wildcards.name].start == PLAIN
-        else expand(own, name=STUDIES[wildcards.name].start)
-    )
 
 
 # The reproduction's training worlds come first, since the seed is the same; none of them is used to judge a policy.
@@ -81,10 +68,7 @@ use rule train_sft as ablate_sft with:
 
 use rule train_grpo as ablate_grpo with:
     input:
-        model=starts_from(model_files(f"{OUT}/models/{ABLATED}/sft"), rules.ablate_sft.output.model),
-        trajectories=starts_from(
-            f"{OUT}/trajectories/{ABLATED}.jsonl", rules.ablate_collect.output.trajectories
-        ),
+        unpack(start_of),
         training=rules.ablate_worlds.output[0],
         validation=world_file(ABLATED, "validation"),
     output:
@@ -129,9 +113,7 @@ use rule heavy as ablate_evaluate with:
         needs=["engine"],
         task=ABLATED,
         evaluation=evaluation_of([ABLATED]),
-        seed=lambda wildcards: (
-            STUDIES[wildcards.name].seed if wildcards.name in STUDIES else cfg.seed
-        ),
+        seed=lambda wildcards: getattr(STUDIES.get(wildcards.name), "seed", cfg.seed),
     message:
         "Rollouts on {params.task} after {wildcards.stage}, {wildcards.name}"
 
@@ -140,34 +122,14 @@ use rule shown as make_ablations with:
     input:
         sft=episode_files("sft", ABLATED, [ABLATED]),
         grpo=episode_files("sft_grpo", ABLATED, [ABLATED]),
-        episodes=[
-            *expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
-            *expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
-        ],
-        logs=expand(
-            f"{ABLATION}/grpo/{{name}}/{{log}}.csv", name=STUDIES, log=["log", "validation"]
-        ),
-        code=code_of(
-            "make_ablations",
-            "studies/ablations.py",
-            "rollouts/metrics.py",
-            "report/*.py",
-            "report/tables/*.py",
-            "report/render/*.py",
-            "report/figures/ablations.py",
-            "report/figures/style.py",
-        ),
+        starts=expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
+        studies=expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
+        logs=expand(f"{ABLATION}/grpo/{{name}}/log.csv", name=STUDIES),
+        validations=expand(f"{ABLATION}/grpo/{{name}}/validation.csv", name=STUDIES),
+        code=code_of("make_ablations", *TABLE_CODE, *FIGURE_CODE, "studies/ablations.py"),
     output:
-        tables=[
-            mark(f"results/tables/{name}.{kind}", "Ablations")
-            for name in ABLATION_TABLES
-            for kind in ("csv", "tex")
-        ],
-        figures=[
-            mark(f"results/figures/{name}.{kind}", "Ablations")
-            for name in ABLATION_FIGURES
-            for kind in ("pdf", "png")
-        ],
+        tables=show("tables", ["ablation_points", "ablation_turns"], "Ablations"),
+        figures=show("figures", ["ablation_data", "ablation_turns"], "Ablations"),
         macros="results/ablations.tex",
     pathvars:
         job="make_ablations",

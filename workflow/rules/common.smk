@@ -17,8 +17,14 @@ from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
 from taskreason.durability.machine_errors import check_writable
-from taskreason.policies.model_names import check_folder, expand as expand_model
-from taskreason.policies.model_names import is_api, is_hub, list_model_files, to_file_name
+from taskreason.policies.model_names import (
+    check_model,
+    expand as expand_model,
+    is_api,
+    is_hub,
+    list_model_files,
+    to_file_name,
+)
 from taskreason.report.labels import name_compared
 
 
@@ -40,13 +46,22 @@ configfile: from_project("config.yaml")
 
 try:
     resolved = resolve_config(config, overrides=workflow.config_settings.overwrite_config)
-    if resolved["train"]["accelerate"]:
-        resolved["train"]["accelerate"] = from_project(resolved["train"]["accelerate"])
+    files = [(part, "layout") for part in resolved["task_settings"].values()]
+    for part, key in [*files, (resolved["train"], "accelerate")]:
+        if part[key]:
+            part[key] = from_project(part[key])
     cfg = load_config(resolved)
     for task in cfg.tasks:
         cfg.env.check_task(cfg.task(task), cfg.mode)
     BASE, EXPERT = locate_model(cfg.base.model), locate_model(cfg.expert.model)
     COMPARED = {name_compared(name): locate_model(name) for name in cfg.base.compare}
+    # Which models a run may read: (key in the configuration, name).
+    MODELS = [("base.compare", name) for name in COMPARED.values()]
+    MODELS += [] if cfg.base.rebuild else [("base.model", BASE)]
+    MODELS += [("expert.model", EXPERT)] if cfg.expert.policy == "model" else []
+    for key, name in MODELS:
+        if not is_hub(name):
+            check_model(key, name)
 except UserError as error:
     sys.exit(str(error))
 config.clear()
@@ -54,96 +69,15 @@ config.update(resolved)
 
 TASKS = list(cfg.tasks)
 RUNS = list_runs(cfg.seeds)
-OUT = (
-    f"results/{cfg.scale if cfg.environment == 'robotouille' else f'{cfg.environment}_{cfg.scale}'}"
-)
+OUT = f"results/{cfg.scale}"
+if cfg.environment != "robotouille":
+    OUT = f"results/{cfg.environment}_{cfg.scale}"
 LOGS, BENCHMARKS = f"{OUT}/logs", f"{OUT}/benchmarks"
 LIGHT_ENV, TRAIN_ENV = "../../envs/light.yaml", "../../envs/train.yaml"
 GPU = cfg.resources.gpu
 EVAL_GPUS = GPU * cfg.rollout.tensor_parallel
 
-# Which models a run may read: (key in the configuration, name).
-MODELS = [("base.compare", name) for name in COMPARED.values()]
-if not cfg.base.rebuild:
-    MODELS.append(("base.model", BASE))
-if cfg.expert.policy == "model":
-    MODELS.append(("expert.model", EXPERT))
-for key, name in MODELS:
-    if not (is_hub(name) or is_api(name)):
-        try:
-            check_folder(Path(name).resolve())
-        except UserError as error:
-            sys.exit(f"{key}: {error}")
-
-
-def on_gpus(number):
-    """What a heavy job asks for: GPUs, and on each attempt more memory (MiB) and time (minutes)."""
-    return {
-        "gpu": number,
-        "mem_mb": lambda wildcards, attempt: cfg.resources.mem_mb * attempt,
-        "runtime": lambda wildcards, attempt: cfg.resources.runtime * attempt,
-    }
-
 
 wildcard_constraints:
     task="|".join(map(re.escape, TASKS)),
     run=r"(\.seed[0-9]+)?",
-
-
-# What trains a model or asks one. Whoever takes this over names its job (the place of its log), its script, and what it
-# needs before it can start (taskreason/cli/preflight.py).
-rule heavy:
-    log:
-        f"{LOGS}/<job>.log",
-    benchmark:
-        f"{BENCHMARKS}/<job>.tsv"
-    pathvars:
-        job="heavy",
-    conda:
-        TRAIN_ENV
-    threads: 1
-    resources:
-        **on_gpus(GPU),
-    script:
-        "../scripts/{params.script}.py"
-
-
-# What needs no model.
-rule light:
-    log:
-        f"{LOGS}/<job>.log",
-    benchmark:
-        f"{BENCHMARKS}/<job>.tsv"
-    pathvars:
-        job="light",
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=60,
-    script:
-        "../scripts/{params.script}.py"
-
-
-# What shows results: one place for all scales.
-use rule light as shown with:
-    log:
-        "results/logs/<job>.log",
-    benchmark:
-        "results/benchmarks/<job>.tsv"
-    pathvars:
-        job="shown",
-
-
-# What only a run needs, a dry run not: graphics cards, models that can be had, a key for the endpoint.
-onstart:
-    jobs = list(workflow.dag.needrun_jobs())
-    needs = {need for job in jobs for need in job.params.get("needs", [])}
-    gpus = max((job.resources.get("gpu", 0) for job in jobs), default=0)
-    try:
-        check_writable(Path("results"))
-        check_start(needs, gpus, MODELS, cfg, workflow.local_exec)
-    except UserError as error:
-        sys.exit(str(error))
-    follow_jobs()

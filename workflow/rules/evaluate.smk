@@ -1,19 +1,10 @@
 # Rollouts in unseen worlds and single replies on unseen expert states. One job per model: it loads the model once.
 # SFT policies are evaluated on the task that they were trained on, the others on every task.
 EVAL_WORLDS = [world_file(task, "eval") for task in TASKS]
-UNTRAINED = {
-    "output": {
-        "episodes": episode_files("{policy}", "-", TASKS),
-        "single_turn": single_turn_files("{policy}", "-", TASKS),
-    },
-    "params": {
-        "script": "evaluate",
-        "policy": "{policy}",
-        "train_task": "-",
-        "eval_tasks": TASKS,
-        "seed": cfg.seed,
-        "evaluation": evaluation_of(TASKS),
-    },
+ON_ALL_TASKS = {
+    "script": "evaluate",
+    "eval_tasks": TASKS,
+    "evaluation": evaluation_of(TASKS),
 }
 
 
@@ -22,13 +13,16 @@ use rule light as evaluate_rules with:
     input:
         worlds=EVAL_WORLDS,
     output:
-        **UNTRAINED["output"],
+        **cell_files("{policy}", "-", TASKS),
     pathvars:
         job="evaluate/{policy}",
     wildcard_constraints:
         policy=one_of(["expert", "random", *cfg.env.rule_policies]),
     params:
-        **UNTRAINED["params"],
+        **ON_ALL_TASKS,
+        policy="{policy}",
+        train_task="-",
+        seed=cfg.seed,
     message:
         "Rollouts of the policy {wildcards.policy} on {params.eval_tasks}"
 
@@ -43,7 +37,7 @@ use rule heavy as evaluate_base with:
         ),
         worlds=EVAL_WORLDS,
     output:
-        **UNTRAINED["output"],
+        **cell_files("{policy}", "-", TASKS),
     pathvars:
         job="evaluate/{policy}",
     wildcard_constraints:
@@ -51,7 +45,10 @@ use rule heavy as evaluate_base with:
     resources:
         **on_gpus(lambda wildcards: 0 if is_api(COMPARED.get(wildcards.policy, "")) else EVAL_GPUS),
     params:
-        **UNTRAINED["params"],
+        **ON_ALL_TASKS,
+        policy="{policy}",
+        train_task="-",
+        seed=cfg.seed,
         needs=lambda wildcards: needs_of(COMPARED.get(wildcards.policy)),
         model=lambda wildcards: COMPARED.get(wildcards.policy),
     message:
@@ -63,21 +60,18 @@ use rule heavy as evaluate_grpo with:
         model=rules.train_grpo.output.model,
         worlds=EVAL_WORLDS,
     output:
-        episodes=episode_files("sft_grpo", "{task}{run}", TASKS),
-        single_turn=single_turn_files("sft_grpo", "{task}{run}", TASKS),
+        **cell_files("sft_grpo", "{task}{run}", TASKS),
     pathvars:
         job="evaluate/sft_grpo/{task}{run}",
     priority: 10
     resources:
         **on_gpus(EVAL_GPUS),
     params:
-        script="evaluate",
+        **ON_ALL_TASKS,
         needs=["engine"],
         policy="sft_grpo",
         train_task="{task}",
-        eval_tasks=TASKS,
         seed=seed_of,
-        evaluation=evaluation_of(TASKS),
     message:
         "Rollouts of the SFT+GRPO policy of {wildcards.task}{wildcards.run} on {params.eval_tasks}"
 
@@ -87,8 +81,7 @@ use rule evaluate_grpo as evaluate_sft with:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/{{policy}}"),
         worlds=[world_file("{task}", "eval")],
     output:
-        episodes=episode_files("{policy}", "{task}{run}", ["{task}"]),
-        single_turn=single_turn_files("{policy}", "{task}{run}", ["{task}"]),
+        **cell_files("{policy}", "{task}{run}", ["{task}"]),
     pathvars:
         job="evaluate/{policy}/{task}{run}",
     wildcard_constraints:

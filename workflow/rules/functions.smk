@@ -46,6 +46,15 @@ def seed_of(wildcards):
     return int(wildcards.run.removeprefix(".seed")) if wildcards.run else cfg.seed
 
 
+def on_gpus(number):
+    """What a heavy job asks for: GPUs, and on each attempt more memory (MiB) and time (minutes)."""
+    return {
+        "gpu": number,
+        "mem_mb": lambda wildcards, attempt: cfg.resources.mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: cfg.resources.runtime * attempt,
+    }
+
+
 def sft_of(wildcards):
     """SFT's settings for a task; tasks may have some of their own."""
     return asdict(cfg.for_task(wildcards.task).sft)
@@ -72,24 +81,27 @@ def episode_files(policy, train_task, eval_tasks):
     return [f"{OUT}/episodes/{policy}/{train_task}/{task}.jsonl" for task in eval_tasks]
 
 
-def single_turn_files(policy, train_task, eval_tasks):
-    return [f"{OUT}/single_turn/{policy}/{train_task}/{task}.json" for task in eval_tasks]
+def cell_files(policy, train_task, eval_tasks):
+    """What an evaluation of one policy on some tasks writes."""
+    folder = f"{OUT}/single_turn/{policy}/{train_task}"
+    return {
+        "episodes": episode_files(policy, train_task, eval_tasks),
+        "single_turn": [f"{folder}/{task}.json" for task in eval_tasks],
+    }
 
 
 def result_files(policies, tasks=TASKS):
     """All that is known of how policies do on tasks: worlds, episodes and single replies."""
-    found = {
+    cells = [
+        (cell_files(policy, f"{trained}{run}", [task]), trained in ("-", task))
+        for policy, trained, task in list_episode_keys(tasks, policies)
+        for run in ([""] if trained == "-" else RUNS)
+    ]
+    return {
         "worlds": [world_file(task, "eval") for task in tasks],
-        "episodes": [],
-        "single_turn": [],
+        "episodes": [file for files, _ in cells for file in files["episodes"]],
+        "single_turn": [file for files, own in cells if own for file in files["single_turn"]],
     }
-    for policy, train_task, eval_task in list_episode_keys(tasks, policies):
-        for run in [""] if train_task == "-" else RUNS:
-            cell = policy, f"{train_task}{run}", [eval_task]
-            found["episodes"] += episode_files(*cell)
-            if train_task in ("-", eval_task):
-                found["single_turn"] += single_turn_files(*cell)
-    return found
 
 
 def training_files(*names, stages):
@@ -108,6 +120,12 @@ def code_of(script, *patterns):
 def last_modified(files):
     """Newest modification time, ns: as a parameter it makes a touched file count as changed."""
     return max(os.stat(file).st_mtime_ns for file in files)
+
+
+def show(kind, names, part):
+    """The files of tables or figures, marked for `snakemake --report`."""
+    ends = {"tables": ["csv", "tex"], "figures": ["pdf", "png"]}[kind]
+    return [mark(f"results/{kind}/{name}.{end}", part) for name in names for end in ends]
 
 
 def mark(file, part):
@@ -134,3 +152,53 @@ def mark(file, part):
 def caption_of(kind):
     """The file that tells what a table or figure shows, for rules in which a wildcard names it."""
     return lambda wildcards: from_project(CAPTIONS / name_caption(kind, wildcards[0]))
+
+
+def mark_page(file, name, title):
+    """A page or the paper, with its caption for `snakemake --report`."""
+    caption = f"../taskreason/report/captions/{name}.rst"
+    return report(file, caption=caption, category="Overview", labels={"Title": title})
+
+
+def tasks_of(table):
+    """The tasks that a table is about."""
+    return [task for task in TASKS if table == f"main_{task}"] or TASKS
+
+
+def table_input(wildcards):
+    """The files that one table shows."""
+    if wildcards.table == "probes":
+        return {"probes": rules.probe_base.output[0]}
+    if wildcards.table == "collection":
+        return {"summaries": SUMMARIES}
+    return result_files(TABLE_POLICIES[wildcards.table], tasks_of(wildcards.table)) | {
+        "published": PUBLISHED
+    }
+
+
+def figure_input(wildcards):
+    """The files that one figure shows."""
+    if wildcards.figure in LOGS_SHOWN:
+        return {"logs": LOGS_SHOWN[wildcards.figure]}
+    return result_files(FIGURE_POLICIES[wildcards.figure]) | {"published": PUBLISHED}
+
+
+def figure_code(wildcards):
+    """The modules that draw one figure; an environment draws its worlds itself."""
+    own = [f"environments/{cfg.environment}/*.py"] if wildcards.figure == "kitchen" else []
+    return code_of("make_figure", *FIGURE_CODE, *own)
+
+
+def start_of(wildcards):
+    """What GRPO goes on from: the reproduction's SFT policy and its trajectories, or those of another expert."""
+    name = STUDIES[wildcards.name].start
+    folder = f"{ABLATION}/sft/{name}"
+    if name == PLAIN:
+        return {
+            "model": model_files(f"{OUT}/models/{ABLATED}/sft"),
+            "trajectories": f"{OUT}/trajectories/{ABLATED}.jsonl",
+        }
+    return {
+        "model": model_files(f"{folder}/model"),
+        "trajectories": f"{folder}/trajectories.jsonl",
+    }

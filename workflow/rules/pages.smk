@@ -13,12 +13,6 @@ CARDS = {f"{OUT}/models/base/README.md": episode_files("base", "-", TASKS)} | {
 }
 
 
-def mark_page(file, name, title):
-    """A page or the paper, with its caption for `snakemake --report`."""
-    caption = f"../taskreason/report/captions/{name}.rst"
-    return report(file, caption=caption, category="Overview", labels={"Title": title})
-
-
 # One HTML file in which every decision of the first seed's policies can be looked at; the environment's simulator and
 # teacher say what the episodes went through.
 use rule shown as make_gallery with:
@@ -42,7 +36,7 @@ use rule shown as make_gallery with:
         job="make_gallery",
     params:
         script="make_gallery",
-        root=OUT,
+        root=lambda wildcards: OUT,
         scale=cfg.scale,
         timeouts={task: cfg.timeout_of(task) for task in TASKS},
         worlds=cfg.report.gallery,
@@ -71,7 +65,7 @@ use rule shown as make_page with:
         job="make_page",
     params:
         script="make_page",
-        root=OUT,
+        root=lambda wildcards: OUT,
         config=SETTINGS,
         links={"Paper (PDF)": PAPER, "Episode gallery": GALLERY},
     message:

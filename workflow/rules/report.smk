@@ -19,11 +19,7 @@ FIGURE_POLICIES = {
 }
 TABLES = expand("results/tables/{name}.{kind}", name=TABLE_POLICIES, kind=["csv", "tex"])
 FIGURES = expand("results/figures/{name}.{kind}", name=FIGURE_POLICIES, kind=["pdf", "png"])
-PUBLISHED = (
-    [from_project(path) for path in sorted((cfg.env.data / "published").glob("*.csv"))]
-    if cfg.env.data
-    else []
-)
+PUBLISHED = sorted(map(from_project, (cfg.env.data or PROJECT_DIR).glob("published/*.csv")))
 SUMMARIES = expand(rules.collect.output.summary, task=TASKS)
 LOGS_SHOWN = {
     "learning_sft": training_files(".csv", stages=["sft"]),
@@ -33,6 +29,7 @@ LOGS_SHOWN = {
 PROVENANCE = training_files(".provenance.json", stages=["sft", "grpo"])
 DATA_CODE = ["rollouts/metrics.py", "report/*.py"]
 TABLE_CODE = [*DATA_CODE, "report/tables/*.py", "report/render/*.py"]
+FIGURE_CODE = [*DATA_CODE, "report/figures/*.py"]
 SETTINGS = {key: value for key, value in config.items() if key != "resources"}
 # What all tables and figures depend on besides the files that they show.
 SHARED = {
@@ -41,35 +38,6 @@ SHARED = {
     "confidence": cfg.report.confidence,
     "tasks": {task: [cfg.timeout_of(task), cfg.bound_of(task)] for task in TASKS},
 }
-
-
-def tasks_of(table):
-    """The tasks that a table is about."""
-    return [task for task in TASKS if table == f"main_{task}"] or TASKS
-
-
-def table_input(wildcards):
-    """The files that one table shows."""
-    if wildcards.table == "probes":
-        return {"probes": rules.probe_base.output[0]}
-    if wildcards.table == "collection":
-        return {"summaries": SUMMARIES}
-    return result_files(TABLE_POLICIES[wildcards.table], tasks_of(wildcards.table)) | {
-        "published": PUBLISHED
-    }
-
-
-def figure_input(wildcards):
-    """The files that one figure shows."""
-    if wildcards.figure in LOGS_SHOWN:
-        return {"logs": LOGS_SHOWN[wildcards.figure]}
-    return result_files(FIGURE_POLICIES[wildcards.figure]) | {"published": PUBLISHED}
-
-
-def figure_code(wildcards):
-    """The modules that draw one figure; an environment draws its worlds itself."""
-    own = [f"environments/{cfg.environment}/*.py"] if wildcards.figure == "kitchen" else []
-    return code_of("make_figure", *DATA_CODE, "report/figures/*.py", *own)
 
 
 use rule shown as make_table with:
@@ -87,6 +55,7 @@ use rule shown as make_table with:
         **SHARED,
         script="make_table",
         policies=lambda wildcards: TABLE_POLICIES[wildcards.table],
+        shown=lambda wildcards: tasks_of(wildcards.table),
         caption=caption_of("tables"),
     message:
         "Making the table {wildcards.table}"
@@ -130,7 +99,7 @@ use rule shown as make_macros with:
         job="make_macros",
     params:
         script="make_macros",
-        root=OUT,
+        root=lambda wildcards: OUT,
         config=SETTINGS,
     message:
         "Writing the numbers that the paper quotes"

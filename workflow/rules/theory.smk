@@ -1,12 +1,6 @@
 # `snakemake theory`: the paper's theorems, measured on the SFT and SFT+GRPO policies of the first seed.
 # Not part of the reproduction's default target, whose time it would double.
-THEORY_NAMES = [
-    "theory_single",
-    "theory_recursion",
-    "theory_multi",
-    "theory_horizons",
-    "theory_grid",
-]
+THEORY_SHOWN = [f"theory_{name}" for name in ("single", "recursion", "multi", "horizons", "grid")]
 MEASURED = {"sft": "sft", "sft_grpo": "grpo"}
 
 
@@ -42,26 +36,11 @@ use rule shown as make_theory with:
         measured=expand(rules.measure_theory.output[0], policy=MEASURED, task=TASKS),
         grid="results/tables/generalization.csv",
         code=code_of(
-            "make_theory",
-            "theory/*.py",
-            "report/*.py",
-            "report/tables/*.py",
-            "report/render/*.py",
-            "report/numbers/theory.py",
-            "report/figures/style.py",
-            "report/figures/theory.py",
+            "make_theory", *TABLE_CODE, *FIGURE_CODE, "theory/*.py", "report/numbers/theory.py"
         ),
     output:
-        tables=[
-            mark(f"results/tables/{name}.{kind}", "Theory")
-            for name in THEORY_NAMES
-            for kind in ("csv", "tex")
-        ],
-        figures=[
-            mark(f"results/figures/{name}.{kind}", "Theory")
-            for name in THEORY_NAMES
-            for kind in ("pdf", "png")
-        ],
+        tables=show("tables", THEORY_SHOWN, "Theory"),
+        figures=show("figures", THEORY_SHOWN, "Theory"),
         macros="results/theory.tex",
     pathvars:
         job="make_theory",

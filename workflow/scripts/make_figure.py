@@ -9,14 +9,16 @@ with logged(snakemake):
     from taskreason.report.figures.style import save_figure
     from taskreason.report.published import load_published
 
-    config, params = snakemake.config, snakemake.params
+    params, output = snakemake.params, snakemake.output
+    timeouts = {task: timeout for task, (timeout, _) in params.tasks.items()}
     sources = FigureSources(
-        root=Path("results") / config["scale"],
-        tasks=params.tasks,
-        timeouts=params.timeouts,
-        published=load_published(params.timeouts),
-        confidence=config["report"]["confidence"],
-        kitchen_task=params.kitchen_task,
-        seeds=config["seeds"],
+        root=Path(params.root),
+        tasks=list(timeouts),
+        timeouts=timeouts,
+        published=load_published(timeouts),
+        confidence=params.confidence,
+        drawn_task=params.drawn_task,
+        seeds=params.seeds,
+        policies=params.policies,
     )
-    save_figure(make_figure(Path(snakemake.output.pdf).stem, sources), *snakemake.output)
+    save_figure(make_figure(Path(output.pdf).stem, sources), output.pdf, output.png)

@@ -100,7 +100,7 @@ def load_results(
 ) -> Results:
     """Read results/SCALE (`root`): episodes, single-turn counts and evaluation kitchens."""
     root = Path(root)
-    kitchens = {task: read_kitchens(root / "kitchens" / task / "eval.jsonl") for task in tasks}
+    kitchens = {task: read_kitchens(root / "worlds" / task / "eval.jsonl") for task in tasks}
     episodes, pooled, by_seed = {}, {}, {}
     for key in list_episode_keys(tasks, policies):
         policy, train_task, eval_task = key

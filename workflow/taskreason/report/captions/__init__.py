@@ -1,13 +1,13 @@
 """Titles and captions of what a run shows, one for the page results/index.html and for `snakemake --report`.
 
-Captions are reStructuredText in report/captions_rst/{tables,figures}/NAME.rst, as Snakemake wants them; the page
+Captions are reStructuredText in report/captions/{tables,figures}/NAME.rst, as Snakemake wants them; the page
 takes them as plain text.
 """
 
 import re
 from pathlib import Path
 
-FOLDER = Path(__file__).with_name("captions_rst")
+FOLDER = Path(__file__).parent
 TABLE_TITLES = {
     "main": "Main results",
     "comparison": "Beside the published numbers",
@@ -57,7 +57,7 @@ def title_table(name: str) -> str:
 
 
 def name_caption(kind: str, name: str) -> str:
-    """The caption's file within captions_rst; the tables of single tasks and of single metrics share one."""
+    """The caption's file within this folder; the tables of single tasks and of single metrics share one."""
     if kind == "tables":
         name = re.sub("^main_.*", "main_task", name)
         name = re.sub("^generalization_.*", "generalization_metric", name)
