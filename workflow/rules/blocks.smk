@@ -18,21 +18,14 @@ rule heavy:
 
 
 # What needs no model.
-rule light:
-    log:
-        f"{LOGS}/<job>.log",
-    benchmark:
-        f"{BENCHMARKS}/<job>.tsv"
+use rule heavy as light with:
     pathvars:
         job="light",
     conda:
         LIGHT_ENV
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
-    script:
-        "../scripts/{params.script}.py"
 
 
 # What shows results: one place for all scales.
