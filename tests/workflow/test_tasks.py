@@ -8,13 +8,12 @@ import pytest
 from test_workflow import count_jobs, list_outputs, run_snakemake
 
 from taskreason.cli.main import main
-from taskreason.config.load import list_bounds, list_timeouts, load_config, resolve_config
+from taskreason.config.load import check_own_tasks, load_config
 from taskreason.durability.errors import UserError
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
 from taskreason.environments.robotouille.simulator.predicates import list_predicates
-from taskreason.environments.robotouille.task_files import check_recipes
 from taskreason.environments.robotouille.tasks import DATA, TASKS, find_task
 from taskreason.environments.robotouille.teacher import Expert
 from taskreason.report.published import load_published
@@ -51,80 +50,16 @@ def write_layout(folder, name="cheese_toast", **changes):
 
 def enter(path, name="cheese_toast", **changes):
     """The configuration's entry for a layout file."""
-    return {"recipes": {name: {"layout": str(path), "timeout": 9, "expert_bound": 6} | changes}}
+    return {"task_settings": {name: {"layout": str(path), "timeout": 9, "bound": 6} | changes}}
 
 
 def as_option(entry):
     """The entry as `--config` takes it."""
-    return f"recipes={json.dumps(entry['recipes']).replace(chr(34), '')}"
+    return f"task_settings={json.dumps(entry['task_settings']).replace(chr(34), '')}"
 
 
 def check(given):
-    cfg = load_config(given)
-    check_recipes(cfg.recipes, cfg.kitchens)
-
-
-def test_without_a_word_the_recipes_are_the_two_shipped_ones_and_no_task():
-    cfg = load_config({})
-    assert tuple(cfg.recipes) == SHIPPED and cfg.tasks == tuple(TASKS)
-    check({})
-
-
-def test_a_recipe_becomes_a_task_behind_the_four(tmp_path):
-    given = enter(write_layout(tmp_path)) | {"tasks": ["cheese_toast", "burger"]}
-    cfg = load_config(given)
-    assert cfg.tasks == ("burger", "cheese_toast")
-    assert (cfg.timeout_of("cheese_toast"), cfg.bound_of("cheese_toast")) == (9, 6)
-    resolved = resolve_config(given)
-    assert resolve_config(resolved) == resolved
-    assert "cheese_toast" in list_timeouts(resolved) and "cheese_toast" in list_bounds(resolved)
-    # What the reproduction's own jobs depend on knows nothing of recipes.
-    assert resolved["timeouts"] == resolve_config({})["timeouts"]
-    assert resolved["expert_bounds"] == resolve_config({})["expert_bounds"]
-
-
-def test_text_from_the_command_line_is_read_as_numbers(tmp_path):
-    entry = {"layout": str(write_layout(tmp_path)), "timeout": "9", "expert_bound": "6"}
-    cfg = load_config(resolve_config({}, {"recipes": {"cheese_toast": entry}}))
-    assert cfg.recipes["cheese_toast"].timeout == 9
-
-
-def test_sft_on_a_recipe_may_differ_from_that_on_the_tasks():
-    cfg = load_config({"sft": {"epochs": 4}, "recipe_sft": {"epochs": 7, "learning_rate": 0}})
-    own = cfg.sft_of("lettuce_sandwich")
-    assert (own.epochs, own.learning_rate) == (7, cfg.sft.learning_rate)
-    assert cfg.sft_of("burger") == cfg.sft and cfg.sft.epochs == 4
-    # At the published scale there is one setting for all.
-    paper = load_config({"scale": "paper"})
-    assert paper.sft_of("lettuce_sandwich") == paper.sft
-
-
-@pytest.mark.parametrize(
-    "name,changes,key",
-    [
-        ("burger", {}, "recipes has the name 'burger'"),
-        ("base", {}, "recipes has the name 'base'"),
-        ("Cheese Toast", {}, "recipes has the name 'Cheese Toast'"),
-        ("a/b", {}, "recipes has the name 'a/b'"),
-        ("x" * 41, {}, "recipes has the name"),
-        (3, {}, "recipes has the name 3"),
-        ("cheese_toast", {"timeout": 5}, "recipes.cheese_toast.timeout is 5, below"),
-        ("cheese_toast", {"timeout": 0}, "recipes.cheese_toast.timeout"),
-        ("cheese_toast", {"layout": ""}, "recipes.cheese_toast.layout"),
-        ("cheese_toast", {"bound": 5}, "unknown key 'recipes.cheese_toast.bound'"),
-    ],
-)
-def test_a_wrong_entry_gives_one_sentence(tmp_path, name, changes, key):
-    with pytest.raises(UserError) as caught:
-        resolve_config(enter(write_layout(tmp_path), name, **changes))
-    message = str(caught.value)
-    assert message.startswith(f"config.yaml: {key}") and "\n" not in message
-
-
-def test_an_entry_without_a_number_says_what_is_missing(tmp_path):
-    entry = {"recipes": {"cheese_toast": {"layout": str(write_layout(tmp_path)), "timeout": 9}}}
-    with pytest.raises(UserError, match=r"recipes.cheese_toast has no expert_bound; give it"):
-        resolve_config(entry)
+    check_own_tasks(load_config(given))
 
 
 POT = {"containers": [{"name": "pot", "x": 0, "y": 2}]}
@@ -151,16 +86,16 @@ def test_a_layout_that_no_run_could_use_is_refused_in_one_sentence(tmp_path, cha
     with pytest.raises(UserError) as caught:
         check(enter(path))
     message = str(caught.value)
-    assert message.startswith(f"recipes.cheese_toast.layout: {path}")
+    assert message.startswith(f"task_settings.cheese_toast: {path}")
     assert words in message and "\n" not in message
 
 
 def test_files_that_are_missing_no_json_or_several_layouts_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"recipes.cheese_toast.layout: .*No such file"):
+    with pytest.raises(UserError, match=r"task_settings.cheese_toast: .*No such file"):
         check(enter(tmp_path / "missing.json"))
     broken = tmp_path / "broken.json"
     broken.write_text("{")
-    with pytest.raises(UserError, match=r"recipes.cheese_toast.layout: .*not valid JSON"):
+    with pytest.raises(UserError, match=r"task_settings.cheese_toast: .*not valid JSON"):
         check(enter(broken))
     several = tmp_path / "several.jsonl"
     several.write_text(f"{json.dumps(TOAST)}\n" * 2)
@@ -170,11 +105,11 @@ def test_files_that_are_missing_no_json_or_several_layouts_are_refused(tmp_path)
 
 def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
     path = write_layout(tmp_path)
-    check(enter(path, expert_bound=3))
+    check(enter(path, bound=3))
     with pytest.raises(
-        UserError, match=r"recipes.cheese_toast.expert_bound: is 2, below the 3 steps"
+        UserError, match=r"task_settings.cheese_toast: is 2, below the 3 steps"
     ):
-        check(enter(path, expert_bound=2))
+        check(enter(path, bound=2))
 
 
 def test_the_entry_in_the_readme_is_what_propose_prints(tmp_path, monkeypatch, capsys):
@@ -194,9 +129,9 @@ def test_what_propose_prints_is_an_entry_that_is_accepted(tmp_path, capsys):
     assert main(["propose", str(path)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("The shortest plan takes 3 steps")
-    entry = re.search(r"cheese_toast: \{layout: (.*), timeout: (\d+), expert_bound: (\d+)\}", shown)
+    entry = re.search(r"cheese_toast: \{layout: (.*), timeout: (\d+), bound: (\d+)\}", shown)
     assert entry[1] == str(path)
-    check(enter(path, timeout=int(entry[2]), expert_bound=int(entry[3])))
+    check(enter(path, timeout=int(entry[2]), bound=int(entry[3])))
     assert main(["propose", str(write_layout(tmp_path, "burger"))]) == 2
     assert "recipes has the name 'burger'" in capsys.readouterr().err
 
@@ -332,5 +267,5 @@ def test_a_bad_recipe_stops_the_run_before_any_job(tmp_path):
     done = run_snakemake(tmp_path, "--quiet", "--config", option)
     assert done.returncode != 0 and not (tmp_path / "results").exists()
     lines = [line for line in done.stderr.splitlines() if "nowhere.json" in line]
-    assert len(lines) == 1 and lines[0].startswith("recipes.cheese_toast.layout: ")
+    assert len(lines) == 1 and lines[0].startswith("task_settings.cheese_toast: ")
     assert "Traceback" not in done.stderr + done.stdout

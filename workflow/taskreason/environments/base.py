@@ -238,6 +238,13 @@ class Environment(ABC):
     """Rules of thumb to measure against: name -> the reply in a state."""
     pretraining: Pretraining | None = None
     rehearsal: Rehearsal | None = None
+
+    def check_curriculum(self, sizes: Mapping[str, int]) -> None:  # noqa: B027
+        """Raise UserError for counts of ``pretraining.sizes`` that don't fit together.
+
+        Its sentence goes on from the key: "names 6 small_chores, more than its 5 chores; lower them".
+        """
+
     probe_sizes: Mapping[str, str] = {}
     """What the keys of ``probes`` in the configuration mean."""
     probe_labels: Mapping[str, str] = {}
