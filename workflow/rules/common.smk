@@ -13,7 +13,7 @@ PROJECT_DIR = WORKFLOW_DIR.parent
 sys.path.insert(0, str(WORKFLOW_DIR))
 
 from taskreason.cli.preflight import check_start
-from taskreason.config.load import load_config, resolve_config
+from taskreason.config.load import check_own_tasks, load_config, resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
 from taskreason.durability.machine_errors import check_writable
@@ -25,7 +25,7 @@ from taskreason.policies.model_names import (
     list_model_files,
     to_file_name,
 )
-from taskreason.report.labels import name_compared
+from taskreason.report.labels import GRID_POLICY, list_policies, name_compared
 
 
 def from_project(path):
@@ -51,8 +51,7 @@ try:
         if part[key]:
             part[key] = from_project(part[key])
     cfg = load_config(resolved)
-    for task in cfg.tasks:
-        cfg.env.check_task(cfg.task(task), cfg.mode)
+    check_own_tasks(cfg)
     BASE, EXPERT = locate_model(cfg.base.model), locate_model(cfg.expert.model)
     COMPARED = {name_compared(name): locate_model(name) for name in cfg.base.compare}
     # Which models a run may read: (key in the configuration, name).
@@ -66,6 +65,7 @@ except UserError as error:
     sys.exit(str(error))
 config.clear()
 config.update(resolved)
+SETTINGS = {key: value for key, value in config.items() if key != "resources"}
 
 TASKS = list(cfg.tasks)
 RUNS = list_runs(cfg.seeds)

@@ -1,11 +1,7 @@
 # Rollouts in unseen worlds and single replies on unseen expert states. One job per model: it loads the model once.
 # SFT policies are evaluated on the task that they were trained on, the others on every task.
 EVAL_WORLDS = [world_file(task, "eval") for task in TASKS]
-ON_ALL_TASKS = {
-    "script": "evaluate",
-    "eval_tasks": TASKS,
-    "evaluation": evaluation_of(TASKS),
-}
+ON_ALL_TASKS = {"eval_tasks": TASKS, "evaluation": evaluation_of(TASKS)}
 
 
 # Policies without a model: the expert, rules of thumb and chance.
@@ -20,6 +16,7 @@ use rule light as evaluate_rules with:
         policy=one_of(["expert", "random", *cfg.env.rule_policies]),
     params:
         **ON_ALL_TASKS,
+        script="evaluate",
         policy="{policy}",
         train_task="-",
         seed=cfg.seed,
@@ -46,6 +43,7 @@ use rule heavy as evaluate_base with:
         **on_gpus(lambda wildcards: 0 if is_api(COMPARED.get(wildcards.policy, "")) else EVAL_GPUS),
     params:
         **ON_ALL_TASKS,
+        script="evaluate",
         policy="{policy}",
         train_task="-",
         seed=cfg.seed,
@@ -68,6 +66,7 @@ use rule heavy as evaluate_grpo with:
         **on_gpus(EVAL_GPUS),
     params:
         **ON_ALL_TASKS,
+        script="evaluate",
         needs=["engine"],
         policy="sft_grpo",
         train_task="{task}",

@@ -1,6 +1,7 @@
 # What rules ask for when they know their wildcards: settings, inputs, files of a kind.
+from taskreason.environments.base import Environment
 from taskreason.report.captions import FIGURE_TITLES, FOLDER as CAPTIONS, name_caption, title_table
-from taskreason.report.results import list_episode_keys
+from taskreason.report.inputs import NEEDS, list_inputs, list_tables
 
 SPLITS = {"train": "training", "validation": "validation", "eval": "evaluation"}
 
@@ -90,26 +91,6 @@ def cell_files(policy, train_task, eval_tasks):
     }
 
 
-def result_files(policies, tasks=TASKS):
-    """All that is known of how policies do on tasks: worlds, episodes and single replies."""
-    cells = [
-        (cell_files(policy, f"{trained}{run}", [task]), trained in ("-", task))
-        for policy, trained, task in list_episode_keys(tasks, policies)
-        for run in ([""] if trained == "-" else RUNS)
-    ]
-    return {
-        "worlds": [world_file(task, "eval") for task in tasks],
-        "episodes": [file for files, _ in cells for file in files["episodes"]],
-        "single_turn": [file for files, own in cells if own for file in files["single_turn"]],
-    }
-
-
-def training_files(*names, stages):
-    """Logs or records of the trainings of all tasks and seeds."""
-    folder = f"{OUT}/training/{{task}}{{run}}"
-    return expand(f"{folder}/{{stage}}{{name}}", task=TASKS, run=RUNS, stage=stages, name=names)
-
-
 def code_of(script, *patterns):
     """A thin script and the modules of the library that an output depends on, so that an edit makes it again."""
     found = {path for pattern in patterns for path in (WORKFLOW_DIR / "taskreason").glob(pattern)}
@@ -158,29 +139,6 @@ def mark_page(file, name, title):
     """A page or the paper, with its caption for `snakemake --report`."""
     caption = f"../taskreason/report/captions/{name}.rst"
     return report(file, caption=caption, category="Overview", labels={"Title": title})
-
-
-def tasks_of(table):
-    """The tasks that a table is about."""
-    return [task for task in TASKS if table == f"main_{task}"] or TASKS
-
-
-def table_input(wildcards):
-    """The files that one table shows."""
-    if wildcards.table == "probes":
-        return {"probes": rules.probe_base.output[0]}
-    if wildcards.table == "collection":
-        return {"summaries": SUMMARIES}
-    return result_files(TABLE_POLICIES[wildcards.table], tasks_of(wildcards.table)) | {
-        "published": PUBLISHED
-    }
-
-
-def figure_input(wildcards):
-    """The files that one figure shows."""
-    if wildcards.figure in LOGS_SHOWN:
-        return {"logs": LOGS_SHOWN[wildcards.figure]}
-    return result_files(FIGURE_POLICIES[wildcards.figure]) | {"published": PUBLISHED}
 
 
 def figure_code(wildcards):

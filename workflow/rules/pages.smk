@@ -9,7 +9,7 @@ CARDS = {f"{OUT}/models/base/README.md": episode_files("base", "-", TASKS)} | {
     for task in TASKS
     for run in RUNS
     for stage, policy in CARD_STAGES.items()
-    if policy in EVERY_POLICY
+    if policy in list_policies(cfg)
 }
 
 
@@ -49,7 +49,12 @@ use rule shown as make_page with:
     input:
         tables=[file for file in [*TABLES, *THEORY, *ABLATIONS] if file.endswith(".csv")],
         figures=[file for file in [*FIGURES, *THEORY, *ABLATIONS] if file.endswith(".png")],
-        provenance=PROVENANCE,
+        provenance=expand(
+            f"{OUT}/training/{{task}}{{run}}/{{stage}}.provenance.json",
+            task=TASKS,
+            run=RUNS,
+            stage=["sft", "grpo"],
+        ),
         linked=[*PAPER, *GALLERY],
         code=code_of(
             "make_page",
@@ -81,7 +86,7 @@ use rule light as make_cards with:
             for card in CARDS
             if Path(card).parent.name != "base"
         ],
-        summaries=SUMMARIES,
+        summaries=expand(rules.collect.output.summary, task=TASKS),
         code=code_of(
             "make_cards",
             "report/*.py",
