@@ -1,4 +1,4 @@
-"""Recipes beside the four tasks: what is refused, the two that come with the project, and their way through the DAG."""
+"""Tasks beyond the four: what is refused, the two that come with the project, and their way through the workflow."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from taskreason.environments.robotouille.tasks import DATA, TASKS, find_task
 from taskreason.environments.robotouille.teacher import Expert
 from taskreason.report.published import load_published
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, load_starts, make_kitchens
+from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 
 SHIPPED = ("lettuce_sandwich", "lettuce_tomato_sandwich")
 FOLDER = DATA / "layouts"
@@ -106,9 +106,7 @@ def test_files_that_are_missing_no_json_or_several_layouts_are_refused(tmp_path)
 def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
     path = write_layout(tmp_path)
     check(enter(path, bound=3))
-    with pytest.raises(
-        UserError, match=r"task_settings.cheese_toast: is 2, below the 3 steps"
-    ):
+    with pytest.raises(UserError, match=r"task_settings.cheese_toast: is 2, below the 3 steps"):
         check(enter(path, bound=2))
 
 
@@ -184,7 +182,7 @@ def test_plans_replay_to_a_sandwich(name, mode):
 
 
 def test_the_paper_has_no_number_for_the_shipped_recipes():
-    published = load_published(list_timeouts(resolve_config({})))
+    published = load_published(load_config({}))
     assert not {task for task, _ in published.main} & set(SHIPPED)
 
 
@@ -199,12 +197,12 @@ def test_the_worked_example_of_chat_prompts_is_one_of_them():
 # ------------------------------------------------------------------ through the workflow
 
 
-def test_a_recipe_is_collected_as_the_tasks_are(tmp_path):
+def test_a_task_of_ones_own_is_collected_as_the_others_are(tmp_path):
     cfg = load_config(enter(write_layout(tmp_path)) | {"scale": "smoke"})
     train, unseen = tmp_path / "train.jsonl", tmp_path / "eval.jsonl"
-    make_kitchens("cheese_toast", "train", cfg, train)
-    make_kitchens("cheese_toast", "eval", cfg, unseen, disjoint_from=[train])
-    assert len(load_starts("cheese_toast", unseen)) == cfg.kitchens.evaluation
+    make_worlds("cheese_toast", "train", cfg, train)
+    make_worlds("cheese_toast", "eval", cfg, unseen, disjoint_from=[train])
+    assert len(load_starts("cheese_toast", unseen, cfg.env)) == cfg.worlds.evaluation
     output, summary = tmp_path / "trajectories.jsonl", tmp_path / "summary.json"
     collect("cheese_toast", cfg, train, output, summary)
     decisions = load_decisions(output)
@@ -212,23 +210,23 @@ def test_a_recipe_is_collected_as_the_tasks_are(tmp_path):
     assert max(decision.optimal_steps_left for decision in decisions) <= 6
 
 
-def test_extra_tasks_run_every_stage_beside_the_reproduction(tmp_path):
-    """A file anywhere and one entry; no output is one of the reproduction's, but for the base model."""
-    option = as_option(enter(write_layout(tmp_path)))
-    jobs = count_jobs(run_snakemake(tmp_path, "-n", "extra_tasks", "--config", option))
-    stages = ["make_training_kitchens", "make_validation_kitchens", "make_evaluation_kitchens"]
-    stages += ["collect", "prepare_base", "train_sft", "train_grpo", "train_sft_longer"]
-    stages += ["evaluate_extra_base", "evaluate_sft", "evaluate_extra_grpo", "evaluate_sft_longer"]
-    stages += ["make_extra_tables", "make_extra_gallery", "extra_tasks"]
-    others = {"evaluate_extra_rules": 3, "make_extra_figure": 6}
-    assert jobs == dict.fromkeys(stages, 1) | others
-    own = set(list_outputs(tmp_path, "extra_tasks", "--config", option))
-    assert "results/tables/extra/main_cheese_toast.csv" in own
-    shared = own & set(list_outputs(tmp_path))
-    assert shared and all(output.startswith("results/laptop/models/base/") for output in shared)
+def test_a_task_of_ones_own_runs_every_stage_by_itself(tmp_path):
+    """A file anywhere and one entry; what lies below results/SCALE is none of the four tasks', but for the base."""
+    option = ["--config", as_option(enter(write_layout(tmp_path))), "tasks=[cheese_toast]"]
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", *option))
+    stages = ["collect", "prepare_base", "train_sft", "train_grpo", "train_sft_longer"]
+    stages += ["evaluate_grpo", "probe_base", "make_macros", "make_gallery", "make_page"]
+    several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_base": 3, "evaluate_sft": 2}
+    several |= {"make_table": 12, "make_figure": 9}
+    assert jobs == dict.fromkeys([*stages, "make_cards"], 1) | several
+    own = set(list_outputs(tmp_path, *option))
+    assert "results/tables/main_cheese_toast.csv" in own and "paper/main.pdf" not in own
+    shared = {path for path in own & set(list_outputs(tmp_path)) if "laptop/" in path}
+    once = ("models/base/", "training/base.csv", "probes/base.json", "trajectories/README.md")
+    assert all(path.startswith(tuple(f"results/laptop/{name}" for name in once)) for path in shared)
 
 
-def test_a_recipe_among_the_tasks_joins_every_table(tmp_path):
+def test_a_task_of_ones_own_among_the_others_joins_every_table(tmp_path):
     option = as_option(enter(write_layout(tmp_path)))
     tasks = f"tasks=[{', '.join(TASKS)}, cheese_toast]"
     outputs = set(list_outputs(tmp_path, "--config", option, tasks))
@@ -238,31 +236,32 @@ def test_a_recipe_among_the_tasks_joins_every_table(tmp_path):
     assert "paper/main.pdf" not in outputs
 
 
-def test_a_changed_layout_makes_its_kitchens_again(tmp_path):
+def test_a_changed_layout_makes_its_worlds_again(tmp_path):
     path = write_layout(tmp_path)
-    target, option = "results/smoke/kitchens/cheese_toast/train.jsonl", as_option(enter(path))
-    command = [target, "--config", "scale=smoke", option]
+    target = "results/smoke/worlds/cheese_toast/train.jsonl"
+    command = [target, "--config", "scale=smoke", "tasks=[cheese_toast]", as_option(enter(path))]
     assert run_snakemake(tmp_path, *command).returncode == 0
     assert count_jobs(run_snakemake(tmp_path, "-n", *command)) == {}
     write_layout(tmp_path, goal_description="Bread, and cheese on it.")
-    assert count_jobs(run_snakemake(tmp_path, "-n", *command)) == {"make_training_kitchens": 1}
+    assert count_jobs(run_snakemake(tmp_path, "-n", *command)) == {"draw_worlds": 1}
 
 
-def test_a_recipe_is_trained_by_its_own_settings_and_the_tasks_by_theirs(tmp_path):
-    """As many steps as epochs ask for; nothing of burger's has to be made again for them."""
+def test_a_task_is_trained_by_its_own_settings_and_the_others_by_theirs(tmp_path):
+    """Nothing of burger's has to be made again for them."""
     target = "results/smoke/training/{}/sft.provenance.json"
-    recipe, task = target.format("lettuce_sandwich"), target.format("burger")
-    longer = ["--config", "scale=smoke", "recipe_sft={epochs: 2}"]
-    assert run_snakemake(tmp_path, recipe, task, *longer).returncode == 0
+    other, burger = target.format("lettuce_sandwich"), target.format("burger")
+    given = ["--config", "scale=smoke", "tasks=[burger, lettuce_sandwich]"]
+    longer = "task_settings={lettuce_sandwich: {sft: {epochs: 2}}}"
+    assert run_snakemake(tmp_path, other, burger, *given, longer).returncode == 0
     records = [
-        json.loads((tmp_path / path).read_text())["config"]["sft"] for path in (recipe, task)
+        json.loads((tmp_path / path).read_text())["config"]["sft"] for path in (other, burger)
     ]
     assert [record["epochs"] for record in records] == [2, 1]
-    jobs = count_jobs(run_snakemake(tmp_path, "-n", recipe, task, "--config", "scale=smoke"))
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", other, burger, *given))
     assert jobs == {"train_sft": 1}
 
 
-def test_a_bad_recipe_stops_the_run_before_any_job(tmp_path):
+def test_a_bad_task_stops_the_run_before_any_job(tmp_path):
     option = as_option(enter(tmp_path / "nowhere.json"))
     done = run_snakemake(tmp_path, "--quiet", "--config", option)
     assert done.returncode != 0 and not (tmp_path / "results").exists()

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+
+from taskreason.cli.preflight import TRAINING
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
@@ -321,6 +322,15 @@ def test_every_rule_that_runs_something_declares_its_needs(name, body):
     if "<job>" in find_last("log", body):
         assert find_last("pathvars", body).split('"')[1] not in BLOCKS, "a log of its own"
         assert (ROOT / "workflow" / "scripts" / f"{name_script(body)}.py").is_file()
+
+
+def test_every_heavy_rule_says_what_it_needs_before_it_can_start():
+    """The base model's own training and its probes need neither an engine nor adapters."""
+    heavy = {name: body for name, body in read_rules() if "TRAIN_ENV" in find_last("conda", body)}
+    silent = {name for name, body in heavy.items() if "needs=" not in body}
+    assert silent == {"build_base", "probe_base"}
+    train = {name for name, body in heavy.items() if f'needs=["{TRAINING}"]' in body}
+    assert train == {name for name in heavy if name_script(heavy[name]) in ("train", "train_point")}
 
 
 def name_script(body):

@@ -7,7 +7,8 @@ with logged(snakemake):
 
     given, output, params = snakemake.input, snakemake.output, snakemake.params
     # A policy's model is named where the workflow did not make it; rules of thumb have none.
-    model = params.get("model") or (folder(given.model) if "model" in given.keys() else None)
+    files = given.get("model")
+    model = params.get("model") or (folder(files) if files else None)
     evaluate(
         params.policy,
         params.train_task,
