@@ -152,6 +152,13 @@ def test_a_task_is_trained_by_its_own_settings_and_the_others_by_theirs():
     assert cfg.for_task("cheese_burger") == cfg and cfg.sft.epochs == 4
 
 
+def test_the_lettuce_tasks_learn_faster_on_the_laptop_and_as_all_do_at_the_published_scale():
+    laptop, paper = load_config({}), load_config({"scale": "paper"})
+    assert laptop.for_task("lettuce_sandwich").sft.learning_rate == 10 * laptop.sft.learning_rate
+    assert laptop.for_task("burger") == laptop
+    assert paper.for_task("lettuce_sandwich") == paper
+
+
 def test_what_is_needed_is_imported_and_nothing_heavy():
     code = "import sys, taskreason.config.load as load; load.load_config({}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -354,7 +361,7 @@ def test_config_yaml_shows_the_values_of_the_laptop_scale():
 
 def test_provenance_holds_config_versions_hardware_and_time(tmp_path):
     cfg = load_config({"scale": "smoke", "seeds": [3]})
-    write_provenance(tmp_path / "sft.provenance.json", cfg, 1.5)
+    write_provenance(tmp_path / "sft.provenance.json", asdict(cfg), 3, 1.5)
     record = json.loads((tmp_path / "sft.provenance.json").read_text())
     assert record["config"] == json.loads(json.dumps(asdict(cfg)))
     assert (record["seed"], record["wall_seconds"]) == (3, 1.5)

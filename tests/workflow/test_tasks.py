@@ -182,7 +182,8 @@ def test_plans_replay_to_a_sandwich(name, mode):
 
 
 def test_the_paper_has_no_number_for_the_shipped_recipes():
-    published = load_published(load_config({}))
+    cfg = load_config({})
+    published = load_published({task: cfg.timeout_of(task) for task in cfg.env.tasks})
     assert not {task for task, _ in published.main} & set(SHIPPED)
 
 

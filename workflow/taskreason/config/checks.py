@@ -32,7 +32,7 @@ COMPLAINTS = {
     "multiple_of": "is {value}; set it to a multiple of {multiple_of}",
     "finite_number": "is {value}; write a finite number",
     "string_pattern_mismatch": "is {value}; write it like the default, {default!r}",
-    "repeated": "lists {item} more than once; list it once",
+    "value_error": "{error}",
     "json_invalid": "holds text that is no Unicode; take it out",
 }
 """Kind of error -> what is said of the key."""
@@ -57,7 +57,7 @@ def explain(error: ValidationError, layers: Layers) -> str:
         choices=", ".join(part.get("items", part).get("enum", ())),
         default=part.get("default"),
         **{
-            name: f"{value:g}" if isinstance(value, float) else quote(value)
+            name: f"{value:g}" if isinstance(value, float) else value
             for name, value in found.get("ctx", {}).items()
         },
     )

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
 from pydantic.dataclasses import dataclass
-from pydantic_core import PydanticCustomError
 
+from taskreason.durability.errors import quote
 from taskreason.training.rewards import REWARDS
 
 group = dataclass(
@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 def _refuse_repeats(items: Sequence[Item]) -> Sequence[Item]:
     for item in items:
         if items.count(item) > 1:
-            raise PydanticCustomError("repeated", "{item}", {"item": item})
+            raise ValueError(f"lists {quote(item)} more than once; list it once")
     return items
 
 
@@ -51,12 +51,12 @@ Style = Literal["plain", "chat"]
 def some_of(kind: type) -> Any:
     """The type of a mapping with any of a group's keys, each checked as the group checks it."""
     adapter = TypeAdapter(kind)
-
-    def check(values: Any) -> dict[str, Any]:
-        whole = adapter.validate_json(json.dumps(values))
-        return {key: getattr(whole, key) for key in values}
-
     schema = adapter.json_schema()
     for part in schema["properties"].values():
         del part["default"]
+
+    def check(values: Any) -> dict[str, Any]:
+        whole = adapter.validate_json(json.dumps(values))
+        return {key: getattr(whole, key) for key in schema["properties"] if key in values}
+
     return Annotated[dict[str, Any], BeforeValidator(check), WithJsonSchema(schema)]
