@@ -36,10 +36,14 @@ use rule heavy as train_point with:
 
 use rule shown as make_sweep_table with:
     input:
-        curves=expand(rules.train_point.output.curve, point=POINTS),
-        validations=expand(rules.train_point.output.validation, point=POINTS),
-        curve=f"{OUT}/training/{SWEPT}/grpo.csv",
-        validation=f"{OUT}/training/{SWEPT}/grpo_validation.csv",
+        curves=[
+            f"{OUT}/training/{SWEPT}/grpo.csv",
+            *expand(rules.train_point.output.curve, point=POINTS),
+        ],
+        validations=[
+            f"{OUT}/training/{SWEPT}/grpo_validation.csv",
+            *expand(rules.train_point.output.validation, point=POINTS),
+        ],
     output:
         csv="results/tables/sweep.csv",
         tex="results/tables/sweep.tex",
