@@ -15,6 +15,7 @@ line of the registry; docs/new_environment.md walks through one.
 """
 
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Any, Protocol
 
 State = Hashable
 """What changes in a world; immutable, so that planning, rollouts and the theory can share and remember it."""
+_ACTION = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
 
 
 class World(Protocol):
@@ -64,6 +66,12 @@ class Teacher(Protocol):
 def format_reply(thought: str, action: str) -> str:
     """The ReAct format of every reply: one line of thought, one of action."""
     return f"Thought: {thought}\nAction: {action}"
+
+
+def read_action(reply: str) -> str:
+    """What the first line that begins with ``Action:`` says, "" where a reply has none."""
+    match = _ACTION.search(reply)
+    return match[1] if match else ""
 
 
 def list_plan(
@@ -130,8 +138,9 @@ class Pretraining(Protocol):
     ) -> Iterator[dict[str, str]]:
         """Prompt and completion pairs in the order of training, the same for any number of processes."""
 
-    def encode(self, rows: list[dict[str, str]], tokenizer: Any, processes: int) -> Any:
-        """The examples as a ``datasets.Dataset`` of input_ids and labels."""
+    def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
+        """What of an example is learnt: -100 for a token that isn't. Given are labels that leave out the whole prompt."""
+        return labels
 
 
 class Rehearsal(Protocol):
@@ -153,10 +162,18 @@ class Probe:
 
 
 class Gallery(Protocol):
-    """How an environment shows its worlds and states on the page of episodes."""
+    """How an environment shows its worlds and states on the page of episodes.
+
+    A world's record on the page holds all that :meth:`describe_world` says, ``states`` with what :meth:`describe_state`
+    says of each, and ``actions`` and ``texts``, to which steps refer by number (see ``readStep`` in episodes.js).
+    """
 
     programs: Sequence[Path]
-    """JavaScript files that define ``drawState(record, state)``, which returns an element."""
+    """JavaScript files that define what the page calls: ``drawState(world, episode, number)``, an element that shows
+    the state before a step, from 1, or at the end; ``drawGoal(goal)``, a list of elements; ``tellState(world, state)``,
+    lines of text for those who can't see the drawing."""
+    style: Path | None
+    """A style sheet for what they draw."""
 
     def about(self) -> dict[str, Any]:
         """Constants that the programs need, as JSON values."""

@@ -8,19 +8,17 @@ It comes from the keyboard or from a pipe. Colours appear on a terminal alone.
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from textwrap import fill
 
 from taskreason.durability.errors import UserError, quote
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.domain import CUTS, TICKS, Action, Op
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.layout import Layout
-from taskreason.environments.robotouille.simulator.observation import (
-    EFFECT_WORDS,
-    FLAG_WORDS,
-    describe_goal,
-)
+
+from .planner.search import Planner
+from .simulator.domain import CUTS, TICKS, Action, Op
+from .simulator.engine import Kitchen, State
+from .simulator.layout import Layout
+from .simulator.observation import EFFECT_WORDS, describe_goal, list_flags
 
 PLANNING_LIMIT = 200_000
 """States after which a turn is shown without its distance, so that nobody waits long."""
@@ -120,16 +118,21 @@ def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:
         timers[word in ("fill", "boil"), obj] = f"{word} {done}/{CUTS if word == 'cut' else TICKS}"
     told = []
     for item in state.stacks[station]:
-        notes = [word for flag, word in FLAG_WORDS.items() if state.flags[item] & flag]
-        told.append((kitchen.items[item], [*notes, timers.get((False, item))]))
+        notes = [*list_flags(state.flags[item]), timers.get((False, item))]
+        told.append(_note(kitchen.items[item], notes))
     for number, (place, meal) in enumerate(state.containers):
         if place == station:
-            inside = describe_meal(kitchen, state, meal)
-            told.append((kitchen.containers[number], [inside, timers.get((True, number))]))
-    return [f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "") for name, notes in told]
+            notes = [_describe_meal(kitchen, state, meal), timers.get((True, number))]
+            told.append(_note(kitchen.containers[number], notes))
+    return told
 
 
-def describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
+def _note(name: str, notes: Sequence[str | None]) -> str:
+    """A name and, in brackets, what there is to be said of it."""
+    return f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "")
+
+
+def _describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
     """What is in a container."""
     if meal < 0:
         return ""
@@ -143,13 +146,10 @@ def describe_held(kitchen: Kitchen, state: State) -> str:
     name = kitchen.held_name(state)
     if name is None:
         return "nothing"
-    if state.hand >= len(kitchen.items):
-        notes = [
-            describe_meal(kitchen, state, state.containers[state.hand - len(kitchen.items)][1])
-        ]
-    else:
-        notes = [word for flag, word in FLAG_WORDS.items() if state.flags[state.hand] & flag]
-    return f"{name} ({', '.join(notes)})".replace(" ()", "")
+    if state.hand < len(kitchen.items):
+        return _note(name, list_flags(state.flags[state.hand]))
+    meal = state.containers[state.hand - len(kitchen.items)][1]
+    return _note(name, [_describe_meal(kitchen, state, meal)])
 
 
 def count_steps(number: int) -> str:
@@ -212,13 +212,8 @@ class _Game:
             numbers = [str(self.actions.index(action) + 1) for action in found]
             print(paint(f"{quote(line)} fits several actions: {', '.join(numbers)}.", RED))
         else:
-            last = len(self.actions)
-            print(
-                paint(
-                    f"{quote(line)} is no action that is valid here: give 1 to {last} or words; ? for help.",
-                    RED,
-                )
-            )
+            fix = f"give 1 to {len(self.actions)} or words; ? for help."
+            print(paint(f"{quote(line)} is no action that is valid here: {fix}", RED))
 
     def score(self) -> str:
         """The steps taken against the fewest that the kitchen allowed, where these are known."""
@@ -240,10 +235,8 @@ class _Game:
         except UserError:
             print("This kitchen is too large for hints.")
             return
-        names = [f"{self.actions.index(action) + 1}  {action.text}" for action in best]
-        print(
-            "\n".join(f"Hint: {name}" for name in names) or "There is no way from here: try undo."
-        )
+        hints = [f"Hint: {self.actions.index(action) + 1}  {action.text}" for action in best]
+        print("\n".join(hints) or "There is no way from here: try undo.")
 
     def _undo(self) -> None:
         if not self.steps:

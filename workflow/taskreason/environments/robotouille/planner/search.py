@@ -8,10 +8,10 @@ kitchen, because one episode asks about many neighbouring states.
 from heapq import heappop, heappush
 
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.planner.lower_bound import TransferBound
-from taskreason.environments.robotouille.simulator.domain import Action
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal_stack import compile_towers
+
+from ..simulator.domain import Action
+from ..simulator.engine import Kitchen, State
+from .lower_bound import LowerBound
 
 NODE_LIMIT = 2_000_000
 """Expanded states after which a search gives up; the four tasks need a few thousand at most."""
@@ -20,14 +20,13 @@ NODE_LIMIT = 2_000_000
 class Planner:
     """Shortest plans in one kitchen. Distances found are kept for the life of the object.
 
-    detours: as :class:`TransferBound` has it; without them, plans with cooking or cutting take far longer to find.
+    detours: as :class:`LowerBound` has it; without them, plans with cooking or cutting take far longer to find.
     """
 
     def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT, detours: bool = True):
         self.kitchen = kitchen
         self.node_limit = node_limit
-        self._bound = TransferBound(kitchen, detours)
-        self.towers = compile_towers(kitchen.goal)
+        self._bound = LowerBound(kitchen, detours)
         self._exact: dict[State, int] = {}
         self._lower: dict[State, int] = {}
 

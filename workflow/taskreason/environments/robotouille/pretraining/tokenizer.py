@@ -8,8 +8,8 @@ vocabulary, so any text can be encoded and decoding gives back exactly the text 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from taskreason.environments.robotouille.renaming import LARGEST
-from taskreason.environments.robotouille.simulator.domain import (
+from ..renaming import LARGEST
+from ..simulator.domain import (
     CONTAINER_KINDS,
     ITEM_KINDS,
     MEAL_KINDS,
@@ -23,60 +23,12 @@ PAD, END = "<pad>", "<end>"
 # Pieces of observations, goals and replies that always occur whole. Names come with the space before them, so that a
 # name is one token everywhere and stands right beside what is said of it.
 PHRASES = (
-    *(
-        "Stations:\n",
-        "Items:\n",
-        "Containers:\n",
-        "Timers:\n",
-        "Robot",
-        "Empty:",
-        "Valid actions:\n",
-        "Goal:",
-    ),
-    *(
-        " on a",
-        " any order",
-        " last",
-        " holding",
-        " nothing",
-        " none",
-        " empty",
-        " nowhere",
-        " boiling",
-        " under",
-        ",",
-    ),
-    *(
-        "Thought:",
-        " Tower",
-        " No tower",
-        " Next",
-        " Carry",
-        " Empty",
-        " Robot",
-        "\nAction: ",
-        " Wait",
-        " here",
-        " away",
-        " See",
-        " Other",
-    ),
-    *(
-        " Place",
-        " Stack",
-        " Unstack",
-        " Pick",
-        " Cook",
-        " Cut",
-        " Fry",
-        ".",
-        ":",
-        "-",
-        "\n",
-        " to",
-        " robot",
-        " robot1",
-    ),
+    *("Stations:\n", "Items:\n", "Containers:\n", "Timers:\n", "Robot", "Empty:"),
+    *("Valid actions:\n", "Goal:", " on a", " any order", " last"),
+    *(" holding", " nothing", " none", " empty", " nowhere", " boiling", " under", ","),
+    *("Thought:", " Tower", " No tower", " Next", " Carry", " Empty", " Robot", "\nAction: "),
+    *(" Wait", " here", " away", " See", " Other", " Place", " Stack", " Unstack", " Pick"),
+    *(" Cook", " Cut", " Fry", ".", ":", "-", "\n", " to", " robot", " robot1"),
     *(" ask", "At", "On", "Under", "Which"),
     *(f" {number}" for number in range(1, 10)),
 )

@@ -9,16 +9,8 @@ from typing import NamedTuple
 
 STATION_KINDS = ("table", "stove", "board", "fryer", "sink")
 ITEM_KINDS = (
-    "topbun",
-    "bottombun",
-    "bread",
-    "lettuce",
-    "onion",
-    "tomato",
-    "patty",
-    "chicken",
-    "cheese",
-    "potato",
+    *("topbun", "bottombun", "bread", "lettuce", "onion", "tomato"),
+    *("patty", "chicken", "cheese", "potato"),
 )
 CONTAINER_KINDS = ("pot", "bowl")
 MEAL_KINDS = ("water",)
@@ -84,6 +76,18 @@ WORDING = {
     Op.move: "Move {robot} from {0} to {1}",
     Op.wait: "Do nothing",
 }
+
+ARGUMENTS = dict.fromkeys(Op, ("items", "stations")) | {
+    **dict.fromkeys((Op.unstack, Op.stack), ("items", "items")),
+    **dict.fromkeys(
+        (Op.pick_up_container, Op.place_container, Op.fill_pot, Op.boil_water),
+        ("containers", "stations"),
+    ),
+    Op.add_to: ("items", "containers"),
+    Op.fill_bowl: ("containers", "containers"),
+    Op.move: ("stations", "stations"),
+}
+"""The lists of a kitchen from which an action's two arguments come."""
 
 
 class Action(NamedTuple):

@@ -5,7 +5,7 @@ their object lies where they were started; cuts are counted by the cutting itsel
 they were started, because the reference updates them in that order (see :func:`update` for its oddity).
 """
 
-from taskreason.environments.robotouille.simulator.domain import CUTS, TICKS, Flag
+from .domain import CUTS, TICKS, Flag
 
 COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
 """Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried"."""

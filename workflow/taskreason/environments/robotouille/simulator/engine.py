@@ -1,26 +1,18 @@
 """The simulator: a kitchen built from a layout, and the deterministic transition function over its states.
 
-Input: a `simulator.layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid
-actions in each. A state holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot,
-the valid actions depend on where it stands, what it holds and what is on that station, so they are computed once per
-such situation and then looked up.
+Input: a `layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid actions in each. A state
+holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot, the valid actions depend on where
+it stands, what it holds and what is on that station, so they are computed once per such situation and then looked up.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from taskreason.environments.robotouille.simulator.domain import WORDING, Action, Flag, Op, kind_of
-from taskreason.environments.robotouille.simulator.effects import (
-    BOIL,
-    COOK,
-    FILL,
-    FRY,
-    cut,
-    put,
-    start,
-    update,
-)
-from taskreason.environments.robotouille.simulator.goal import Goal
-from taskreason.environments.robotouille.simulator.layout import Layout
+from .domain import ARGUMENTS, WORDING, Action, Flag, Op, kind_of
+from .effects import BOIL, COOK, FILL, FRY, cut, put, start, update
+from .goal import Goal
+from .layout import Layout, Thing
 
 
 class State(NamedTuple):
@@ -45,14 +37,14 @@ class State(NamedTuple):
 _new = tuple.__new__
 
 
-def number(specs) -> tuple[list, tuple[str, ...]]:
-    """Sort object specifications stably by (x, y) and name them kind + number within the kind."""
-    ordered = sorted(specs, key=lambda spec: (spec.x, spec.y))
-    counts: dict[str, int] = {}
+def number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
+    """Sort objects stably by (x, y) and name them kind + number within the kind."""
+    ordered = sorted(things, key=lambda thing: (thing.x, thing.y))
+    counts: Counter[str] = Counter()
     names = []
-    for spec in ordered:
-        counts[spec.name] = counts.get(spec.name, 0) + 1
-        names.append(f"{spec.name}{counts[spec.name]}")
+    for thing in ordered:
+        counts[thing.name] += 1
+        names.append(f"{thing.name}{counts[thing.name]}")
     return ordered, tuple(names)
 
 
@@ -66,49 +58,40 @@ class Kitchen:
         containers, self.containers = number(layout.containers)
         meals, _ = number(layout.meals)
         self.robot = "robot1"
-        self.station_kinds = tuple(kind_of(name) for name in self.stations)
-        self.item_kinds = tuple(kind_of(name) for name in self.items)
-        self.container_kinds = tuple(kind_of(name) for name in self.containers)
+        self.places = [(station.x, station.y) for station in stations]
+        self.station_kinds = tuple(map(kind_of, self.stations))
+        self.item_kinds = tuple(map(kind_of, self.items))
+        self.container_kinds = tuple(map(kind_of, self.containers))
         self.station_index = {name: i for i, name in enumerate(self.stations)}
         self._actions: dict[tuple, Action] = {}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
         self._moves = [self._moves_from(loc) for loc in range(len(self.stations))]
         self._wait = self._action(Op.wait)
-        self.initial = self._initial_state(layout, stations, items, containers, meals)
+        self.initial = self._initial_state(stations, items, containers, meals)
         self.goal = Goal(self, layout.goal)
 
-    def _initial_state(self, layout, stations, items, containers, meals) -> State:
-        cells = {(spec.x, spec.y): i for i, spec in enumerate(stations)}
-        robot = layout.robot
-        here = (robot.x, robot.y)
-        loc = cells.get(robot.faces, -1)
-        hand = -1
+    def _initial_state(self, stations, items, containers, meals) -> State:
+        """Things that are at no station are in the robot's hand."""
+        cells = {(station.x, station.y): i for i, station in enumerate(stations)}
+
+        def at(thing: Thing) -> int:
+            return cells.get((thing.x, thing.y), -1)
+
         piles: list[list[tuple[int, int]]] = [[] for _ in stations]
         for i, item in enumerate(items):
-            if (item.x, item.y) == here:
-                hand = i
-            else:
-                piles[cells[item.x, item.y]].append((item.stack_level, i))
-        contents = []
-        for c, container in enumerate(containers):
-            inside = [
-                m for m, meal in enumerate(meals) if (meal.x, meal.y) == (container.x, container.y)
-            ]
-            held = (container.x, container.y) == here
-            if held:
-                hand = len(items) + c
-            contents.append(
-                (-1 if held else cells[container.x, container.y], inside[0] if inside else -1)
-            )
-        flags = []
-        for item in items:
-            bits = 0
-            for predicate in item.predicates:
-                bits |= Flag[predicate]
-            flags.append(int(bits))
-        boiling = tuple(int("isboiling" in meal.predicates) for meal in meals)
-        stacks = tuple(tuple(i for _, i in sorted(pile)) for pile in piles)
-        return State(loc, hand, stacks, tuple(flags), tuple(contents), boiling, frozenset(), ())
+            if at(item) >= 0:
+                piles[at(item)].append((item.stack_level, i))
+        inside = {(meal.x, meal.y): m for m, meal in enumerate(meals)}
+        return State(
+            loc=cells.get(self.layout.robot.faces, -1),
+            hand=next((n for n, thing in enumerate([*items, *containers]) if at(thing) < 0), -1),
+            stacks=tuple(tuple(i for _, i in sorted(pile)) for pile in piles),
+            flags=tuple(int(sum(Flag[p] for p in set(item.predicates))) for item in items),
+            containers=tuple((at(c), inside.get((c.x, c.y), -1)) for c in containers),
+            meals=tuple(int("isboiling" in meal.predicates) for meal in meals),
+            added=frozenset(),
+            effects=(),
+        )
 
     # ---------------------------------------------------------------- actions
 
@@ -116,27 +99,13 @@ class Kitchen:
         key = (op, a, b)
         found = self._actions.get(key)
         if found is None:
-            first, second = self._argument_names(op, a, b)
-            found = Action(op, a, b, WORDING[op].format(first, second, robot=self.robot))
+            names = [
+                getattr(self, things)[n] if n >= 0 else ""
+                for things, n in zip(ARGUMENTS[op], (a, b), strict=True)
+            ]
+            found = Action(op, a, b, WORDING[op].format(*names, robot=self.robot))
             self._actions[key] = found
         return found
-
-    def _argument_names(self, op: Op, a: int, b: int) -> tuple[str, str]:
-        """Names of an action's arguments: every operator draws them from fixed object lists."""
-        sources = {
-            Op.unstack: (self.items, self.items),
-            Op.stack: (self.items, self.items),
-            Op.add_to: (self.items, self.containers),
-            Op.fill_bowl: (self.containers, self.containers),
-            Op.move: (self.stations, self.stations),
-            Op.wait: ((), ()),
-            Op.pick_up_container: (self.containers, self.stations),
-            Op.place_container: (self.containers, self.stations),
-            Op.fill_pot: (self.containers, self.stations),
-            Op.boil_water: (self.containers, self.stations),
-        }
-        first, second = sources.get(op, (self.items, self.stations))
-        return (first[a] if first else "", second[b] if second else "")
 
     def _moves_from(self, loc: int) -> tuple[Action, ...]:
         return tuple(
@@ -174,11 +143,8 @@ class Kitchen:
                 found.append(self._action(Op.place_item, hand, loc))
             for c in here:
                 meal = state.containers[c][1]
-                if (
-                    self.container_kinds[c] == "pot"
-                    and meal >= 0
-                    and (hand, meal) not in state.added
-                ):
+                full = self.container_kinds[c] == "pot" and meal >= 0
+                if full and (hand, meal) not in state.added:
                     found.append(self._action(Op.add_to, hand, c))
             return found
         held = hand - count
@@ -218,10 +184,7 @@ class Kitchen:
 
     def find_action(self, state: State, text: str) -> Action | None:
         """The valid action with exactly this text, or None."""
-        for action in self.valid_actions(state):
-            if action.text == text:
-                return action
-        return None
+        return next((action for action in self.valid_actions(state) if action.text == text), None)
 
     # ------------------------------------------------------------- transition
 

@@ -3,8 +3,8 @@
 Everything that the reference's domain knows of is listed, what never changes (kinds of things) included.
 """
 
-from taskreason.environments.robotouille.simulator.domain import Flag, kind_of
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from .domain import Flag, kind_of
+from .engine import Kitchen, State
 
 
 def list_predicates(kitchen: Kitchen, state: State) -> list[str]:

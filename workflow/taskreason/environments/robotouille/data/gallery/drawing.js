@@ -1,5 +1,7 @@
 // The kitchen of one state, with the action that the policy takes in it. A cell is 100 wide; the layout's origin is
-// at the bottom left.
+// at the bottom left. The record of a kitchen is described in gallery.py.
+const picture = svg("svg");
+const spots = new WeakMap();
 const MOVE = /^Move \S+ from (\S+) to (\S+)$/;
 
 const middle = (kitchen, x, y) => [100 * x + 50, 100 * (kitchen.size[1] - 1 - y) + 50];
@@ -26,10 +28,13 @@ function placeRobot(kitchen, episode) {
   });
 }
 
-function drawKitchen(target, kitchen, step, spot) {
+/** Always the same element, so that the robot's moves can be seen. */
+function drawState(kitchen, episode, number) {
   const [columns, rows] = kitchen.size;
-  target.setAttribute("viewBox", `-4 -4 ${100 * columns + 8} ${100 * rows + 8}`);
-  target.style.aspectRatio = `${columns} / ${rows}`;
+  if (!spots.has(episode)) spots.set(episode, placeRobot(kitchen, episode));
+  const [step, spot] = [readStep(kitchen, episode, number), spots.get(episode)[number - 1]];
+  picture.setAttribute("viewBox", `-4 -4 ${100 * columns + 8} ${100 * rows + 8}`);
+  picture.style.aspectRatio = `${columns} / ${rows}`;
   const layer = svg("g", { class: `scenery ${step.kind}` });
   for (let x = 0; x < columns; x++) {
     for (let y = 0; y < rows; y++) {
@@ -44,10 +49,11 @@ function drawKitchen(target, kitchen, step, spot) {
     drawContents(station, kitchen, step.state, s);
     layer.append(station);
   });
-  target.querySelector(".scenery")?.remove();
-  target.prepend(layer);
-  drawRobot(target, kitchen, step.state, spot);
+  picture.querySelector(".scenery")?.remove();
+  picture.prepend(layer);
+  drawRobot(kitchen, step.state, spot);
   layer.append(...drawMoves(kitchen, step, spot));
+  return picture;
 }
 
 /** What lies on a station, from the bottom up, and the timers that run there. */
@@ -75,12 +81,11 @@ function drawContents(station, kitchen, state, s) {
   }
 }
 
-/** The robot stays one element, so that its moves can be seen. */
-function drawRobot(target, kitchen, state, spot) {
-  let robot = target.querySelector(".robot");
+function drawRobot(kitchen, state, spot) {
+  let robot = picture.querySelector(".robot");
   if (!robot) {
     robot = svg("g", { class: "robot" });
-    target.append(robot);
+    picture.append(robot);
   }
   const station = kitchen.stations[state.at];
   const [x, y] = locateRobot(kitchen, station, spot);
@@ -89,7 +94,7 @@ function drawRobot(target, kitchen, state, spot) {
   const [dx, dy] = [Math.sign(sx - x), Math.sign(sy - y)];
   const [cx, cy] = [44 * dx, 10 + (dy > 0 ? 32 : 44) * dy];
   robot.replaceChildren(
-    svg("title", {}, tellKitchen(kitchen, state)[0]),
+    svg("title", {}, tellState(kitchen, state)[0]),
     svg("line", { x1: 0, y1: 10, x2: cx, y2: cy, class: "arm" }),
     svg("circle", { cx, cy, r: dx || dy ? 5 : 0, class: "claw" }),
     svg("line", { x1: 0, y1: -14, x2: 0, y2: -22, class: "arm thin" }),
@@ -148,15 +153,45 @@ function drawArrow([x0, y0], [x1, y1], kind) {
     svg("path", { d: "M-15,-8 L2,0 L-15,8 Z", class: "head", transform: `translate(${ex},${ey}) rotate(${angle})` }));
 }
 
-/** The goal as a stack; null where it is another sort of goal. */
-function drawRecipe(slots) {
-  if (!slots) return null;
+/** The goal in words; where it is a stack, that as well, and what may come in any order. */
+function drawGoal({ text, slots }) {
+  const words = element("p", {}, text);
+  if (!slots.length) return [words];
   const height = 17;
-  const picture = svg("svg", { viewBox: `-47 ${-slots.length * height - 4} 94 ${slots.length * height + 8}`, "aria-hidden": "true" });
+  const stack = svg("svg", { viewBox: `-47 ${-slots.length * height - 4} 94 ${slots.length * height + 8}`, "aria-hidden": "true" });
   slots.forEach((slot, level) => {
     const drawn = drawItem(slot.kind, flagWords(slot.flags), 84, height);
     drawn.setAttribute("transform", `translate(0,${-level * height})`);
-    picture.append(drawn);
+    stack.append(drawn);
   });
-  return picture;
+  const free = slots.some((slot) => slot.free) ? [element("small", {}, "above the bottom: any order, the last on top")] : [];
+  return [stack, words, ...free];
+}
+
+/** What lies where, as lines of text: the drawing for those who can't see it. */
+function tellState(kitchen, state) {
+  const name = (item) => [kitchen.items[item], ...flagWords(state.flags[item])].join(" ");
+  const lines = kitchen.stations.map(([station], s) => {
+    const things = state.stacks[s].map(name);
+    (state.containers ?? []).forEach(([place, meal], c) => {
+      if (place === s) things.push(tellContainer(kitchen, state, c, meal));
+    });
+    return `${station}: ${things.length ? things.join(", then ") : "empty"}`;
+  });
+  const held = state.hand < 0 ? "nothing" : state.hand < kitchen.items.length ? name(state.hand)
+    : tellContainer(kitchen, state, state.hand - kitchen.items.length,
+        state.containers[state.hand - kitchen.items.length][1]);
+  const place = state.at < 0 ? "no station" : kitchen.stations[state.at][0];
+  return [`robot1 at ${place}, holding ${held}`, ...lines];
+}
+
+function tellContainer(kitchen, state, container, meal) {
+  return `${kitchen.containers[container]}${meal < 0 ? "" : state.meals[meal] ? " of boiling water" : " of water"}`;
+}
+
+/** The words for an item's flags that can be seen: what has been or is being done to it. */
+function flagWords(flags) {
+  return Object.entries(ABOUT.flags)
+    .filter(([bit, word]) => flags & bit && !word.includes("able"))
+    .map(([, word]) => word);
 }
