@@ -308,8 +308,9 @@ def read_rules():
 
 
 def find_last(directive, body):
-    """What a rule says of a directive, the rules that it takes over being overruled."""
-    return re.findall(rf"^    {directive}:((?: .+|(?:\n        .+)+))", body, re.MULTILINE)[-1]
+    """What a rule says of a directive, the rules that it takes over being overruled; "" if nothing."""
+    said = re.findall(rf"^    {directive}:((?: .+|(?:\n        .+)+))", body, re.MULTILINE)
+    return said[-1] if said else ""
 
 
 @pytest.mark.parametrize("name,body", read_rules(), ids=lambda text: text.split()[0])

@@ -3,8 +3,8 @@
 from job import configure, folder, logged
 
 with logged(snakemake):
+    from taskreason.policies.prompt import choose_format
     from taskreason.training.base_model import install_base
 
-    install_base(
-        snakemake.params.source, folder(snakemake.output.model), configure(snakemake).prompt
-    )
+    prompt = choose_format(configure(snakemake))
+    install_base(snakemake.params.source, folder(snakemake.output.model), prompt)
