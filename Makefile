@@ -60,4 +60,5 @@ clean: ## remove tables, figures and paper, which take a minute to make; keeps t
 	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/checksums results/paper-build paper/main.pdf
 
 distclean: clean ## remove all results, trained models included, and the environment
-	rm -rf results .snakemake .venv
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake .venv

@@ -4,12 +4,16 @@ import json
 import random
 from pathlib import Path
 
-from taskreason.environments.robotouille.planner.search import shortest_plan
+from taskreason.environments import load_environment
+from taskreason.environments.base import list_plan
 from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.environments.robotouille.tasks import TASKS, load_template
+from taskreason.environments.robotouille.world import KitchenWorld
 from taskreason.rollouts.episode import Start
+
+ROBOTOUILLE = load_environment("robotouille")
+TEMPLATES = {name: load_template(task) for name, task in TASKS.items()}
 
 SOUP = {
     "width": 4,
@@ -37,17 +41,21 @@ SOUP = {
 }
 
 
+def make_world(task, seed, mode="scattered"):
+    """The kitchen of one seed, as the library knows it."""
+    return ROBOTOUILLE.draw(TASKS[task], seed, mode)
+
+
 def make_kitchen(task, seed, mode="scattered"):
-    """The kitchen of one seed."""
-    return Kitchen(generate_layout(TASKS[task].template, seed, mode))
+    """The same, as the simulator knows it."""
+    return make_world(task, seed, mode).kitchen
 
 
 def make_start(task, seed, left):
-    """A kitchen that needs so many more steps."""
-    kitchen = make_kitchen(task, seed)
-    for action in shortest_plan(kitchen)[:-left]:
-        kitchen.initial = kitchen.step(kitchen.initial, action)
-    return Start(kitchen, task, left)
+    """A kitchen that needs `left` more steps."""
+    world = make_world(task, seed)
+    world.initial, _ = list_plan(world, ROBOTOUILLE.teacher(world))[-left]
+    return Start(world, task, left)
 
 
 def walk(kitchen, seed, steps):
@@ -64,6 +72,11 @@ def walk(kitchen, seed, steps):
 def soup_kitchen():
     """A kitchen with every kind of timer, container and meal."""
     return Kitchen(parse_layout(SOUP, "soup"))
+
+
+def soup_world():
+    """The same, as the library knows it."""
+    return KitchenWorld(soup_kitchen())
 
 
 def read_jsonl(path):

@@ -24,7 +24,8 @@ from typing import Any, Protocol
 
 State = Hashable
 """What changes in a world; immutable, so that planning, rollouts and the theory can share and remember it."""
-_ACTION = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
+ACTION_LINE = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
+"""How a reply of any form is read: its action is what the first such line says."""
 
 
 class World(Protocol):
@@ -69,8 +70,8 @@ def format_reply(thought: str, action: str) -> str:
 
 
 def read_action(reply: str) -> str:
-    """What the first line that begins with ``Action:`` says, "" where a reply has none."""
-    match = _ACTION.search(reply)
+    """The action that a reply names, "" where it names none."""
+    match = ACTION_LINE.search(reply)
     return match[1] if match else ""
 
 
@@ -139,7 +140,7 @@ class Pretraining(Protocol):
         """Prompt and completion pairs in the order of training, the same for any number of processes."""
 
     def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
-        """What of an example is learnt: -100 for a token that isn't. Given are labels that leave out the whole prompt."""
+        """What of an example is learnt, with -100 for the rest. Given are labels that leave out the whole prompt."""
         return labels
 
 

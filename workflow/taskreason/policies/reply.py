@@ -10,9 +10,10 @@ is said in :mod:`taskreason.training.rewards`.
 import re
 from dataclasses import dataclass
 
+from taskreason.environments.base import ACTION_LINE, read_action
+
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: ([^\n]+)")
 _THOUGHT = re.compile(r"^Thought:[^\n]*", re.MULTILINE)
-_ACTION = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Reply:
 
 def recount(reply: str, accepted: bool) -> str:
     """The last thought and action as the next prompt tells them, and whether the action was possible."""
-    action = _ACTION.search(reply)
+    action = ACTION_LINE.search(reply)
     thought = _THOUGHT.search(reply[: action.start()] if action else reply)
     lines = ["Your last step:", *(match.group(0).strip() for match in (thought, action) if match)]
     if not accepted:
@@ -38,13 +39,11 @@ def recount(reply: str, accepted: bool) -> str:
 
 def parse_reply(text: str) -> Reply:
     """Read a reply by one rule: the action is the first line that begins with ``Action:``."""
-    match = _ACTION.search(text)
-    action = match.group(1) if match else None
-    return Reply(action or None, _FORMAT.fullmatch(text.strip()) is not None)
+    return Reply(read_action(text) or None, _FORMAT.fullmatch(text.strip()) is not None)
 
 
 def read_thought(text: str) -> str:
     """What stands before a reply's action, as one line without the label; "" where nothing does."""
-    match = _ACTION.search(text)
+    match = ACTION_LINE.search(text)
     before = text[: match.start()] if match else text
     return " ".join(before.split()).removeprefix("Thought:").strip()

@@ -8,18 +8,23 @@ Qwen2.5-1.5B stands in the paper. The bundled weights are this module's output; 
 import math
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from datasets import Dataset, concatenate_datasets
+from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from taskreason.config.models import Config
+from taskreason.environments.base import Pretraining
 from taskreason.policies.model_names import find_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
 from taskreason.policies.transformers import ATTENTION, load_model
 from taskreason.training.curve import CurveLog
-from taskreason.training.examples import order_by_length
+from taskreason.training.examples import encode, order_by_length
 from taskreason.training.setup import common_arguments, train_and_save
 from taskreason.training.sft import COLUMNS
 
@@ -87,7 +92,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             dataloader_num_workers=LOADERS if torch.cuda.is_available() else 0,
             **common_arguments(checkpoint_dir, base.save_steps, base.seed, cfg.train),
         ),
-        train_dataset=pretraining.encode(rows, tokenizer, processes),
+        train_dataset=encode_curriculum(rows, tokenizer, pretraining, processes),
         processing_class=tokenizer,
     )
     curve = CurveLog(log_csv, COLUMNS, base.epochs, "base")
@@ -115,6 +120,31 @@ def point_heads_back(model: Qwen2ForCausalLM) -> None:
         attention.q_proj.bias[imaginary : imaginary + pairs] = -BACKWARD_BIAS * torch.sin(
             offset * speeds
         )
+
+
+def encode_curriculum(
+    rows: list[dict[str, str]],
+    tokenizer: PreTrainedTokenizerBase,
+    pretraining: Pretraining,
+    processes: int,
+) -> Dataset:
+    """Token ids and labels, the same for any number of processes, each of which takes a part of the rows."""
+    encode_part = partial(_encode_part, tokenizer=tokenizer, pretraining=pretraining)
+    if processes == 1:
+        return encode_part(rows)
+    size = -(-len(rows) // processes)
+    parts = [rows[n : n + size] for n in range(0, len(rows), size)]
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        return concatenate_datasets(list(pool.map(encode_part, parts)))
+
+
+def _encode_part(
+    rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, pretraining: Pretraining
+) -> Dataset:
+    def label(row: dict[str, list[int]]) -> dict[str, list[int]]:
+        return {"labels": pretraining.label(row["input_ids"], row["labels"], tokenizer)}
+
+    return encode(rows, tokenizer).map(label)
 
 
 def install_base(source: str | Path, output_dir: Path, prompt: PromptFormat = PLAIN) -> None:

@@ -14,10 +14,12 @@ from taskreason.durability.bundled_files import verify_shipped
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment, TaskSpec
 
-from . import renaming, tasks as task_files
+from . import renaming
+from . import tasks as task_files
 from .commands import add_commands
 from .gallery import KitchenGallery
 from .greedy import reply_greedily
+from .planner.search import QUICK_LIMIT, Planner
 from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
 from .simulator.generator import generate_layout
@@ -72,9 +74,9 @@ class Robotouille(Environment):
         """The layout, in the benchmark's JSON."""
         return {"layout": world.kitchen.layout.to_json()}
 
-    def teacher(self, world: KitchenWorld) -> KitchenTeacher:
+    def teacher(self, world: KitchenWorld, patient: bool = True) -> KitchenTeacher:
         """The exact planner, with its reasons."""
-        return KitchenTeacher(world)
+        return KitchenTeacher(world, None if patient else Planner(world.kitchen, QUICK_LIMIT))
 
     def check_task(self, task: TaskSpec, mode: str) -> None:
         """A kitchen that can't be varied, a goal without a plan, a bound that shuts out the shortest plan."""
@@ -89,7 +91,9 @@ class Robotouille(Environment):
 
     def read_worlds(self, path: Path) -> list[tuple[KitchenWorld, str]]:
         """The layouts of a file or folder; a task is found by its goal."""
-        return [(KitchenWorld(layout), task_files.find_task(layout)) for layout in load_layouts(path)]
+        return [
+            (KitchenWorld(layout), task_files.find_task(layout)) for layout in load_layouts(path)
+        ]
 
     def draw_figure(self, world: KitchenWorld, actions: Sequence[str]) -> Any:
         """The kitchen with the robot's path, and the list of actions."""

@@ -14,14 +14,12 @@ from textwrap import fill
 
 from taskreason.durability.errors import UserError, quote
 
-from .planner.search import Planner
+from .planner.search import QUICK_LIMIT, Planner
 from .simulator.domain import CUTS, TICKS, Action, Op
 from .simulator.engine import Kitchen, State
 from .simulator.layout import Layout
 from .simulator.observation import EFFECT_WORDS, describe_goal, list_flags
 
-PLANNING_LIMIT = 200_000
-"""States after which a turn is shown without its distance, so that nobody waits long."""
 WIDTH = 78
 COMMANDS = {
     "hint": "the actions that begin a shortest way from here",
@@ -162,7 +160,7 @@ class _Game:
 
     def __init__(self, layout: Layout):
         self.kitchen = Kitchen(layout)
-        self.planner = Planner(self.kitchen, PLANNING_LIMIT)
+        self.planner = Planner(self.kitchen, QUICK_LIMIT)
         self.history = [self.kitchen.initial]
         self.hints = 0
 

@@ -18,7 +18,7 @@ from taskreason.durability.bundled_files import PACKAGE, verify_shipped
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import TaskSpec
 
-from .planner.search import Planner
+from .planner.search import QUICK_LIMIT, Planner
 from .simulator.engine import Kitchen
 from .simulator.generator import Mode, generate_layout, list_different
 from .simulator.goal_stack import compile_stacks
@@ -46,8 +46,6 @@ TRIED = range(1, 11)
 """Seeds of varied kitchens that are drawn, not planned in, to see whether the generator can."""
 SAMPLE = 100
 """Varied kitchens from which numbers are proposed."""
-NODE_LIMIT = 200_000
-"""States after which a task counts as too large to plan: seconds, where a run plans in hundreds of kitchens."""
 
 
 def load_template(task: TaskSpec) -> Layout:
@@ -105,8 +103,9 @@ def measure_template(template: Layout, mode: Mode) -> int:
 
 
 def _measure(layout: Layout) -> int | None:
+    """Steps of a shortest plan; a run plans in hundreds of kitchens, so that none may take more than seconds."""
     kitchen = Kitchen(layout)
-    return Planner(kitchen, NODE_LIMIT).distance(kitchen.initial)
+    return Planner(kitchen, QUICK_LIMIT).distance(kitchen.initial)
 
 
 def propose(file: Path, mode: Mode, seed: int) -> str:

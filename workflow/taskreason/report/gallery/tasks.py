@@ -16,6 +16,7 @@ from taskreason.environments.base import Environment
 from taskreason.report.gallery.records import PlainGallery, WorldRecord
 from taskreason.report.labels import POLICIES, is_untrained
 from taskreason.report.results import list_episode_keys
+from taskreason.rollouts.dataset import load_starts
 
 EPISODE_KEYS = ("layout_hash", "success", "steps", "optimal_steps", "actions", "replies", "model")
 
@@ -54,8 +55,7 @@ def collect_task(
 ) -> dict:
     """What the page needs of one task: its goal, its policies and at most ``limit`` worlds with their episodes."""
     path = root / "worlds" / task / "eval.jsonl"
-    rows = enumerate(read_lines(path, ("layout_hash",), str(path)), start=1)
-    worlds = [environment.load(row, f"{path}:{n}") for n, row in rows]
+    worlds = [start.world for start in load_starts(task, path, environment)]
     ids = [world.id for world in worlds]
     rollouts = [
         read_rollouts(root, policy, train_task, task, ids)

@@ -14,7 +14,9 @@ from ..simulator.engine import Kitchen, State
 from .lower_bound import LowerBound
 
 NODE_LIMIT = 2_000_000
-"""Expanded states after which a search gives up; the four tasks need a few thousand at most."""
+"""Expanded states after which a search gives up; the tasks need a few thousand at most."""
+QUICK_LIMIT = 200_000
+"""The same where nobody should wait for more than seconds."""
 
 
 class Planner:
@@ -137,8 +139,3 @@ class Planner:
             if self.within(after, rest):
                 return after, action
         raise AssertionError("an exact distance has no successor one step nearer")
-
-
-def shortest_plan(kitchen: Kitchen, state: State | None = None) -> list[Action] | None:
-    """One shortest plan, from the initial state unless another is given; None when there is none."""
-    return Planner(kitchen).plan(state)

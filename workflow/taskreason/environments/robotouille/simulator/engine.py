@@ -1,8 +1,8 @@
 """The simulator: a kitchen built from a layout, and the deterministic transition function over its states.
 
 Input: a `layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid actions in each. A state
-holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot, the valid actions depend on where
-it stands, what it holds and what is on that station, so they are computed once per such situation and then looked up.
+holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot, the valid actions depend on
+where it stands, what it holds and what is on that station, so they are computed once per such situation and looked up.
 """
 
 from collections import Counter
