@@ -120,8 +120,8 @@ use rule heavy as ablate_evaluate with:
 
 use rule shown as make_ablations with:
     input:
-        sft=episode_files("sft", ABLATED, [ABLATED]),
-        grpo=episode_files("sft_grpo", ABLATED, [ABLATED]),
+        sft=episode_files("sft", ABLATED, [ABLATED])[0],
+        grpo=episode_files("sft_grpo", ABLATED, [ABLATED])[0],
         starts=expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
         studies=expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
         logs=expand(f"{ABLATION}/grpo/{{name}}/log.csv", name=STUDIES),

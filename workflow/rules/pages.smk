@@ -72,7 +72,8 @@ use rule shown as make_page with:
         script="make_page",
         root=lambda wildcards: OUT,
         config=SETTINGS,
-        links={"Paper (PDF)": PAPER, "Episode gallery": GALLERY},
+        links={"Paper (PDF)": file for file in PAPER}
+        | {"Episode gallery": file for file in GALLERY},
     message:
         "Making the page of the run"
 

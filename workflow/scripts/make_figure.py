@@ -2,23 +2,11 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.report.figures.results import FigureSources, make_figure
+    from taskreason.report.figures.results import make_figure
     from taskreason.report.figures.style import save_figure
-    from taskreason.report.published import load_published
 
-    params, output = snakemake.params, snakemake.output
-    timeouts = {task: timeout for task, (timeout, _) in params.tasks.items()}
-    sources = FigureSources(
-        root=Path(params.root),
-        tasks=list(timeouts),
-        timeouts=timeouts,
-        published=load_published(timeouts),
-        confidence=params.confidence,
-        drawn_task=params.drawn_task,
-        seeds=params.seeds,
-        policies=params.policies,
-    )
-    save_figure(make_figure(Path(output.pdf).stem, sources), output.pdf, output.png)
+    name, root = Path(snakemake.output.pdf).stem, Path(snakemake.params.root)
+    save_figure(make_figure(name, root, configure(snakemake)), *snakemake.output)

@@ -12,14 +12,16 @@ with logged(snakemake):
     from taskreason.report.numbers.theory import make_theory_macros
     from taskreason.report.tables.registry import write_table
     from taskreason.report.tables.theory import make_tables
-    from taskreason.report.theory_data import POLICIES, load_theory
+    from taskreason.report.theory_data import load_theory
 
     given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)
-    measured = dict(zip(product(POLICIES, cfg.tasks), map(Path, given.measured), strict=True))
+    cells = product(snakemake.params.policies, cfg.tasks)
+    measured = dict(zip(cells, map(Path, given.measured), strict=True))
     theory = load_theory(measured, Path(given.grid), cfg)
     tables = make_tables(theory)
     for name, table in tables.items():
-        write_table(table, Path("results/tables"), name)
+        write_table(table, Path(output.tables[0]).parent, name)
     write_macros(make_theory_macros(tables), Path(output.macros))
     for name, draw in FIGURES.items():
-        save_figure(draw(theory), *(f"results/figures/{name}.{kind}" for kind in ("pdf", "png")))
+        path = Path(output.figures[0]).parent / name
+        save_figure(draw(theory), path.with_suffix(".pdf"), path.with_suffix(".png"))
