@@ -48,6 +48,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from chat_models import build_chat_tokenizer  # noqa: E402
 
 TASK = "cheese_burger"
+HEAD = 128
+"""Width of an attention head."""
 ON_GPU = torch.cuda.is_available()
 MATRIX = 8192 if ON_GPU else 1024
 """Rows of the square matrices whose product says what the machine can do."""
@@ -145,8 +147,8 @@ def save_model(folder: Path, shape: dict[str, int]):
                 "hidden_size": SHAPE.hidden,
                 "num_hidden_layers": SHAPE.layers,
                 "intermediate_size": SHAPE.intermediate,
-                "num_attention_heads": SHAPE.heads,
-                "num_key_value_heads": SHAPE.kv_heads,
+                "num_attention_heads": SHAPE.hidden // HEAD,
+                "num_key_value_heads": SHAPE.keys // HEAD,
                 "max_position_embeddings": 32768,
                 "tie_word_embeddings": SHAPE.tied,
                 "eos_token_id": tokenizer.eos_token_id,

@@ -13,7 +13,7 @@ from taskreason.environments.robotouille.tasks import TASKS, load_template
 from taskreason.environments.robotouille.world import KitchenWorld
 from taskreason.rollouts.episode import Start
 
-ROBOTOUILLE = load_environment("robotouille")
+ENV = load_environment("robotouille")
 TEMPLATES = {name: load_template(task) for name, task in TASKS.items()}
 
 SOUP = {
@@ -69,7 +69,7 @@ def write_layout(folder, name="cheese_toast", **changes):
 
 def make_world(task, seed, mode="scattered"):
     """The kitchen of one seed, as the library knows it."""
-    return ROBOTOUILLE.draw(TASKS[task], seed, mode)
+    return ENV.draw(TASKS[task], seed, mode)
 
 
 def make_kitchen(task, seed, mode="scattered"):
@@ -77,10 +77,15 @@ def make_kitchen(task, seed, mode="scattered"):
     return make_world(task, seed, mode).kitchen
 
 
+def make_plan(world):
+    """The expert's plan from the start, as pairs of a state and an action's text."""
+    return list_plan(world, ENV.teacher(world))
+
+
 def make_start(task, seed, left):
     """A kitchen that needs `left` more steps."""
     world = make_world(task, seed)
-    world.initial, _ = list_plan(world, ROBOTOUILLE.teacher(world))[-left]
+    world.initial, _ = make_plan(world)[-left]
     return Start(world, task, left)
 
 

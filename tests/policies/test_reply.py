@@ -1,11 +1,8 @@
-"""Replies: how they are read."""
-
+"""How a reply is read, whatever it holds."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from taskreason.policies.reply import parse_reply, score_reply
+from taskreason.policies.reply import parse_reply
 
 GOOD = "Thought: the cheese is next.\nAction: Do nothing"
 
@@ -50,15 +47,3 @@ GOOD = "Thought: the cheese is next.\nAction: Do nothing"
 def test_a_reply_is_read_by_one_rule(text, action, well_formed):
     reply = parse_reply(text)
     assert (reply.action, reply.well_formed) == (action, well_formed)
-
-
-def test_the_reward_is_a_tenth_for_the_format_and_the_rest_for_the_action():
-    assert score_reply(GOOD, ("Do nothing",)) == (0.1, 0.9)
-    assert score_reply(GOOD, ("Do something",)) == (0.1, 0.0)
-    assert score_reply("Action: Do nothing", ("Do nothing",)) == (0.0, 0.9)
-    assert score_reply("nonsense", ("Do nothing",)) == (0.0, 0.0)
-
-
-@given(st.text())
-def test_any_text_earns_between_nothing_and_the_full_reward(text):
-    assert sum(score_reply(text, ("Do nothing",))) in (0.0, 0.1, 0.9, 1.0)

@@ -1,29 +1,19 @@
-"""The shipped base model and its corpus: it loads, it is what the config says, and it has seen no recipe."""
+"""The shipped base models are what the configuration says and read; a folder is installed whole or not at all."""
 
-import os
-import random
-import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from kitchens import make_kitchen
+from kitchens import ENV
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.pretraining.curriculum import BLOCK, draw_examples
-from taskreason.environments.robotouille.pretraining.reading_exercises import draw_reading
-from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
-from taskreason.environments.robotouille.simulator.observation import describe_goal
-from taskreason.environments.robotouille.tasks import DATA, TASKS
-from taskreason.policies.prompt import build_prompt
+from taskreason.policies.model_names import expand
 from taskreason.policies.transformers import load_model
-from taskreason.training.base_model import build_base, encode_chores, install_base
+from taskreason.training.base_model import build_base, install_base
 from taskreason.training.examples import encode
 
-SHIPPED = DATA / "base_model"
+SHIPPED = ENV.data / "base_model"
 
 
 def test_the_shipped_model_is_a_small_qwen2_with_its_own_tokenizer():
@@ -37,13 +27,13 @@ def test_the_shipped_model_is_a_small_qwen2_with_its_own_tokenizer():
         model.config.intermediate_size,
     )
     assert built == (base.hidden_size, base.layers, base.intermediate_size)
-    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    assert tokenizer.get_vocab() == ENV.pretraining.build_tokenizer().get_vocab()
     assert {file.suffix for file in SHIPPED.iterdir()} <= {".json", ".safetensors", ".csv", ".md"}
 
 
 def test_of_the_base_models_to_compare_one_is_larger_and_one_smaller_and_both_of_the_same_kind():
-    folders = load_config({"scale": "laptop"}).base.compare
-    models = [load_model(SHIPPED.parents[2] / folder) for folder in folders]
+    names = load_config({"scale": "laptop"}).base.compare
+    models = [load_model(expand(name, ENV)) for name in names]
     sizes = [sum(p.numel() for p in model.parameters()) for model, _ in models]
     base, tokenizer = load_model(SHIPPED)
     own_size = sum(p.numel() for p in base.parameters())
@@ -80,7 +70,9 @@ def test_a_shipped_model_reads_the_kitchen(folder):
     """It finds a thing that stands in front of it far more often than chance would."""
     model, tokenizer = load_model(SHIPPED.parent / folder)
     right = asked = 0
-    for example in draw_examples(seed=987, kitchens=60, decisions=0):
+    sizes = {"drills": 0, "small_chores": 0, "chores": 60}
+    examples = ENV.pretraining.draw_examples(987, sizes, processes=1)
+    for example in (e for e in examples if e["prompt"].endswith("Goal: ask\n")):
         ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]
         with torch.inference_mode():
             guesses = model(ids).logits[0].argmax(-1).tolist()
@@ -127,10 +119,11 @@ def test_the_base_model_is_rebuilt_from_scratch_and_resumes(tmp_path):
 
 def test_a_reading_has_no_end_and_a_decision_has_one():
     """A model that learns to stop after a reading would stop there when it should act."""
-    tokenizer = build_tokenizer()
+    tokenizer = ENV.pretraining.build_tokenizer()
     decided = {"prompt": "Goal:\n", "completion": "Thought: Wait.\nAction: Do nothing"}
+    read = {"prompt": "Goal: 1 bread ask\n", "completion": "Thought: Robot holding nothing."}
     asked = {"prompt": "Goal: ask\n", "completion": "At patty1 table1."}
-    rows = encode([decided, draw_reading(random.Random(1)), asked], tokenizer)
+    rows = encode([decided, read, asked], tokenizer)
     ends = [row["labels"][-1] == tokenizer.eos_token_id for row in rows]
     assert ends == [True, False, True]
     assert all(row["labels"][-1] == row["input_ids"][-1] for row in rows)

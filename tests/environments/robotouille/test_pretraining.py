@@ -1,4 +1,4 @@
-"""What the base model learns beforehand: none of the tasks, the same from every seed, every name alike."""
+"""What the laptop's base model learns: a corpus that holds no task, and a tokenizer with one token a name."""
 
 import os
 import random
@@ -8,27 +8,26 @@ import sys
 
 import pytest
 
-from kitchens import ROBOTOUILLE, make_kitchen
+from kitchens import ENV, make_world
 from taskreason.environments.base import REHEARSED
 from taskreason.environments.robotouille.pretraining import curriculum
 from taskreason.environments.robotouille.pretraining.reading_exercises import draw_reading
-from taskreason.environments.robotouille.simulator.observation import describe_goal, observe
-from taskreason.environments.robotouille.tasks import PUBLISHED
+from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
+from taskreason.environments.robotouille.simulator.observation import describe_goal
+from taskreason.training.base_model import encode_curriculum
 
-PRETRAINING, REHEARSAL = ROBOTOUILLE.pretraining, ROBOTOUILLE.rehearsal
 
-
-def draw(seed, processes=1, **sizes):
-    """The examples of a curriculum."""
-    sizes = dict.fromkeys(PRETRAINING.sizes, 0) | sizes
-    return list(PRETRAINING.draw_examples(seed, sizes, processes))
+def draw(seed, chores, small_chores=0, drills=0, processes=1):
+    """Examples of the corpus."""
+    sizes = {"chores": chores, "small_chores": small_chores, "drills": drills}
+    return list(ENV.pretraining.draw_examples(seed, sizes, processes))
 
 
 def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
-    goals = {describe_goal(make_kitchen(task, 0)) for task in PUBLISHED}
+    goals = {describe_goal(make_world(task, 0).kitchen) for task in ENV.default_tasks}
     recipes = {re.sub(" any order| last|on a table | cooked", "", goal) for goal in goals}
     seen = read = idle = 0
-    for example in draw(0, chores=600, small_chores=100, drills=20):
+    for example in draw(0, 650, small_chores=130, drills=20):
         goal = re.search(r"^Goal: (.*)$", example["prompt"], re.MULTILINE)[1]
         if "ask" in goal:  # a list to be read, never to be built: the reply has no action
             listed = re.sub(" any order| last|on a table | ask| cooked", "", goal)
@@ -40,7 +39,7 @@ def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
             assert " last" not in goal
             idle += " Other " in example["completion"]
             seen += 1
-    assert seen > 600 and read > 200 and idle > 10
+    assert seen > 1000 and read > 400 and idle > 20
 
 
 def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
@@ -83,17 +82,16 @@ def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
     ],
 )
 def test_the_tokenizer_gives_any_text_back(text):
-    tokenizer = PRETRAINING.build_tokenizer()
+    tokenizer = build_tokenizer()
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
 def test_a_name_is_one_token_wherever_it_stands():
-    tokenizer = PRETRAINING.build_tokenizer()
-    kitchen = make_kitchen("double_cheese_burger", 2)
-    pieces = tokenizer.convert_ids_to_tokens(
-        tokenizer(observe(kitchen, kitchen.initial))["input_ids"]
-    )
-    for name in (*kitchen.items, *kitchen.stations):
+    tokenizer = build_tokenizer()
+    world = make_world("double_cheese_burger", 2)
+    ids = tokenizer(world.observe(world.initial))["input_ids"]
+    pieces = tokenizer.convert_ids_to_tokens(ids)
+    for name in (*world.kitchen.items, *world.kitchen.stations):
         assert f" {name}" in pieces
     assert not [
         piece for piece in pieces if piece.strip() in ("table", "patty") and piece.startswith("t")
@@ -101,31 +99,35 @@ def test_a_name_is_one_token_wherever_it_stands():
 
 
 def test_chores_are_the_same_for_the_same_seed_and_any_number_of_processes(monkeypatch):
-    first, second = (draw(3, chores=5, drills=2) for _ in range(2))
-    assert first == second and first != draw(4, chores=5, drills=2)
+    first, second = (draw(3, 5, drills=2) for _ in range(2))
+    assert first == second and first != draw(4, 5, drills=2)
     assert len({example["prompt"] for example in first}) > 5
-    monkeypatch.setattr(curriculum, "BLOCK", 20)  # of which each process takes one at a time
-    assert draw(3, processes=2, chores=50) == draw(3, chores=50)
+    monkeypatch.setattr(curriculum, "BLOCK", 20)
+    shared = draw(3, 60, processes=2)
+    assert shared == draw(3, 60)
+    tokenizer = build_tokenizer()
+    encoded = [encode_curriculum(shared[:100], tokenizer, ENV.pretraining, n) for n in (1, 3)]
+    assert encoded[0].to_dict() == encoded[1].to_dict() and len(encoded[0]) == 100
 
 
 def test_of_a_prompt_what_repeats_the_stations_is_learnt_and_of_answers_no_question():
-    tokenizer = PRETRAINING.build_tokenizer()
+    tokenizer = build_tokenizer()
     told = "Stations:\n- table1 patty1\nItems:\n- patty1 table1 cooked\n"
     prompt, reply = f"{told}Goal: ask\n", "At patty1 table1.\nOn table1 patty1."
     ids = tokenizer(prompt)["input_ids"]
     labels, ids = [-100] * len(ids), ids + tokenizer(reply)["input_ids"]
-    learnt = PRETRAINING.label(ids, labels + ids[len(labels) :], tokenizer)
+    learnt = ENV.pretraining.label(ids, labels + ids[len(labels) :], tokenizer)
     text = tokenizer.decode([label for label in learnt if label >= 0])
     assert text == "- patty1 table1 cooked\n table1.\n patty1."
     assert all(label in (-100, token) for label, token in zip(learnt, ids, strict=True))
 
 
 def test_lessons_are_chores_and_readings_of_which_each_has_its_share():
-    lessons = REHEARSAL.draw_lessons(6, 40)
+    lessons = ENV.rehearsal.draw_lessons(6, 40)
     acting = [lesson for lesson in lessons if "\nAction: " in lesson["completion"]]
     assert len(lessons) == 40 and len(acting) == 30
     assert lessons != sorted(lessons, key=lambda lesson: "\nAction: " in lesson["completion"])
-    decisions = REHEARSAL.draw_decisions(6, 30)
+    decisions = ENV.rehearsal.draw_decisions(6, 30)
     assert {d.layout_hash for d in decisions} == {REHEARSED}
     for decision in decisions:
         assert decision.action in decision.optimal_actions and decision.optimal_steps_left > 0
@@ -136,9 +138,9 @@ def test_chores_do_not_depend_on_the_order_of_sets():
     """Python shuffles the hashes of strings anew in every process unless it is told not to."""
     code = (
         "from taskreason.environments import load_environment\n"
-        "kitchens = load_environment('robotouille')\n"
-        "sizes = {'drills': 2, 'small_chores': 5, 'chores': 40}\n"
-        "print(*kitchens.pretraining.draw_examples(5, sizes, 1), kitchens.rehearsal.draw_lessons(5, 40))"
+        "env = load_environment('robotouille')\n"
+        "print(*env.pretraining.draw_examples(5, {'drills': 0, 'small_chores': 0, 'chores': 40}, 1))\n"
+        "print(env.rehearsal.draw_lessons(5, 40))"
     )
     drawn = {
         subprocess.run(
@@ -150,3 +152,36 @@ def test_chores_do_not_depend_on_the_order_of_sets():
         for hash_seed in ("1", "2", "3")
     }
     assert len(drawn) == 1
+
+
+def test_what_is_learnt_of_an_example_is_what_can_be_told_from_the_text_before():
+    """Of a decision the reply, and the lists after that of stations; of questions and drills the answers."""
+    tokenizer, sorts = build_tokenizer(), set()
+    examples = draw(1, 12, drills=2)
+    for example, row in zip(
+        examples, encode_curriculum(examples, tokenizer, ENV.pretraining, 1), strict=True
+    ):
+        learnt = "".join(
+            tokenizer.decode([token]) if label == token else "~"
+            for token, label in zip(row["input_ids"], row["labels"], strict=True)
+        )
+        lists, _, reply = learnt.rpartition("~")
+        prompt, completion = example["prompt"], example["completion"]
+        if "Items:\n" not in prompt:
+            sorts.add("drill")
+            assert learnt.startswith("~" * 5) and "At" not in learnt and "Goal" not in learnt
+        elif "Goal: ask" in prompt:
+            sorts.add("question")
+            assert not re.search(r"\b(At|On|Under|Which)\b", reply)
+        else:
+            sorts.add("decision" if "Action: " in completion else "reading")
+            assert reply in (completion, f"{completion}{tokenizer.eos_token}")
+            told = prompt.partition("Items:\n")[2].partition("Goal:")[0]
+            assert lists.strip("~") == told
+    assert sorts == {"drill", "question", "decision", "reading"}
+
+
+def test_rehearsed_decisions_ask_for_no_task():
+    for chore in ENV.rehearsal.draw_decisions(seed=4, number=150):
+        slots = re.findall(r" (\d) ", chore.prompt.rpartition("Goal: ")[2])
+        assert max(map(int, slots)) <= 2, "no goal of three"

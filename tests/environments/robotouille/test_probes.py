@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from kitchens import ROBOTOUILLE, make_world
+from kitchens import ENV, make_world
 from taskreason.environments.robotouille.pretraining.probes import (
     LABELS,
     PROBE_SEED,
@@ -47,7 +47,7 @@ def answer_by_reading(prompt):
 @pytest.fixture(scope="module")
 def probes():
     worlds = {task: [make_world(task, seed) for seed in range(12)] for task in TASKS}
-    return list(ROBOTOUILLE.draw_probes(WANTED, worlds))
+    return list(ENV.draw_probes(WANTED, worlds))
 
 
 def count(probes, answer):
@@ -79,7 +79,7 @@ def test_readings_count_when_every_word_is_right(probes):
 
 
 def test_chores_count_what_the_expert_says_as_right_and_other_optimal_actions_as_such(probes):
-    chores = {c.prompt: c for c in ROBOTOUILLE.rehearsal.draw_decisions(PROBE_SEED, 70)}
+    chores = {c.prompt: c for c in ENV.rehearsal.draw_decisions(PROBE_SEED, 70)}
     assert set(count(probes[6:], lambda p: chores[p].completion).values()) == {70}
     tied = [c for c in chores.values() if len(c.optimal_actions) > 1]
     others = {c.prompt: next(a for a in c.optimal_actions if a != c.action) for c in tied}

@@ -27,7 +27,7 @@ from taskreason.report.figures.style import (
     TASK_LINES,
     new_figure,
 )
-from taskreason.report.labels import label_policy, task_title
+from taskreason.report.labels import POLICIES, label_policy, task_title
 from taskreason.report.published import Published
 from taskreason.report.results import Results, load_results
 from taskreason.report.training_logs import (
@@ -45,7 +45,7 @@ OTHER_COLOUR = "#CC79A7"  # a policy beyond the paper's four
 class FigureSources:
     """What a figure may be drawn from; each figure reads only the files that it shows.
 
-    root: results/SCALE; kitchen_task: the task whose kitchen is drawn
+    root: results/SCALE; drawn_task: the task whose kitchen is drawn; policies: those whose episodes are there
     """
 
     root: Path
@@ -53,12 +53,13 @@ class FigureSources:
     timeouts: Mapping[str, int]
     published: Published
     confidence: float
-    kitchen_task: str
+    drawn_task: str
     seeds: Sequence[int] = (0,)
+    policies: Sequence[str] = POLICIES
 
     def load_results(self) -> Results:
         return load_results(
-            self.root, self.tasks, self.timeouts, confidence=self.confidence, seeds=self.seeds
+            self.root, self.tasks, self.timeouts, self.policies, self.confidence, self.seeds
         )
 
     def read_logs(self, stage: str, columns: list[str]) -> dict[str, pd.DataFrame]:
@@ -271,7 +272,7 @@ def _label_tasks(figure: Figure, axis, logs: Mapping[str, pd.DataFrame]) -> None
 
 def _draw_kitchen_of_episode(sources: FigureSources) -> Figure:
     results = sources.load_results()
-    episode = choose_episode(results, sources.kitchen_task)
+    episode = choose_episode(results, sources.drawn_task)
     figure = draw_kitchen(episode.layout, episode.actions)
     ending = "reached" if episode.success else "not reached"
     figure.suptitle(
