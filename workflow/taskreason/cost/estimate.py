@@ -78,7 +78,7 @@ def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
 
 def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
     """What Snakemake's job does, by its script."""
-    script, gpus = Path(job.rule.script or "").stem, job.resources.get("gpu", 0)
+    script, gpus = job.params.get("script", ""), job.resources.get("gpu", 0)
     stage, kind, tasks, name = script, "light", cfg.tasks, cfg.base.model
     if script == "fetch_model":
         kind, name = "copy", from_file_name(job.wildcards.name)
