@@ -5,7 +5,8 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.studies.sweep import tabulate
+    from taskreason.report.tables.registry import write_table
+    from taskreason.report.tables.sweep import make_sweep
 
     source = snakemake.input
     logs = zip(
@@ -13,5 +14,5 @@ with logged(snakemake):
         map(Path, [*source.curve, *source.curves]),
         strict=True,
     )
-    table = tabulate(dict(zip(snakemake.params.points, logs, strict=True)))
-    table.write(Path("results/tables"), "sweep")
+    table = make_sweep(dict(zip(snakemake.params.points, logs, strict=True)))
+    write_table(table, Path(snakemake.output.csv).parent, "sweep")

@@ -1,27 +1,13 @@
-"""Write tables of the report, as CSV and LaTeX, from the episodes of the current scale."""
+"""Write tables of the report, as CSV and LaTeX, each from those results of the current scale that it needs."""
 
 from pathlib import Path
 
 from job import logged
 
 with logged(snakemake):
-    from taskreason.report.published import load_published
-    from taskreason.report.results import load_results
-    from taskreason.report.tables.main import write_tables
+    from taskreason.config.load import load_config
+    from taskreason.report.tables.registry import make_table, write_table
 
-    config, params = snakemake.config, snakemake.params
-    tex = [Path(path) for path in snakemake.output if path.endswith(".tex")]
-    write_tables(
-        [path.stem for path in tex],
-        load_results(
-            Path("results") / config["scale"],
-            params.tasks,
-            params.timeouts,
-            confidence=config["report"]["confidence"],
-            policies=params.policies,
-            seeds=config["seeds"],
-            bounds=params.bounds,
-        ),
-        load_published(params.timeouts),
-        tex[0].parent,
-    )
+    cfg, root = load_config(snakemake.config), Path(snakemake.params.root)
+    for path in (Path(path) for path in snakemake.output if path.endswith(".csv")):
+        write_table(make_table(path.stem, root, cfg), path.parent, path.stem)

@@ -99,8 +99,8 @@ def list_sections(
         shown = []
         for name in named:
             source, part = PARTS.get(name, (name, 0))
-            if source in tables:
-                rows = pd.read_csv(tables[source], dtype=str, keep_default_na=False)
+            rows = read_rows(tables[source]) if source in tables else ()
+            if len(rows):
                 html = render_html(find_specs(source, cfg.env)[part], rows, name)
                 shown.append(view("tables", name, source, tables[source], html=html))
         pictures = [
@@ -110,6 +110,11 @@ def list_sections(
         ]
         if shown or pictures:
             yield {"anchor": anchor, "title": title, "tables": shown, "figures": pictures}
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """The rows of a CSV file, every value as text."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def locate(path: Path, page: Path) -> str:
