@@ -67,7 +67,7 @@ def make_specs(env: Environment) -> dict[str, list[Spec]]:
         names=[name("probe", "Probe", env.probe_labels.get)],
         values=[
             Column("asked", "Asked", COUNT),
-            Column("right", "Right", COUNT),
+            Column("right", "Right", COUNT, screen=True),
             Column("rate", "Rate", bounds=""),
         ],
     )
