@@ -23,7 +23,9 @@ def make_scales() -> str | None:
     """The machines of the file and this one, whose row is replaced."""
     known = pd.read_csv(MACHINES, dtype=str, keep_default_na=False) if MACHINES.exists() else None
     found = [row for folder in sorted(RESULTS.glob("*/benchmarks")) for row in list_rows(folder)]
-    rows = pd.concat([known, pd.DataFrame(found)]).drop_duplicates(["scale", "hardware"], keep="last")
+    rows = pd.concat([known, pd.DataFrame(found)]).drop_duplicates(
+        ["scale", "hardware"], keep="last"
+    )
     if rows.empty:
         return None
     rows.to_csv(MACHINES, index=False)
@@ -44,7 +46,11 @@ def list_rows(folder: Path) -> list[dict[str, str]]:
     hardware = json.loads(records[0].read_text())["hardware"]
     instructions = " ".join(hardware.get("instructions", list_instructions()))
     place = ", ".join(
-        [f"{hardware['processor']} ({instructions})", f"{hardware['cores']} cores", *hardware["gpus"]]
+        [
+            f"{hardware['processor']} ({instructions})",
+            f"{hardware['cores']} cores",
+            *hardware["gpus"],
+        ]
     )
     default = load_config({})
     extra = set(default.env.tasks) - set(default.tasks)

@@ -1,4 +1,4 @@
-"""What the published scale would cost, as tables for docs/published_scale.md: the estimate, and steps that were measured.
+"""What the published scale would cost, for docs/published_scale.md: the estimate, and steps that were measured.
 
 Input: `taskreason estimate` and benchmarks/published_size.csv; output: Markdown.
 """

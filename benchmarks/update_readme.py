@@ -53,7 +53,9 @@ def find_run() -> tuple[Environment, str]:
     return env, "seeds" if rows["seed"].nunique() > 1 else "default"
 
 
-def print_tables(env: Environment, names: list[str], command: str, told: bool = False) -> str | None:
+def print_tables(
+    env: Environment, names: list[str], command: str, told: bool = False
+) -> str | None:
     """Tables of this run below one another; told: with titles and captions."""
     parts = []
     for name in names:
@@ -97,7 +99,11 @@ def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
     show = partial(partial, print_tables, env)
-    seeds = ", ".join(map(str, pd.read_csv(TABLES / "main.csv")["seed"].unique())) if group == "seeds" else ""
+    seeds = (
+        ", ".join(map(str, pd.read_csv(TABLES / "main.csv")["seed"].unique()))
+        if group == "seeds"
+        else ""
+    )
     three = ["main", "generalization", "bound"]
     of_run: dict[str, dict[str, dict[str, Make]]] = {
         "default": {
@@ -120,7 +126,9 @@ def list_parts() -> dict[str, dict[str, Make]]:
             }
         },
     }
-    other = {"docs/new_environment.md": {env.name: show(three[:2], f"--config environment={env.name}")}}
+    other = {
+        "docs/new_environment.md": {env.name: show(three[:2], f"--config environment={env.name}")}
+    }
     theory = [f"theory_{part}" for part in ("single", "recursion", "multi", "horizons", "grid")]
     ablations = ["ablation_points", "ablation_turns"]
     always: dict[str, dict[str, Make]] = {
@@ -233,7 +241,9 @@ def replace_part(file: str, text: str, name: str, content: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the graph is current")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the graph is current"
+    )
     if parser.parse_args().check:
         file = "docs/workflow.md"
         text = (ROOT / file).read_text()

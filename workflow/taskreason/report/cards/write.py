@@ -137,7 +137,9 @@ def _describe_model(cfg: Config, title: str, rows: pd.DataFrame) -> ModelCardDat
         base_model=name if is_hub(name) else None,
         tags=[cfg.environment, "task-planning", "grpo", "trl"],
         model_name=title,
-        eval_results=[result for row in rows.to_dict("records") for result in _list_results(row, cfg)],
+        eval_results=[
+            result for row in rows.to_dict("records") for result in _list_results(row, cfg)
+        ],
     )
 
 

@@ -29,7 +29,11 @@ POINTS = 9
 def draw_data(ablations: Ablations) -> Figure:
     """SR after SFT and after GRPO against the number of trajectories, noise of the expert and what is rewarded."""
     cfg = ablations.cfg
-    configured = {"trajectories": cfg.expert.trajectories, "noise": cfg.expert.noise, "reward": cfg.grpo.reward}
+    configured = {
+        "trajectories": cfg.expert.trajectories,
+        "noise": cfg.expert.noise,
+        "reward": cfg.grpo.reward,
+    }
     table = make_points(ablations).csv.set_index("study")
     figure, axes = new_figure(1, len(AXES), PAGE_WIDTH, 2.5, sharey=True)
     for axis, (kind, label) in zip(axes[0], AXES.items(), strict=True):

@@ -43,7 +43,7 @@ Logs = Mapping[str, pd.DataFrame]
 
 
 def make_figure(name: str, root: Path, cfg: Config) -> Figure:
-    """The figure of that name, from those files of results/SCALE (``root``) that it needs; UserError for an unknown one."""
+    """The figure of that name, from what it needs of results/SCALE (``root``); UserError for an unknown one."""
     if name in FROM_LOGS:
         draw, stage, columns = FROM_LOGS[name]
         return draw(_read_logs(root, cfg, stage, columns))
@@ -150,7 +150,9 @@ def draw_success_rate(results: Results) -> Figure:
         cells = [published.main_cell(task, policy) for task in results.tasks]
         theirs += [(x, cell.sr) for x, cell in zip(middle, cells, strict=True) if cell]
     if theirs:
-        axis.plot(*zip(*theirs, strict=True), zorder=5, clip_on=False, label="Published", **diamonds)
+        axis.plot(
+            *zip(*theirs, strict=True), zorder=5, clip_on=False, label="Published", **diamonds
+        )
     axis.set_xticks(places, map(task_title, results.tasks))
     axis.set(ylabel="Success rate", ylim=(0, 1.04))
     axis.grid(axis="x", visible=False)

@@ -136,7 +136,9 @@ def draw_grid(theory: Theory) -> Figure:
                 linewidth=0,
                 label=task_title(task),
             )
-        axis.set(xlabel=SHARED_LABELS.get(key, key.capitalize()), xlim=(-0.06, 1.06), ylim=(0, 1.06))
+        axis.set(
+            xlabel=SHARED_LABELS.get(key, key.capitalize()), xlim=(-0.06, 1.06), ylim=(0, 1.06)
+        )
     axes[0, 0].set_ylabel("SR on the other task")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=len(theory.tasks), title="Trained on")

@@ -37,7 +37,11 @@ def _begin(titles: Mapping[str, str], study: str) -> list[str]:
 SECTIONS = {
     "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
     "gains": ("What GRPO adds", ["baselines", "seeds", "bound"], []),
-    "tasks": ("Across tasks", ["generalization", "comparison_grid"], _begin(FIGURE_TITLES, "gener")),
+    "tasks": (
+        "Across tasks",
+        ["generalization", "comparison_grid"],
+        _begin(FIGURE_TITLES, "gener"),
+    ),
     "training": ("Training", ["collection", "probes"], _begin(FIGURE_TITLES, "learning")),
     "theory": (
         "The theory, measured",
@@ -93,7 +97,12 @@ def list_sections(
     def view(kind: str, name: str, source: str, path: Path, **content: str) -> dict:
         title = (TABLE_TITLES if kind == "tables" else FIGURE_TITLES)[name]
         caption = read_caption(kind, source, cfg.env.worlds)
-        return {"name": name, "title": title, "caption": caption, "file": locate(path, page)} | content
+        return {
+            "name": name,
+            "title": title,
+            "caption": caption,
+            "file": locate(path, page),
+        } | content
 
     for anchor, (title, named, drawn) in SECTIONS.items():
         shown = []
@@ -104,7 +113,9 @@ def list_sections(
                 html = render_html(find_specs(source, cfg.env)[part], rows, name)
                 shown.append(view("tables", name, source, tables[source], html=html))
         pictures = [
-            view("figures", name, name, figures[name].with_suffix(".pdf"), image=embed(figures[name]))
+            view(
+                "figures", name, name, figures[name].with_suffix(".pdf"), image=embed(figures[name])
+            )
             for name in drawn
             if name in figures
         ]

@@ -89,7 +89,9 @@ def _make_heads(titles: Sequence[Sequence[str]], form: Form) -> pd.Index:
     if depth == 1:
         return pd.Index([form.title(title) for (title,) in titles])
     padded = [[""] * (depth - len(parts)) + list(parts) for parts in titles]
-    return pd.MultiIndex.from_tuples([(*map(form.words, p[:-1]), form.title(p[-1])) for p in padded])
+    return pd.MultiIndex.from_tuples(
+        [(*map(form.words, p[:-1]), form.title(p[-1])) for p in padded]
+    )
 
 
 def _spread_out(frame: pd.DataFrame, spec: Spec, form: Form, level: int) -> pd.DataFrame:
@@ -111,4 +113,6 @@ def merge_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[bool]]:
     new = names.ne(names.shift()).cummax(axis=1)
     new.iloc[:, -1] = True
     grouped = names.shape[1] > 1
-    return names.where(new, ""), [grouped and n > 0 and bool(b) for n, b in enumerate(new.iloc[:, 0])]
+    return names.where(new, ""), [
+        grouped and n > 0 and bool(b) for n, b in enumerate(new.iloc[:, 0])
+    ]
