@@ -5,10 +5,10 @@ from importlib.util import find_spec
 import pytest
 from test_workflow import read_rules
 
+from kitchens import ENV
 from taskreason.cli.preflight import COLLECTIONS, ROLLOUTS, TRAININGS, check_start
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.tasks import DATA
 
 without_vllm = pytest.mark.skipif(find_spec("vllm") is not None, reason="vllm is installed here")
 HOSTED = {"policy": "model", "model": "api:expert"}
@@ -57,7 +57,7 @@ def test_a_missing_sampler_is_noticed_before_the_first_training(rule):
 
 
 def test_a_model_that_no_engine_can_sample_from_beside_its_training_is_named():
-    shipped = DATA / "base_model"
+    shipped = ENV.data / "base_model"
     cfg = load_config({"grpo": {"vllm": "colocate"}})
     with pytest.raises(UserError, match="grpo.vllm: colocate can't sample from .*base_model"):
         check_start([("train_sft", 0)], [("base.model", str(shipped))], cfg, False)
