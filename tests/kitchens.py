@@ -13,7 +13,7 @@ from taskreason.environments.robotouille.tasks import TASKS, load_template
 from taskreason.environments.robotouille.world import KitchenWorld
 from taskreason.rollouts.episode import Start
 
-ENV = ROBOTOUILLE = load_environment("robotouille")
+ENV = load_environment("robotouille")
 TEMPLATES = {name: load_template(task) for name, task in TASKS.items()}
 
 SOUP = {
@@ -69,7 +69,7 @@ def write_layout(folder, name="cheese_toast", **changes):
 
 def make_world(task, seed, mode="scattered"):
     """The kitchen of one seed, as the library knows it."""
-    return ROBOTOUILLE.draw(TASKS[task], seed, mode)
+    return ENV.draw(TASKS[task], seed, mode)
 
 
 def make_kitchen(task, seed, mode="scattered"):

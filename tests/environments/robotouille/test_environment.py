@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kitchens import ROBOTOUILLE, make_world, soup_world, write_layout
+from kitchens import ENV, make_world, soup_world, write_layout
 from taskreason.durability.errors import UserError
 from taskreason.environments import base, robotouille
 from taskreason.environments.robotouille import environment
@@ -21,7 +21,7 @@ CASES = [(name, seed) for name in TASKS for seed in (1, 2)]
 @pytest.mark.parametrize("name,seed", CASES)
 def test_a_world_is_what_the_protocol_says(name, seed):
     world = make_world(name, seed, "mixed")
-    assert ROBOTOUILLE.draw(TASKS[name], seed).id == world.id, "mixed is the default"
+    assert ENV.draw(TASKS[name], seed).id == world.id, "mixed is the default"
     state, rng = world.initial, random.Random(seed)
     for _ in range(30):
         actions = world.actions(state)
@@ -37,7 +37,7 @@ def test_a_world_is_what_the_protocol_says(name, seed):
 def test_a_teacher_is_what_the_protocol_says(name, seed):
     """Every optimal action gains a step, no other one does, and the one chosen is optimal."""
     world = make_world(name, seed, "grouped")
-    teacher, state = ROBOTOUILLE.teacher(world), world.initial
+    teacher, state = ENV.teacher(world), world.initial
     while left := teacher.distance(state):
         after = {a: teacher.distance(world.step(state, a)) for a in world.actions(state)}
         best = {action for action, steps in after.items() if steps == left - 1}
@@ -51,18 +51,18 @@ def test_a_teacher_is_what_the_protocol_says(name, seed):
 
 def test_a_world_survives_its_row_in_a_file(tmp_path):
     world = make_world("cheese_burger", 3)
-    row = json.loads(json.dumps(ROBOTOUILLE.dump(world) | {"layout_hash": world.id}))
-    again = ROBOTOUILLE.load(row, "somewhere:7")
+    row = json.loads(json.dumps(ENV.dump(world) | {"layout_hash": world.id}))
+    again = ENV.load(row, "somewhere:7")
     assert again.id == world.id and again.initial == world.initial and again != world
     del row["layout"]["stations"]
     with pytest.raises(UserError, match="^somewhere:7: stations is missing"):
-        ROBOTOUILLE.load(row, "somewhere:7")
+        ENV.load(row, "somewhere:7")
 
 
 def test_worlds_of_a_person_s_own_belong_to_the_task_of_their_goal(tmp_path):
     write_layout(tmp_path, "a")
-    (tmp_path / "b.json").write_text(json.dumps(ROBOTOUILLE.dump(make_world("burger", 5))))
-    found = ROBOTOUILLE.read_worlds(tmp_path)
+    (tmp_path / "b.json").write_text(json.dumps(ENV.dump(make_world("burger", 5))))
+    found = ENV.read_worlds(tmp_path)
     assert [task for _, task in found] == ["other", "burger"]
     assert found[1][0].id == make_world("burger", 5).id
 
@@ -70,21 +70,21 @@ def test_worlds_of_a_person_s_own_belong_to_the_task_of_their_goal(tmp_path):
 def test_an_impatient_teacher_gives_up_where_a_patient_one_does_not(monkeypatch):
     monkeypatch.setattr(environment, "QUICK_LIMIT", 3)
     world = make_world("cheese_burger", 1)
-    assert ROBOTOUILLE.teacher(world).distance(world.initial) > 3
+    assert ENV.teacher(world).distance(world.initial) > 3
     with pytest.raises(UserError, match="the planner gave up after 3 states"):
-        ROBOTOUILLE.teacher(world, patient=False).distance(world.initial)
+        ENV.teacher(world, patient=False).distance(world.initial)
 
 
 def test_more_small_kitchens_than_kitchens_are_refused():
     sizes = {"drills": 0, "small_chores": 5, "chores": 5}
-    ROBOTOUILLE.check_curriculum(sizes)
+    ENV.check_curriculum(sizes)
     with pytest.raises(UserError, match="6 small_chores, more than its 5 chores"):
-        ROBOTOUILLE.check_curriculum(sizes | {"small_chores": 6})
+        ENV.check_curriculum(sizes | {"small_chores": 6})
 
 
 def test_the_gallery_describes_pots_and_timers_too():
     world = soup_world()
-    teacher, gallery = ROBOTOUILLE.teacher(world), ROBOTOUILLE.gallery
+    teacher, gallery = ENV.teacher(world), ENV.gallery
     seen, state = set(), world.initial
     while action := teacher.choose(state):
         seen |= gallery.describe_state(world, state).keys()

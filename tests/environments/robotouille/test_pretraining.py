@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from kitchens import ENV, make_world
+from taskreason.environments.base import REHEARSED
 from taskreason.environments.robotouille.pretraining import curriculum
 from taskreason.environments.robotouille.pretraining.reading_exercises import draw_reading
 from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
@@ -107,6 +108,30 @@ def test_chores_are_the_same_for_the_same_seed_and_any_number_of_processes(monke
     tokenizer = build_tokenizer()
     encoded = [encode_curriculum(shared[:100], tokenizer, ENV.pretraining, n) for n in (1, 3)]
     assert encoded[0].to_dict() == encoded[1].to_dict() and len(encoded[0]) == 100
+
+
+def test_of_a_prompt_what_repeats_the_stations_is_learnt_and_of_answers_no_question():
+    tokenizer = build_tokenizer()
+    told = "Stations:\n- table1 patty1\nItems:\n- patty1 table1 cooked\n"
+    prompt, reply = f"{told}Goal: ask\n", "At patty1 table1.\nOn table1 patty1."
+    ids = tokenizer(prompt)["input_ids"]
+    labels, ids = [-100] * len(ids), ids + tokenizer(reply)["input_ids"]
+    learnt = ENV.pretraining.label(ids, labels + ids[len(labels) :], tokenizer)
+    text = tokenizer.decode([label for label in learnt if label >= 0])
+    assert text == "- patty1 table1 cooked\n table1.\n patty1."
+    assert all(label in (-100, token) for label, token in zip(learnt, ids, strict=True))
+
+
+def test_lessons_are_chores_and_readings_of_which_each_has_its_share():
+    lessons = ENV.rehearsal.draw_lessons(6, 40)
+    acting = [lesson for lesson in lessons if "\nAction: " in lesson["completion"]]
+    assert len(lessons) == 40 and len(acting) == 30
+    assert lessons != sorted(lessons, key=lambda lesson: "\nAction: " in lesson["completion"])
+    decisions = ENV.rehearsal.draw_decisions(6, 30)
+    assert {d.layout_hash for d in decisions} == {REHEARSED}
+    for decision in decisions:
+        assert decision.action in decision.optimal_actions and decision.optimal_steps_left > 0
+        assert f"\n{decision.action}\n" in decision.prompt
 
 
 def test_chores_do_not_depend_on_the_order_of_sets():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from kitchens import ROBOTOUILLE, TOAST, make_world, write_layout
+from kitchens import ENV, TOAST, make_world, write_layout
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import TaskSpec, list_plan
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
@@ -47,7 +47,7 @@ def own_task(path, bound=6):
 def test_a_layout_that_no_run_could_use_is_refused_in_one_sentence(tmp_path, changes, words):
     path = write_layout(tmp_path, **changes)
     with pytest.raises(UserError) as caught:
-        ROBOTOUILLE.check_task(own_task(path), "mixed")
+        ENV.check_task(own_task(path), "mixed")
     message = str(caught.value)
     assert message.startswith(str(path)) and words in message and "\n" not in message
 
@@ -61,37 +61,37 @@ def test_files_that_are_missing_no_json_or_several_layouts_are_refused(tmp_path)
         "several.jsonl": "holds 2 layouts; give a file with one",
     }.items():
         with pytest.raises(UserError, match=words):
-            ROBOTOUILLE.check_task(own_task(tmp_path / name), "mixed")
+            ENV.check_task(own_task(tmp_path / name), "mixed")
 
 
 def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
     task = own_task(write_layout(tmp_path), bound=3)
-    ROBOTOUILLE.check_task(task, "mixed")
+    ENV.check_task(task, "mixed")
     with pytest.raises(UserError, match="^bound is 2, below the 3 steps .* raise it"):
-        ROBOTOUILLE.check_task(replace(task, bound=2), "mixed")
+        ENV.check_task(replace(task, bound=2), "mixed")
 
 
-@pytest.mark.parametrize("mode", ROBOTOUILLE.modes)
+@pytest.mark.parametrize("mode", ENV.modes)
 def test_the_tasks_of_the_project_pass_their_own_check(mode):
     for task in TASKS.values():
-        ROBOTOUILLE.check_task(task, mode)
+        ENV.check_task(task, mode)
 
 
 def test_a_relative_path_is_taken_from_here_or_from_the_checkout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_layout(tmp_path)
-    assert ROBOTOUILLE.draw(own_task("cheese_toast.json"), 1).kitchen.layout.width == 4
+    assert ENV.draw(own_task("cheese_toast.json"), 1).kitchen.layout.width == 4
     file = "workflow/taskreason/environments/robotouille/data/layouts/burger.json"
     burger = TaskSpec("mine", 9, 9, file)
-    assert ROBOTOUILLE.draw(burger, 1).id == ROBOTOUILLE.draw(TASKS["burger"], 1).id
+    assert ENV.draw(burger, 1).id == ENV.draw(TASKS["burger"], 1).id
 
 
 def test_the_fingerprint_changes_with_the_layout_alone(tmp_path):
     other = write_layout(tmp_path, "other", goal_description="Bread, and cheese on it.")
-    prints = [ROBOTOUILLE.fingerprint(own_task(p)) for p in (write_layout(tmp_path), other)]
+    prints = [ENV.fingerprint(own_task(p)) for p in (write_layout(tmp_path), other)]
     assert prints[0] != prints[1] and all(re.fullmatch("[0-9a-f]{16}", p) for p in prints)
     burger = TASKS["burger"]
-    assert ROBOTOUILLE.fingerprint(burger) == ROBOTOUILLE.fingerprint(replace(burger, timeout=99))
+    assert ENV.fingerprint(burger) == ENV.fingerprint(replace(burger, timeout=99))
 
 
 def test_what_is_proposed_is_a_task_that_passes_the_check(tmp_path):
@@ -103,11 +103,11 @@ def test_what_is_proposed_is_a_task_that_passes_the_check(tmp_path):
     own = entry["task_settings"]["cheese_toast"]
     assert own["layout"] == str(path) and own["timeout"] == -(-3 * own["bound"] // 2)
     task = TaskSpec("cheese_toast", own["timeout"], own["bound"], own["layout"])
-    ROBOTOUILLE.check_task(task, "mixed")
+    ENV.check_task(task, "mixed")
     lengths = []
     for seed in range(1, 101):
-        world = ROBOTOUILLE.draw(task, seed, "mixed")
-        lengths.append(ROBOTOUILLE.teacher(world).distance(world.initial))
+        world = ENV.draw(task, seed, "mixed")
+        lengths.append(ENV.teacher(world).distance(world.initial))
     assert sum(steps <= task.bound for steps in lengths) >= 50
 
 
@@ -126,7 +126,7 @@ def test_what_tasks_share_is_read_off_their_goals():
     assert [len(order) for order in orders] == [1, 1, 2, 1]
 
     def compare(trained, wanted):
-        return ROBOTOUILLE.compare_tasks(TASKS[trained], TASKS[wanted])
+        return ENV.compare_tasks(TASKS[trained], TASKS[wanted])
 
     shared = compare("burger", "cheese_burger")
     assert shared == {"prefix": 0.5, "skills": 0.75, "length": 0.75}
@@ -139,7 +139,7 @@ def test_a_goal_that_is_not_one_stack_is_named(tmp_path):
     goal = [{"predicate": "nothing", "args": ["robot"], "ids": [1]}]
     task = own_task(write_layout(tmp_path, goal=goal))
     with pytest.raises(UserError, match="cheese_toast.json: the goal is not one stack"):
-        ROBOTOUILLE.compare_tasks(task, TASKS["burger"])
+        ENV.compare_tasks(task, TASKS["burger"])
 
 
 # ------------------------------------------------------------ the two in which something is cut
@@ -153,8 +153,8 @@ def test_the_plan_of_the_own_kitchen_counts_up_by_hand(name, fewest):
     and go on (4 + 3 + 3 steps); then the upper bread is carried.
     """
     assert fewest == 10 * (1 + ("tomato" in name)) + 4 == TASKS[name].bound
-    ((world, task),) = ROBOTOUILLE.read_worlds(DATA / "layouts" / f"{name}.json")
-    assert task == name and ROBOTOUILLE.teacher(world).distance(world.initial) == fewest
+    ((world, task),) = ENV.read_worlds(DATA / "layouts" / f"{name}.json")
+    assert task == name and ENV.teacher(world).distance(world.initial) == fewest
 
 
 @pytest.mark.parametrize("mode", ["scattered", "grouped"])
@@ -165,7 +165,7 @@ def test_plans_replay_to_a_sandwich(name, mode):
     for seed in range(4):
         world = make_world(name, seed, mode)
         state, before = world.initial, []
-        for _, action in list_plan(world, ROBOTOUILLE.teacher(world)):
+        for _, action in list_plan(world, ENV.teacher(world)):
             before.append(world.solved(state))
             state = world.step(state, action)
         assert world.solved(state) and not any(before)

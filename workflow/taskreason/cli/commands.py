@@ -14,7 +14,6 @@ from pathlib import Path
 
 from taskreason.cli.preflight import check_policy
 from taskreason.config.load import load_config, resolve_config
-from taskreason.cost.estimate import estimate, format_estimate
 from taskreason.durability.checksums import list_damage, list_unreadable, put_aside, read_records
 from taskreason.durability.errors import UserError
 from taskreason.environments import load_environment
@@ -98,7 +97,10 @@ def run_verify(args: Namespace) -> int:
 
 
 def run_estimate(args: Namespace) -> int:
-    result = estimate(args.scale, args.gpu, args.gpus, args.lora_rank)
+    from taskreason.cost.estimate import estimate, format_estimate
+
+    train = {} if args.lora_rank is None else {"train": {"lora_rank": args.lora_rank}}
+    result = estimate({"scale": args.scale} | train, args.gpu, args.gpus)
     print(format_estimate(result, args.format))
     return 0
 

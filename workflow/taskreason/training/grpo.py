@@ -24,6 +24,7 @@ from taskreason.environments.base import Decision, Environment
 from taskreason.policies.model_names import check_colocation, limit_length
 from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.dataset import load_decisions, load_starts
+from taskreason.training import count_steps
 from taskreason.training.curve import CurveLog
 from taskreason.training.examples import draw_rehearsed, rename_decision
 from taskreason.training.multi_turn import MultiTurnTrainer, episode_reward
@@ -31,7 +32,6 @@ from taskreason.training.rewards import REWARDS
 from taskreason.training.setup import (
     TrainingFiles,
     common_arguments,
-    count_steps,
     load_trainee,
     make_adapters,
     read_dtype,

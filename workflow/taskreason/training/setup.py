@@ -18,7 +18,7 @@ from transformers import (
     PrinterCallback,
 )
 
-from taskreason.config.models import Config, Grpo, Train
+from taskreason.config.models import Config, Train
 from taskreason.durability.errors import UserError
 from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import has_fast_bf16, load_model
@@ -90,11 +90,6 @@ def split_batch(key: str, rows: int, micro: int) -> dict[str, int]:
         )
     micro = next(size for size in range(min(micro, share), 0, -1) if share % size == 0)
     return {"per_device_train_batch_size": micro, "gradient_accumulation_steps": share // micro}
-
-
-def count_steps(grpo: Grpo, states: int) -> int:
-    """Optimiser steps: ``grpo.steps``, or as many as ``grpo.epochs`` passes over the states take."""
-    return -(-grpo.epochs * states // grpo.prompts_per_step) or grpo.steps
 
 
 def make_adapters(train: Train):

@@ -14,6 +14,7 @@ from taskreason.config.models import Config
 from taskreason.durability.provenance import write_provenance
 from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.dataset import load_decisions
+from taskreason.training import count_steps
 from taskreason.training.curve import CurveLog
 from taskreason.training.examples import (
     count_rehearsed,
@@ -25,7 +26,6 @@ from taskreason.training.examples import (
 from taskreason.training.setup import (
     TrainingFiles,
     common_arguments,
-    count_steps,
     load_trainee,
     make_adapters,
     read_dtype,

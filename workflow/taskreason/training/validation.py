@@ -21,12 +21,11 @@ from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
+from taskreason.training import VALIDATION_STATES
 from taskreason.training.checkpoints import keep_rows, take_up_rows
 from taskreason.training.curve import write_table
 from taskreason.training.trainer import copy_model
 
-STATES = 150
-"""States of either kind that one validation asks about, at most."""
 COLUMNS = ["step", "training_states", "unseen_states", "sr"]
 ROWS = "validation.json"
 """What was seen so far, in a checkpoint."""
@@ -46,7 +45,7 @@ class ValidationLog(TrainerCallback):
     ):
         self.path, self.task, self.cfg, self.tokenizer = path, task, cfg, tokenizer
         rng = random.Random("validation")
-        self.known = rng.sample(decisions, min(STATES, len(decisions)))
+        self.known = rng.sample(decisions, min(VALIDATION_STATES, len(decisions)))
         self.starts = load_starts(task, worlds, cfg.env)
         self.rows: list[dict] = []
 
@@ -92,7 +91,7 @@ class ValidationLog(TrainerCallback):
             parse_reply(reply).action == decision.action
             for reply, decision in zip(replies, self.known, strict=True)
         )
-        unseen = score_single_turns(policy, self.starts, STATES, self.cfg.env)
+        unseen = score_single_turns(policy, self.starts, VALIDATION_STATES, self.cfg.env)
         episodes = run_episodes(
             policy, self.starts, self.cfg.timeout_of(self.task), rollout.batch_size
         )
