@@ -146,7 +146,7 @@ def test_more_work_costs_more_and_a_better_card_less():
         {"grpo": {"epochs": 60}},
         {"sft": {"epochs": 9}},
         {"expert": {"trajectories": 110}},
-        {"kitchens": {"evaluation": 500}},
+        {"worlds": {"evaluation": 500}},
         {"train": {"gradient_checkpointing": True}},
         {"grpo": {"micro_batch": 4}},
         {"grpo": {"vllm": "none"}},
