@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .domain import ARGUMENTS, WORDING, Action, Flag, Op, kind_of
+from .domain import Action, Flag, Op, kind_of
 from .effects import BOIL, COOK, FILL, FRY, cut, put, start, update
 from .goal import Goal
 from .layout import Layout, Thing
@@ -34,6 +34,7 @@ class State(NamedTuple):
     effects: tuple[tuple[int, int, int, int], ...]
 
 
+TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
 _new = tuple.__new__
 
 
@@ -99,11 +100,8 @@ class Kitchen:
         key = (op, a, b)
         found = self._actions.get(key)
         if found is None:
-            names = [
-                getattr(self, things)[n] if n >= 0 else ""
-                for things, n in zip(ARGUMENTS[op], (a, b), strict=True)
-            ]
-            found = Action(op, a, b, WORDING[op].format(*names, robot=self.robot))
+            names = [getattr(self, kind)[n] for kind, n in zip(op.sources, (a, b), strict=False)]
+            found = Action(op, a, b, op.wording.format(*names, robot=self.robot))
             self._actions[key] = found
         return found
 
@@ -197,19 +195,14 @@ class Kitchen:
         elif op is Op.wait:
             if not effects:
                 return state
-        elif op is Op.pick_up_item:
-            hand = a
-            stacks = (*stacks[:loc], (), *stacks[loc + 1 :])
-        elif op is Op.unstack:
+        elif op is Op.pick_up_item or op is Op.unstack:
             hand = a
             stacks = (*stacks[:loc], stacks[loc][:-1], *stacks[loc + 1 :])
         elif op is Op.place_item or op is Op.stack:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
-        elif op is Op.cook:
-            effects = start(effects, COOK, a, b)
-        elif op is Op.fry:
-            effects = start(effects, FRY, a, b)
+        elif op in TIMERS:
+            effects = start(effects, TIMERS[op], a, b)
         elif op is Op.cut:
             flags, effects = cut(flags, effects, a)
         elif op is Op.pick_up_container:
@@ -218,10 +211,6 @@ class Kitchen:
         elif op is Op.place_container:
             hand = -1
             containers = put(containers, a, (loc, containers[a][1]))
-        elif op is Op.fill_pot:
-            effects = start(effects, FILL, a, b)
-        elif op is Op.boil_water:
-            effects = start(effects, BOIL, a, b)
         elif op is Op.add_to:
             hand = -1
             added = added | {(a, containers[b][1])}
