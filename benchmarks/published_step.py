@@ -75,7 +75,7 @@ def configure(step: Step, tokens: int, steps: int) -> Config:
     grpo |= {"micro_batch": step.micro_batch, "vllm": "none", "eval_steps": 0}
     return replace(
         cfg,
-        kitchens=replace(cfg.kitchens, training=200, validation=1),
+        worlds=replace(cfg.worlds, training=200, validation=1),
         sft=replace(cfg.sft, **sft) if step.stage == "sft" else cfg.sft,
         grpo=replace(cfg.grpo, **grpo) if step.stage == "grpo" else cfg.grpo,
         train=replace(cfg.train, lora_rank=step.lora_rank),

@@ -146,7 +146,7 @@ def test_more_work_costs_more_and_a_better_card_less():
         {"grpo": {"epochs": 60}},
         {"sft": {"epochs": 9}},
         {"expert": {"trajectories": 110}},
-        {"kitchens": {"evaluation": 500}},
+        {"worlds": {"evaluation": 500}},
         {"train": {"gradient_checkpointing": True}},
         {"grpo": {"micro_batch": 4}},
         {"grpo": {"vllm": "none"}},
@@ -202,7 +202,7 @@ def test_the_command_prints_a_table_in_three_formats(capsys):
 @pytest.mark.parametrize(
     "arguments,told",
     [
-        (["--scale", "smoke"], "README.md"),
+        (["--scale", "smoke"], "docs/performance.md"),
         (["--scale", "giant"], "laptop, paper"),
         (["--gpus", "2"], "give 4 or more"),
     ],

@@ -1,4 +1,4 @@
-"""Draw one figure of the report, as PDF and PNG, from the results of the current scale."""
+"""Draw one figure of the report, as PDF and PNG, from those results of the current scale that it needs."""
 
 from pathlib import Path
 

@@ -70,7 +70,7 @@ def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
         if not cfg.resources.gpu:
             raise UserError(
                 f"scale {cfg.scale} runs without a GPU and estimates are for GPU scales; "
-                "see the measured times under 'Scales, hardware and time' in README.md."
+                "see the measured times in docs/performance.md."
             )
         jobs = {dag.jobid(job): read_job(job, dag, cfg, gpu) for job in dag.jobs}
     return dict(sorted(jobs.items(), key=lambda item: (-item[1].priority, item[0])))
@@ -221,15 +221,15 @@ def format_estimate(result: dict, style: str) -> str:
     if style == "json":
         return json.dumps(result | {"stages": stages.to_dict("records")}, indent=2)
     digits = {"hours_per_job": 2, "gpu_hours": 1, "memory_gb": 1, "disk_gb": 1}
-    cells = stages.drop(columns="fix").round(digits).astype(str)
+    cells = stages.drop(columns="fix").round(digits)
     table = cells.to_string(index=False)
     if style == "markdown":
-        lines = [cells.columns, ["---"] * len(cells.columns), *cells.to_numpy()]
+        lines = [cells.columns, ["---"] * len(cells.columns), *cells.astype(str).to_numpy()]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     head = "Scale {scale} on {gpu}, train.lora_rank {lora_rank}: an estimate, not a measurement."
-    total = "{gpu_hours:.1f} GPU-hours, {wall_hours:.1f} hours on {gpus} GPUs. "
-    total += "Disk at its fullest, checkpoints included: {disk_gb:.0f} GB."
+    total = "{gpu_hours:.1f} GPU-hours; wall time {wall_hours:.1f} hours, with GPUs: {gpus}; "
+    total += "disk at its fullest, checkpoints included: {disk_gb:.0f} GB."
     misfits = stages[stages.fix != ""].itertuples()
-    fixes = [f"{row.stage} does not fit: {row.fix}." for row in misfits]
+    fixes = [f"{row.stage} does not fit, its hours are as if it did: {row.fix}." for row in misfits]
     below = "\n".join([total.format_map(result), *fixes, *result["notes"]])
     return "\n\n".join([head.format_map(result), table, below])

@@ -5,22 +5,19 @@ the last of several episodes as the timeout. The time of a job that does not fit
 Lengths of texts are counted in characters, so that no tokenizer has to be downloaded.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import count
 
 from taskreason.config.models import Config
 from taskreason.cost import model
 from taskreason.cost.model import Gpu, Rows, Shape
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.generator import draw_disjoint
-from taskreason.environments.robotouille.tasks import find_task
-from taskreason.policies.prompt import build_prompt, list_messages
+from taskreason.environments.base import Environment, TaskSpec
+from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.collect import CHUNK
 from taskreason.training import VALIDATION_STATES, count_steps
 
 TRAININGS = ("sft", "sft_longer", "grpo")
-CHARACTERS_PER_TOKEN = 3.2  # Qwen2.5: 3.3 of kitchens and 3.9 of rules, but for rare words
+CHARACTERS_PER_TOKEN = 3.2  # Qwen2.5: 3.3 of worlds and 3.9 of rules, but for rare words
 REPLY_TOKENS = 90  # the planner's have 250 to 290 characters, a model's are taken to be alike
 LONGEST_REPLY = 2.0  # of a batch, for which the others wait, by the mean one
 LONGEST_WORLD = 1.4  # the same of worlds' texts; 1.3 to 1.5 in the laptop's trajectories
@@ -47,19 +44,17 @@ class Lengths:
 
 
 @cache
-def measure_worlds(template, mode: str) -> float:
+def measure_worlds(environment: Environment, task: TaskSpec, mode: str) -> float:
     """Mean tokens of the text of a task's worlds, in their initial states."""
-    drawn = draw_disjoint(template, mode, count(), SAMPLE, set())
-    worlds = [Kitchen(layout) for _, layout in drawn]
-    characters = sum(len(build_prompt(world, world.initial)) for world in worlds)
+    worlds = [environment.draw(task, seed, mode) for seed in range(SAMPLE)]
+    characters = sum(len(world.observe(world.initial)) for world in worlds)
     return characters / SAMPLE / CHARACTERS_PER_TOKEN
 
 
 def measure_lengths(task: str, cfg: Config) -> Lengths:
     """How long a task's prompts and replies are in tokens."""
-    world = measure_worlds(find_task(task, cfg.recipes).template, cfg.kitchens.mode)
-    around = sum(len(message["content"]) for message in list_messages(""))
-    shared = around / CHARACTERS_PER_TOKEN if cfg.prompt.style == "chat" else 0.0
+    world, asked = measure_worlds(cfg.env, cfg.task(task), cfg.mode), choose_format(cfg)
+    shared = len(asked.rules + asked.example) / CHARACTERS_PER_TOKEN
     fixed = shared + REPLY_TOKENS * cfg.prompt.history
     longest = min(cfg.rollout.max_new_tokens, LONGEST_REPLY * REPLY_TOKENS)
     return Lengths(fixed + world, fixed + LONGEST_WORLD * world, shared, REPLY_TOKENS, longest)
@@ -112,20 +107,20 @@ class Work:
         seconds, task = START_SECONDS + 2 * stored / STORAGE_BYTES_PER_S, self.tasks[0]
         if self.kind == "evaluate":
             for name in self.tasks:  # single replies take one more round
-                prompts, rounds = cfg.kitchens.evaluation, cfg.timeout_of(name) + 1
+                prompts, rounds = cfg.worlds.evaluation, cfg.timeout_of(name) + 1
                 seconds += self.ask_seconds(name, prompts, rounds, cfg.rollout.tensor_parallel)
         elif self.kind == "collect":
             episodes = cfg.expert.trajectories * EPISODES_PER_TRAJECTORY
             rounds = min(episodes, cfg.expert.budget or episodes) / CHUNK * cfg.bound_of(task)
             seconds += self.ask_seconds(task, CHUNK, rounds, cfg.expert.tensor_parallel)
         elif self.kind == "probe":
-            questions = PROBE_SORTS * sum(asdict(cfg.probes).values())
+            questions = PROBE_SORTS * sum(cfg.probes.values())
             seconds += self.ask_seconds(task, questions, 1)
         else:
             seconds += self.steps * self.step_seconds(measure_lengths(task, cfg))
         if self.kind == "grpo" and cfg.grpo.eval_steps:
             look = self.ask_seconds(task, 2 * VALIDATION_STATES, 1)
-            look += self.ask_seconds(task, cfg.kitchens.validation, cfg.timeout_of(task))
+            look += self.ask_seconds(task, cfg.worlds.validation, cfg.timeout_of(task))
             seconds += (1 + -(-self.steps // cfg.grpo.eval_steps)) * look
         return seconds
 
@@ -185,17 +180,15 @@ class Work:
 
     @property
     def memory(self) -> tuple[float, float]:
-        """Bytes on each GPU that the job needs, and that it may take."""
+        """Bytes on each GPU that the job needs, and that it may take: none where vLLM's share is too small for it."""
         rollout, card = self.cfg.rollout, self.gpu.memory
         if self.kind in ("light", "copy"):
             return 0.0, card
         lengths = max(measure_lengths(task, self.cfg) for task in self.tasks)
         if self.kind in TRAININGS:
-            share = self.cfg.grpo.vllm_memory * card
-            beside = self.kind == "grpo" and self.cfg.grpo.vllm == "colocate"
-            if beside and self.engine_bytes() > share:
-                return self.engine_bytes(), share
-            return self.training_bytes(lengths), card
+            grpo, beside = self.cfg.grpo, self.kind == "grpo" and self.cfg.grpo.vllm == "colocate"
+            starts = not beside or self.engine_bytes() <= grpo.vllm_memory * card
+            return self.training_bytes(lengths), card if starts else 0.0
         if rollout.engine == "vllm" and self.kind != "probe":
             gpus = (self.cfg.expert if self.kind == "collect" else rollout).tensor_parallel
             return self.engine_bytes(gpus), rollout.gpu_memory * card

@@ -102,7 +102,7 @@ def list_keys(needs: Needs, cfg: Config, tasks: Sequence[str]) -> list[Key]:
 
 
 def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
-    """Every file that a table, a figure or ("macros", "macros") the paper's numbers are made from; root: results/SCALE."""
+    """Every file that a table, a figure or the paper's numbers ("macros") are made from; root: results/SCALE."""
     needs, tasks = find_needs(kind, name, cfg)
     keys, runs = list_keys(needs, cfg, tasks), list_runs(cfg.seeds)
     files = [f"worlds/{task}/eval.jsonl" for task in dict.fromkeys(key[2] for key in keys)]
@@ -111,7 +111,9 @@ def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
             files.append(f"episodes/{policy}/{train_task}{run}/{task}.jsonl")
             if needs.single_turn and train_task in ("-", task):
                 files.append(f"single_turn/{policy}/{train_task}{run}/{task}.json")
-    files += [file.format(task=task, run=run) for file in needs.files for task in tasks for run in runs]
+    files += [
+        file.format(task=task, run=run) for file in needs.files for task in tasks for run in runs
+    ]
     found = [str(root / file) for file in dict.fromkeys(files)]
     if needs.published and cfg.env.data:
         found += map(os.path.relpath, sorted((cfg.env.data / "published").glob("*.csv")))

@@ -73,7 +73,9 @@ def write_macros(macros: Mapping[str, str], path: Path) -> None:
     Path(path).write_text("\n".join(lines) + "\n")
 
 
-def _name_values(values: object, rates: tuple, steps: tuple, *place: str, before: str = "") -> Macros:
+def _name_values(
+    values: object, rates: tuple, steps: tuple, *place: str, before: str = ""
+) -> Macros:
     """Attributes of a cell's metrics, of which there may be none."""
     for fields, form in ((rates, format_rate), (steps, format_steps)):
         for field in fields:

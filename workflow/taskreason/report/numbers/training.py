@@ -20,7 +20,13 @@ from taskreason.report.render.latex import (
     name_macro,
 )
 from taskreason.report.results import Results
-from taskreason.report.training_logs import GRPO_COLUMNS, SFT_COLUMNS, average_logs, read_json, read_training_log
+from taskreason.report.training_logs import (
+    GRPO_COLUMNS,
+    SFT_COLUMNS,
+    average_logs,
+    read_json,
+    read_training_log,
+)
 from taskreason.report.weights import count_parameters
 from taskreason.rollouts.metrics import bootstrap_interval
 

@@ -85,8 +85,13 @@ def _published_verdicts(results: Results, published: Published) -> dict[str, str
         for cell in _list_cells(results, GRID_POLICY)
         if (theirs := published.main_cell(cell.eval_task, GRID_POLICY))
     ]
-    above = {"AtLeast": [m.sr >= sr for m, sr in pairs], "Above": [m.sr_low > sr for m, sr in pairs]}
-    return {f"Verdict{name}Published": count_tasks(holds, len(pairs)) for name, holds in above.items()}
+    above = {
+        "AtLeast": [m.sr >= sr for m, sr in pairs],
+        "Above": [m.sr_low > sr for m, sr in pairs],
+    }
+    return {
+        f"Verdict{name}Published": count_tasks(holds, len(pairs)) for name, holds in above.items()
+    }
 
 
 def _mean_verdicts(results: Results) -> dict[str, str]:
@@ -101,7 +106,10 @@ def _mean_verdicts(results: Results) -> dict[str, str]:
         rates = []
         for cell in _list_cells(results, GRID_POLICY):
             # What is in one world goes together.
-            share, worlds = getattr(cell.metrics, f"{name}_rate"), len(results.worlds[cell.eval_task])
+            share, worlds = (
+                getattr(cell.metrics, f"{name}_rate"),
+                len(results.worlds[cell.eval_task]),
+            )
             interval = wilson_interval(share * worlds, worlds, results.cfg.report.confidence)
             rates.append([(share, *interval)])
         means[f"Mean{name.title()}SftGrpo"] = print_rate(average_rates(rates))

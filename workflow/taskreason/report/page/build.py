@@ -37,7 +37,11 @@ def _begin(titles: Mapping[str, str], study: str) -> list[str]:
 SECTIONS = {
     "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
     "gains": ("What GRPO adds", ["baselines", "seeds", "bound"], []),
-    "tasks": ("Across tasks", ["generalization", "comparison_grid"], _begin(FIGURE_TITLES, "gener")),
+    "tasks": (
+        "Across tasks",
+        ["generalization", "comparison_grid"],
+        _begin(FIGURE_TITLES, "gener"),
+    ),
     "training": ("Training", ["collection", "probes"], _begin(FIGURE_TITLES, "learning")),
     "theory": (
         "The theory, measured",
@@ -93,23 +97,35 @@ def list_sections(
     def view(kind: str, name: str, source: str, path: Path, **content: str) -> dict:
         title = (TABLE_TITLES if kind == "tables" else FIGURE_TITLES)[name]
         caption = read_caption(kind, source, cfg.env.worlds)
-        return {"name": name, "title": title, "caption": caption, "file": locate(path, page)} | content
+        return {
+            "name": name,
+            "title": title,
+            "caption": caption,
+            "file": locate(path, page),
+        } | content
 
     for anchor, (title, named, drawn) in SECTIONS.items():
         shown = []
         for name in named:
             source, part = PARTS.get(name, (name, 0))
-            if source in tables:
-                rows = pd.read_csv(tables[source], dtype=str, keep_default_na=False)
+            rows = read_rows(tables[source]) if source in tables else ()
+            if len(rows):
                 html = render_html(find_specs(source, cfg.env)[part], rows, name)
                 shown.append(view("tables", name, source, tables[source], html=html))
         pictures = [
-            view("figures", name, name, figures[name].with_suffix(".pdf"), image=embed(figures[name]))
+            view(
+                "figures", name, name, figures[name].with_suffix(".pdf"), image=embed(figures[name])
+            )
             for name in drawn
             if name in figures
         ]
         if shown or pictures:
             yield {"anchor": anchor, "title": title, "tables": shown, "figures": pictures}
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """The rows of a CSV file, every value as text."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def locate(path: Path, page: Path) -> str:

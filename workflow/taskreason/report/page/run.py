@@ -20,7 +20,10 @@ from taskreason.report.training_logs import read_json
 STAGES = {"sft": "SFT", "grpo": "GRPO", "sft_longer": "Longer SFT"}
 SPECS = {
     "trainings": Spec(
-        [name("task", "Task", task_title), name("stage", "Stage", lambda key: STAGES.get(key, key))],
+        [
+            name("task", "Task", task_title),
+            name("stage", "Stage", lambda key: STAGES.get(key, key)),
+        ],
         [
             name("seed", "Seed"),
             Column("minutes", "Minutes", STEPS),
@@ -64,7 +67,9 @@ def list_trainings(paths: Sequence[Path]) -> pd.DataFrame:
 def describe_machine(hardware: Mapping) -> str:
     """'AMD EPYC (avx2), 2 cores, 8 GiB'."""
     instructions = " ".join(hardware.get("instructions", ()))
-    processor = f"{hardware['processor']} ({instructions})" if instructions else hardware["processor"]
+    processor = (
+        f"{hardware['processor']} ({instructions})" if instructions else hardware["processor"]
+    )
     parts = [processor, f"{hardware['cores']} cores", f"{hardware['memory_gib']} GiB"]
     return ", ".join([*parts, *hardware["gpus"]])
 
@@ -83,7 +88,9 @@ def list_costs(root: Path) -> pd.DataFrame:
     """Jobs, wall time, processor time and largest memory of each stage; no row without a benchmark."""
     jobs = [
         # Jobs that end before the first measurement have no processor time and memory.
-        pd.read_csv(path, sep="\t", na_values=["-", "NA"]).assign(stage=name_stage(path.relative_to(folder)))
+        pd.read_csv(path, sep="\t", na_values=["-", "NA"]).assign(
+            stage=name_stage(path.relative_to(folder))
+        )
         for folder in (root / "benchmarks", root.parent / "benchmarks")
         for path in sorted(folder.rglob("*.tsv"))
     ]

@@ -10,9 +10,7 @@ from taskreason.report.tables.spec import Spec
 FORM = Form(
     words=escape,
     title=escape,
-    number=lambda shown, value: (
-        f'<data value="{value}">{escape(shown.replace("-", "−"))}</data>'
-    ),
+    number=lambda shown, value: f'<data value="{value}">{escape(shown.replace("-", "−"))}</data>',
     interval="<small>[{}, {}]</small>".format,
     mark="<sup>{}</sup>".format,
     missing='<span class="none">–</span>',

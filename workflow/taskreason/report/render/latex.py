@@ -112,7 +112,7 @@ def _render(spec: Spec, table: pd.DataFrame) -> str:
     frame, columns = lay_out(spec, table, FORM)
     names, starts = merge_names(frame)
     # A rule before every group but the first, which the head's own rule is above.
-    first = zip(names.iloc[:, 0], [False, *starts[1:]], strict=True)
+    first = zip(names.iloc[:, 0], starts, strict=True)
     names[names.columns[0]] = [f"\\midrule\n{name}" if rule else name for name, rule in first]
     heads = list(frame.index.names)
     if frame.columns.nlevels > 1:

@@ -68,7 +68,7 @@ def lay_out(spec: Spec, table: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, 
     records = rows.to_dict("records")
     names = [c for c in spec.names if not c.several or rows[c.key].nunique() > 1]
     values = [c for c in spec.values if form.screen or not c.screen]
-    values = [c for c in values if any(row.get(c.key) for row in records)]
+    values = [c for c in values if not records or any(row.get(c.key) for row in records)]
     heads = [*names, *([spec.across] if spec.across else [])]
     frame = pd.DataFrame(
         [[print_cell(column, row, form) for column in values] for row in records],
@@ -89,7 +89,9 @@ def _make_heads(titles: Sequence[Sequence[str]], form: Form) -> pd.Index:
     if depth == 1:
         return pd.Index([form.title(title) for (title,) in titles])
     padded = [[""] * (depth - len(parts)) + list(parts) for parts in titles]
-    return pd.MultiIndex.from_tuples([(*map(form.words, p[:-1]), form.title(p[-1])) for p in padded])
+    return pd.MultiIndex.from_tuples(
+        [(*map(form.words, p[:-1]), form.title(p[-1])) for p in padded]
+    )
 
 
 def _spread_out(frame: pd.DataFrame, spec: Spec, form: Form, level: int) -> pd.DataFrame:
@@ -106,9 +108,11 @@ def _spread_out(frame: pd.DataFrame, spec: Spec, form: Form, level: int) -> pd.D
 
 
 def merge_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[bool]]:
-    """What names the rows, without what is the same as in the row above; and which rows begin a group."""
+    """What names the rows, without what is the same as in the row above; and before which rows a new group begins."""
     names = frame.index.to_frame(index=False)
     new = names.ne(names.shift()).cummax(axis=1)
     new.iloc[:, -1] = True
-    starts = new.iloc[:, 0] if new.shape[1] > 1 else new.iloc[:, 0] & False
-    return names.where(new, ""), starts.tolist()
+    grouped = names.shape[1] > 1
+    return names.where(new, ""), [
+        grouped and n > 0 and bool(b) for n, b in enumerate(new.iloc[:, 0])
+    ]

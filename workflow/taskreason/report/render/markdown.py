@@ -25,7 +25,9 @@ def render_markdown(spec: Spec, table: pd.DataFrame) -> str:
         over = frame.columns.get_level_values(0).nunique() > 1
         titles = [", ".join(filter(None, column[not over :])) for column in titles]
     names, _ = merge_names(frame)
-    body = [[*shown, *cells] for shown, cells in zip(names.to_numpy(), frame.to_numpy(), strict=True)]
+    body = [
+        [*shown, *cells] for shown, cells in zip(names.to_numpy(), frame.to_numpy(), strict=True)
+    ]
     return format_rows([*frame.index.names, *titles], body)
 
 

@@ -42,7 +42,12 @@ SPECS = {
     "ablation_turns": [
         Spec(
             names=[name("turns", "GRPO on", label_study), name("seed", "Seed")],
-            values=[*RATES, GAIN, Column("tokens", "Tokens", COUNT), Column("seconds", "Seconds", COUNT)],
+            values=[
+                *RATES,
+                GAIN,
+                Column("tokens", "Tokens", COUNT),
+                Column("seconds", "Seconds", COUNT),
+            ],
             select=lambda rows: rows.sort_values("turns", ascending=False, kind="stable"),
         )
     ],
@@ -169,5 +174,8 @@ def _average(part: pd.DataFrame, confidence: float) -> dict[str, float]:
     means = part.drop(columns=["turns", "seed"]).mean().to_dict()
     spread_of_seeds = part["gain"].std() / len(part) ** 0.5 if len(part) > 1 else 0.0
     half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread_of_seeds
-    ends = min(means["gain_low"], means["gain"] - half), max(means["gain_high"], means["gain"] + half)
+    ends = (
+        min(means["gain_low"], means["gain"] - half),
+        max(means["gain_high"], means["gain"] + half),
+    )
     return means | dict(zip(("gain_low", "gain_high"), ends, strict=True))

@@ -1,5 +1,5 @@
-"""The tables around the expert and the base model: where policies fail beyond the bound on the expert's trajectories, how
-these were collected, and what the base model knows before any training.
+"""The tables about the expert and the base model: failures within and beyond the bound on the expert's trajectories,
+how these were collected, and what the base model knows before any training.
 
 A world whose shortest plan is longer than its task's bound never enters training, so that its two sides tell a skill
 that training did not bring from states that it did not show.
@@ -9,7 +9,7 @@ import pandas as pd
 
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment
-from taskreason.report.labels import TRAINED, task_title
+from taskreason.report.labels import TRAINED
 from taskreason.report.results import Results
 from taskreason.report.tables.main import POLICY, TASK
 from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, name
@@ -67,7 +67,7 @@ def make_specs(env: Environment) -> dict[str, list[Spec]]:
         names=[name("probe", "Probe", env.probe_labels.get)],
         values=[
             Column("asked", "Asked", COUNT),
-            Column("right", "Right", COUNT),
+            Column("right", "Right", COUNT, screen=True),
             Column("rate", "Rate", bounds=""),
         ],
     )
@@ -97,7 +97,8 @@ def make_bound(results: Results) -> Table:
                 }
                 metrics = results.summarise(part, task, str(results.root)) if len(part) else None
                 records.append(
-                    record | {key: getattr(metrics, key, None) for key in ("sr", "sr_low", "sr_high")}
+                    record
+                    | {key: getattr(metrics, key, None) for key in ("sr", "sr_low", "sr_high")}
                 )
     return Table(pd.DataFrame(records), make_specs(results.cfg.env)["bound"])
 
@@ -120,8 +121,8 @@ def make_collection(results: Results) -> Table:
                 "low": low,
                 "high": high,
                 "mean_steps": summary["mean_steps"],
-                **{f"rejected_{name}": summary["rejected"].get(name, 0) for name in REASONS},
-                **{name: summary[name] for name in ("requests", "prompt_tokens", "reply_tokens")},
+                **{f"rejected_{why}": summary["rejected"].get(why, 0) for why in REASONS},
+                **{key: summary[key] for key in ("requests", "prompt_tokens", "reply_tokens")},
             }
         )
     return Table(pd.DataFrame(records), make_specs(results.cfg.env)["collection"])
@@ -131,15 +132,15 @@ def make_probes(results: Results) -> Table:
     """One row a probe: right answers out of those asked, with the Wilson interval."""
     path = results.root / "probes" / "base.json"
     counts, records = read_json(path), []
-    for name in results.cfg.env.probe_labels:
+    for probe in results.cfg.env.probe_labels:
         try:
-            right, asked = counts[name]["right"], counts[name]["asked"]
+            right, asked = counts[probe]["right"], counts[probe]["asked"]
         except (KeyError, TypeError):
             raise UserError(
-                f"{path}: lacks the counts of '{name}'; delete it and run snakemake again"
+                f"{path}: lacks the counts of '{probe}'; delete it and run snakemake again"
             ) from None
         low, high = wilson_interval(right, asked, results.cfg.report.confidence)
         rate = right / asked if asked else None
-        records.append((name, asked, right, rate, low, high))
+        records.append((probe, asked, right, rate, low, high))
     columns = ["probe", "asked", "right", "rate", "low", "high"]
     return Table(pd.DataFrame(records, columns=columns), make_specs(results.cfg.env)["probes"])

@@ -15,7 +15,7 @@ from taskreason.report.labels import (
     label_policy,
 )
 from taskreason.report.results import Results, split_trainings
-from taskreason.report.tables.main import SEED, TASK
+from taskreason.report.tables.main import TASK
 from taskreason.report.tables.spec import RATE, SIGNED, Column, Row, Spec, Table, name, spread
 
 BASELINE_COLUMNS = [

@@ -71,7 +71,9 @@ def make_grid(results: Results, name: str = "generalization") -> Table:
     return _make(results, keys, GRID_COLUMNS, SPECS[name])
 
 
-def _make(results: Results, keys: Iterable[Key], columns: list[str], specs: Sequence[Spec]) -> Table:
+def _make(
+    results: Results, keys: Iterable[Key], columns: list[str], specs: Sequence[Spec]
+) -> Table:
     keys = list(keys)
     cells = [cell for key in keys for cell in results.seeds[key]]
     pooled = pd.DataFrame([results.pooled[key].to_row() for key in keys])

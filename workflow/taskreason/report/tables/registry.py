@@ -1,4 +1,4 @@
-"""Every table by its name: how it is made from a run's results, how it is printed, and the two files that it becomes."""
+"""Every table by its name: how it is made from results, how it is printed, and the two files that it becomes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -37,7 +37,7 @@ def find_specs(name: str, env: Environment) -> Sequence[Spec]:
 
 
 def make_table(name: str, root: Path, cfg: Config) -> Table:
-    """The table of that name, from those files of results/SCALE (``root``) that it needs; UserError for an unknown one."""
+    """The table of that name, from what it needs of results/SCALE (``root``); UserError for an unknown one."""
     known = list_tables(cfg.tasks)
     if name not in known:
         raise UserError(

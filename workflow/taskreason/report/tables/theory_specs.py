@@ -23,9 +23,9 @@ ALL = "all"
 """Stands for every task and both policies in the row that pools them."""
 PARTS = {"first third": 1 / 3, "two thirds": 2 / 3, "whole": 1.0}
 REPLIES = {
-    ("expert", "expert"): "expert's action, its states",
-    ("expert", "optimal"): "any optimal, its states",
-    ("off_path", "optimal"): "any optimal, off its path",
+    ("expert", "expert"): "expert's action",
+    ("expert", "optimal"): "any optimal",
+    ("off_path", "optimal"): "optimal, off path",
 }
 CORRELATION = "Rank correlation with SR"
 
