@@ -31,6 +31,7 @@ lint: ## check style and workflow
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
+	lint-imports
 	snakemake --lint
 
 bench: ## measure the speeds that docs/performance.md quotes
