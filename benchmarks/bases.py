@@ -1,26 +1,38 @@
 """Two runs from two base models, side by side: what the base alone knows, and what is made of it.
 
-    snakemake --cores all results/tables/probes.csv results/tables/main.csv        # in one clone
-    snakemake ... --config base='{model: FOLDER/base_models/long}'      # in another
+    snakemake results/tables/probes.csv results/tables/main.csv                     # in one clone
+    snakemake ... --config base='{model: "bundled:base_models/long"}'     # in another
     python benchmarks/bases.py CLONE/results/laptop OTHER_CLONE/results/laptop
 
 Output: benchmarks/bases.csv, a row for each probe and for each task's policy after SFT and after GRPO, for what both
-runs have made: how many questions or kitchens, how many the first and the other get right, and, of kitchens, how many
+runs have made: how many questions or worlds, how many the first and the other get right, and, of worlds, how many
 one of them alone. `make readme` makes a table of it.
 """
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
-from markdown_tables import POLICIES, format_table, read_csv
+import pandas as pd
 
-from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.config.load import load_config
+from taskreason.report.labels import label_policy, task_title
+from taskreason.report.render.markdown import render_markdown
+from taskreason.report.tables.spec import COUNT, FINE, Column, Spec, name
 from taskreason.rollouts.metrics import read_episodes, wilson_interval
 
 OUT = Path(__file__).with_name("bases.csv")
-COLUMNS = ("what", "policy", "number", "first", "other", "only_first", "only_other")
+COLUMNS = ["what", "policy", "number", "first", "other", "only_first", "only_other"]
+SPEC = Spec(
+    names=[name("policy", "Policy", label_policy), name("what", "Task or probe", task_title)],
+    values=[
+        Column("number", "Number", COUNT),
+        Column("first_rate", "usual", FINE),
+        Column("other_rate", "long", FINE),
+        Column("only_first", "Only one right|usual", COUNT),
+        Column("only_other", "Only one right|long", COUNT),
+    ],
+)
 
 
 def compare_probes(first: Path, other: Path) -> list[tuple]:
@@ -36,9 +48,9 @@ def compare_probes(first: Path, other: Path) -> list[tuple]:
 
 
 def compare_episodes(first: Path, other: Path) -> list[tuple]:
-    """Episodes of each trained policy on its own task, in the same kitchens."""
+    """Episodes of each trained policy on its own task, in the same worlds."""
     rows = []
-    for task in TASKS:
+    for task in load_config({}).tasks:
         for policy in ("sft", "sft_grpo"):
             name = Path("episodes") / policy / task / f"{task}.jsonl"
             if not ((first / name).exists() and (other / name).exists()):
@@ -54,28 +66,19 @@ def compare_episodes(first: Path, other: Path) -> list[tuple]:
 
 
 def make_table() -> str | None:
-    """What the longer-trained base model changes, beside the usual one."""
-    rows = read_csv(OUT)
-    if not rows:
+    """What the longer-trained base model changes."""
+    if not OUT.exists():
         return None
-    body = []
-    for row in rows:
-        number = int(row["number"])
-        shown = [format_rate(int(row[key]), number) for key in ("first", "other")]
-        alone = f"{row['only_first']}, {row['only_other']}" if row["policy"] else "–"
-        label = POLICIES.get(row["policy"], "Base")
-        body.append([label, row["what"].replace("_", " "), row["number"], *shown, alone])
-    header = ["Policy", "Task or probe", "Number", "usual", "long", "only one right: usual, long"]
+    rows = pd.read_csv(OUT).fillna({"policy": "base"})
+    for side in ("first", "other"):
+        rows[f"{side}_rate"] = rows[side] / rows["number"]
+        ends = [wilson_interval(*pair) for pair in zip(rows[side], rows["number"], strict=True)]
+        rows[[f"{side}_rate_low", f"{side}_rate_high"]] = ends
     return (
-        f"{format_table(header, body)}\n\n"
+        f"{render_markdown(SPEC, rows)}\n\n"
         "Share of episodes solved, or of questions answered rightly, with its Wilson interval. "
         "Made by `benchmarks/bases.py` and `make readme`."
     )
-
-
-def format_rate(right: int, number: int) -> str:
-    low, high = wilson_interval(right, number)
-    return f"{right / number:.3f} ({low:.3f}–{high:.3f})"
 
 
 def main() -> None:
@@ -84,8 +87,7 @@ def main() -> None:
     parser.add_argument("other", type=Path, help="results/SCALE of a run from another base")
     args = parser.parse_args()
     rows = compare_probes(args.first, args.other) + compare_episodes(args.first, args.other)
-    with OUT.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(OUT, index=False)
 
 
 if __name__ == "__main__":

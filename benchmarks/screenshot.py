@@ -1,4 +1,4 @@
-"""Photograph one step of an episode in the gallery for README.md.
+"""Photograph one step of an episode in the gallery, for README.md and docs/results.md.
 
 Reads results/gallery/index.html in Chromium (`envs/bootstrap.sh dev browser` installs it) and writes
 docs/gallery.png. The argument is what follows the file's name in the page's address.
@@ -7,14 +7,15 @@ docs/gallery.png. The argument is what follows the file's name in the page's add
 import argparse
 import io
 import shutil
+from pathlib import Path
 
-from markdown_tables import ROOT
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "results" / "gallery" / "index.html"
 PICTURE = ROOT / "docs" / "gallery.png"
 WIDTH, HEIGHT = 1280, 790

@@ -22,10 +22,10 @@ import time
 from pathlib import Path
 from statistics import mean
 
-from markdown_tables import ROOT, format_table
-
 from taskreason.durability.provenance import describe_hardware
+from taskreason.report.render.markdown import format_rows
 
+ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "results" / "bench" / "walkthrough.json"
 FIGURE = Path("results/figures/learning_grpo.png")
 CURVES = "results/laptop/training/*/grpo.csv"
@@ -115,7 +115,7 @@ def read_rewards(folder: Path) -> float | None:
 
 
 def make_table() -> str | None:
-    """For docs/performance.md: what every command took."""
+    """What every command took, for docs/performance.md."""
     if not FOUND.exists():
         return None
     found = json.loads(FOUND.read_text())
@@ -125,7 +125,7 @@ def make_table() -> str | None:
     before, after = found["reward"]["reward"]
     hardware = found["hardware"]
     return (
-        f"{format_table(['Command', 'Minutes'], body)}\n\n"
+        f"{format_rows(['Command', 'Minutes'], body)}\n\n"
         f"On {hardware['processor']}, {hardware['cores']} cores, in a fresh clone. Its environment is included, LaTeX "
         f"{'was there before' if found['latex'] else 'too'}. The mean reward of all steps of GRPO went from "
         f"{before:.3f} to {after:.3f}. Made by `benchmarks/walkthrough.py`."

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from taskreason.environments import load_environment
 from taskreason.environments.base import list_plan
+from taskreason.environments.robotouille.planner.search import Planner
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import TASKS, load_template
 from taskreason.environments.robotouille.world import KitchenWorld
 from taskreason.rollouts.episode import Start
 
-ROBOTOUILLE = load_environment("robotouille")
+ENV = load_environment("robotouille")
 TEMPLATES = {name: load_template(task) for name, task in TASKS.items()}
 
 SOUP = {
@@ -39,11 +40,36 @@ SOUP = {
         {"predicate": "addedto", "args": ["potato", "water"], "ids": [3, 1]},
     ],
 }
+TOAST = {
+    "version": "1.0.0",
+    "width": 4,
+    "height": 4,
+    "config": {},
+    "stations": [{"name": "table", "x": 0, "y": y} for y in range(3)],
+    "items": [
+        {"name": "bread", "x": 0, "y": 0, "stack-level": 0},
+        {"name": "cheese", "x": 0, "y": 1, "stack-level": 0},
+    ],
+    "players": [{"name": "robot", "x": 1, "y": 1, "direction": [-1, 0]}],
+    "goal_description": "Cheese on bread.",
+    "goal": [
+        {"predicate": "item_on", "args": ["bread", "table"], "ids": [1, 2]},
+        {"predicate": "atop", "args": ["cheese", "bread"], "ids": [3, 1]},
+    ],
+}
+"""A task of one's own. Three steps: pick up the cheese, go to the bread, stack."""
+
+
+def write_layout(folder, name="cheese_toast", **changes):
+    """The layout file of a task of one's own."""
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(TOAST | changes))
+    return path
 
 
 def make_world(task, seed, mode="scattered"):
     """The kitchen of one seed, as the library knows it."""
-    return ROBOTOUILLE.draw(TASKS[task], seed, mode)
+    return ENV.draw(TASKS[task], seed, mode)
 
 
 def make_kitchen(task, seed, mode="scattered"):
@@ -51,11 +77,21 @@ def make_kitchen(task, seed, mode="scattered"):
     return make_world(task, seed, mode).kitchen
 
 
+def make_plan(world):
+    """The expert's plan from the start, as pairs of a state and an action's text."""
+    return list_plan(world, ENV.teacher(world))
+
+
 def make_start(task, seed, left):
     """A kitchen that needs `left` more steps."""
     world = make_world(task, seed)
-    world.initial, _ = list_plan(world, ROBOTOUILLE.teacher(world))[-left]
+    world.initial, _ = make_plan(world)[-left]
     return Start(world, task, left)
+
+
+def shortest_plan(kitchen):
+    """A shortest plan's actions; None where there is none."""
+    return Planner(kitchen).plan()
 
 
 def walk(kitchen, seed, steps):

@@ -10,7 +10,8 @@ import random
 import struct
 from pathlib import Path
 
-from taskreason.config.load import resolve_config
+from taskreason.config.load import load_config
+from taskreason.config.models import Config
 from taskreason.report.labels import is_untrained
 from taskreason.studies.ablations import PLAIN
 
@@ -19,17 +20,31 @@ TIMEOUTS = {"cheese_sandwich": 15, "burger": 15, "cheese_burger": 23, "double_ch
 OPTIMA = {"cheese_sandwich": 8, "burger": 9, "cheese_burger": 13, "double_cheese_burger": 22}
 RATES = {"expert": 0.97, "base": 0.0, "sft": 0.55, "sft_grpo": 0.9}
 ACTIONS = ["Move robot1 from table1 to table2", "Pick up bread1 from table2 using robot1"]
-TEMPLATES = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "tasks"
 
-CONFIG = resolve_config({"scale": "laptop", "report": {"baselines": []}})
-BOUNDS = CONFIG["expert_bounds"]
+
+def make_config(**changes) -> Config:
+    """The laptop scale's configuration without controls and other base models, unless the changes have some."""
+    plain = {
+        "scale": "laptop",
+        "base": {"compare": []},
+        "report": {"baselines": [], "drawn_task": "burger"},
+    }
+    own = {
+        key: plain.get(key, {}) | value if isinstance(value, dict) else value
+        for key, value in changes.items()
+    }
+    return load_config(plain | own)
+
+
+CONFIG = make_config()
+LAYOUTS = CONFIG.env.data / "layouts"
 
 
 def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Path:
     """Write results/SCALE at `root` and return it; `rates` overrides a policy's success rate."""
     rates, draw = RATES | (rates or {}), random.Random(0)
     for task in tasks:
-        layout = json.loads((TEMPLATES / f"{task}.json").read_text())
+        layout = json.loads((LAYOUTS / f"{task}.json").read_text())
         rows = [
             {
                 "layout": layout,
@@ -40,7 +55,7 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
             }
             for number in range(kitchens)
         ]
-        write_lines(root / "kitchens" / task / "eval.jsonl", rows)
+        write_lines(root / "worlds" / task / "eval.jsonl", rows)
         _write_training(root, task, draw)
         for policy, rate in rates.items():
             once = ["-"] if is_untrained(policy) else tasks
@@ -48,11 +63,8 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
             for train_task in trains:
                 _write_cell(root, (policy, train_task, task), rows, rate, draw)
     _write_model(root / "models" / "base")
-    sorts = ("at", "under", "on", "which", "reading", "reading_again")
-    chores = ("chore_valid", "chore_optimal", "chore_expert", "chore_thought")
-    write_json(
-        root / "probes" / "base.json", {n: {"right": 9, "asked": 10} for n in (*sorts, *chores)}
-    )
+    counts = {name: {"right": 9, "asked": 10} for name in CONFIG.env.probe_labels}
+    write_json(root / "probes" / "base.json", counts)
     return root
 
 
@@ -125,13 +137,13 @@ def _write_wins(path: Path, wins: int, kitchens: int = 20) -> None:
 
 
 def write_course(folder: Path, tokens: int, rates: list[float]) -> None:
-    """Write GRPO's logs: four steps of so many tokens and half a minute, three looks that see these success rates."""
+    """Write GRPO's logs: four steps of these tokens and half a minute, three validations with these success rates."""
     steps = range(1, 5)
     rows = [f"{step},{tokens},{30.0 * step}" for step in steps]
     (folder / "log.csv").write_text("\n".join(["step,generated_tokens,seconds", *rows]) + "\n")
-    looks = [f"{step},0.5,0.5,{rate}" for step, rate in zip((0, 2, 4), rates, strict=True)]
+    seen = [f"{step},0.5,0.5,{rate}" for step, rate in zip((0, 2, 4), rates, strict=True)]
     head = "step,training_states,unseen_states,sr"
-    (folder / "validation.csv").write_text("\n".join([head, *looks]) + "\n")
+    (folder / "validation.csv").write_text("\n".join([head, *seen]) + "\n")
 
 
 def _measure_kitchen(number, rate, rng, length=4):

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from kitchens import soup_kitchen
+from kitchens import TEMPLATES, shortest_plan, soup_kitchen
 from taskreason.cli.main import main
-from taskreason.environments.robotouille.planner.search import Planner, shortest_plan
+from taskreason.environments.robotouille.planner.search import Planner
 from taskreason.environments.robotouille.play import describe_held, describe_things, find_actions
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
 
-BURGER = TASKS["burger"].template.to_json()
+BURGER = TEMPLATES["burger"].to_json()
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ def test_play_scores_detours_and_takes_shortened_words(call):
     ],
 )
 def test_which_actions_a_line_means(line, number):
-    kitchen = Kitchen(TASKS["cheese_burger"].template)
+    kitchen = Kitchen(TEMPLATES["cheese_burger"])
     actions = kitchen.valid_actions(kitchen.initial)
     assert len(find_actions(kitchen, actions, line)) == number
 
@@ -311,7 +310,7 @@ def test_commands_start_without_heavy_imports():
 def test_explain_tells_a_shortest_plan_with_a_reason_for_every_step(capsys):
     assert main(["explain", "--task", "cheese_burger"]) == 0
     shown = capsys.readouterr().out
-    kitchen = Kitchen(TASKS["cheese_burger"].template)
+    kitchen = Kitchen(TEMPLATES["cheese_burger"])
     actions = re.findall(r"^ *[0-9]+\. (.*)$", shown, re.MULTILINE)
     best = Planner(kitchen).distance(kitchen.initial)
     assert f"{best} steps, none fewer." in shown and len(actions) == best

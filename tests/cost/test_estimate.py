@@ -201,7 +201,7 @@ def test_the_command_prints_a_table_in_three_formats(capsys):
 @pytest.mark.parametrize(
     "arguments,told",
     [
-        (["--scale", "smoke"], "README.md"),
+        (["--scale", "smoke"], "docs/performance.md"),
         (["--scale", "giant"], "laptop, paper"),
         (["--gpus", "2"], "give 4 or more"),
     ],

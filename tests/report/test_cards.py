@@ -5,8 +5,7 @@ import json
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
 
-from synthetic_results import CONFIG, TASKS, write_json, write_lines, write_results
-from taskreason.config.load import load_config
+from synthetic_results import CONFIG, TASKS, make_config, write_json, write_lines, write_results
 from taskreason.durability.provenance import write_provenance
 from taskreason.report.cards.write import write_dataset_card, write_model_card
 
@@ -17,7 +16,7 @@ def root(tmp_path_factory):
 
 
 def make_card(root, stage, policy, tasks):
-    write_provenance(root / f"training/burger/{stage}.provenance.json", load_config(CONFIG), 90.0)
+    write_provenance(root / f"training/burger/{stage}.provenance.json", CONFIG, 90.0)
     card = root / "models" / "burger" / stage / "README.md"
     card.parent.mkdir(parents=True, exist_ok=True)
     write_model_card(
@@ -43,7 +42,7 @@ def test_a_models_card_carries_its_own_results(root):
     for task in TASKS:
         wins, episodes = count_successes(root, "sft_grpo", task)
         assert rates[f"robotouille-{task}"] == wins / episodes
-        assert f"| {episodes} | {wins / episodes:.2f} (" in card.text
+        assert f"| {episodes} | {wins / episodes:.2f} [" in card.text
     assert "Burger (trained on)" in card.text and "| `grpo.beta` |" in card.text
     assert "| wall time | 1.5 min |" in card.text
 
@@ -58,11 +57,14 @@ def test_the_base_models_card_needs_no_provenance(root):
     card = root / "models" / "base" / "README.md"
     write_model_card(card, CONFIG, [root / "episodes" / "base" / "-" / f"{t}.jsonl" for t in TASKS])
     text = ModelCard.load(card).text
-    assert "Trained from scratch on generic chores" in text and "(trained on)" not in text
+    assert (
+        "Trained from scratch on the environment's curriculum" in text
+        and "(trained on)" not in text
+    )
 
 
 def test_weights_of_others_are_not_given_away_under_this_licence(root):
-    config = CONFIG | {"base": CONFIG["base"] | {"model": "Qwen/Qwen2.5-1.5B-Instruct"}}
+    config = make_config(base={"model": "Qwen/Qwen2.5-1.5B-Instruct"})
     card = root / "models" / "base" / "README.md"
     write_model_card(card, config, [root / "episodes" / "base" / "-" / "burger.jsonl"])
     data = ModelCard.load(card).data

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from kitchens import ROBOTOUILLE, make_start, make_world, read_jsonl
+from kitchens import ENV, make_start, make_world, read_jsonl
 from played_results import KITCHENS, SILENT, TASKS, TIMEOUTS, write_played_results
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import format_reply
@@ -26,7 +26,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(root):
-    return {task: collect_task(ROBOTOUILLE, root, task, TASKS, limit=100) for task in TASKS}
+    return {task: collect_task(ENV, root, task, TASKS, limit=100) for task in TASKS}
 
 
 def all_episodes(data, name):
@@ -86,7 +86,7 @@ def test_what_is_said_of_a_state_is_what_the_prompt_and_a_blind_search_say():
         actions.append(rng.choice(world.actions(state)))
         state = world.step(state, actions[-1])
     replies = [format_reply("Hm.", action) for action in actions]
-    record = WorldRecord(ROBOTOUILLE, world, 1)
+    record = WorldRecord(ENV, world, 1)
     success = world.solved(state)
     record.add_episode("x", {"actions": actions, "replies": replies, "success": success}, "x")
     shown = record.to_json()
@@ -106,7 +106,7 @@ def test_what_is_said_of_a_state_is_what_the_prompt_and_a_blind_search_say():
 
 def test_episodes_that_contradict_their_actions_are_refused(root):
     world = make_world("burger", 1)
-    record = WorldRecord(ROBOTOUILLE, world, 1)
+    record = WorldRecord(ENV, world, 1)
     with pytest.raises(
         UserError, match=f"^some.jsonl: the episode of world {world.id} has another"
     ):
@@ -125,7 +125,7 @@ def test_a_file_that_lacks_a_kitchen_is_refused(tmp_path, root):
     (tmp_path / name).write_text("\n".join(lines[1:]) + "\n")
     missing = json.loads(lines[0])["layout_hash"]
     with pytest.raises(UserError, match=f"{name}: has no episode in world {missing}"):
-        collect_task(ROBOTOUILLE, tmp_path, "burger", TASKS, 4)
+        collect_task(ENV, tmp_path, "burger", TASKS, 4)
 
 
 def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
@@ -145,7 +145,7 @@ def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
 
 
 def test_fewer_kitchens_leave_the_counts_as_they_are(root, data):
-    few = collect_task(ROBOTOUILLE, root, "burger", TASKS, 1)
+    few = collect_task(ENV, root, "burger", TASKS, 1)
     assert len(few["worlds"]) == 1
     assert few["policies"] == data["burger"]["policies"]
     assert few["policies"]["sft/burger"] == {
@@ -179,7 +179,7 @@ class Page(HTMLParser):
 def test_the_page_holds_all_its_data_and_asks_for_nothing_else(root, data, tmp_path):
     output, again = tmp_path / "index.html", tmp_path / "again.html"
     for path in (output, again):
-        write_gallery(ROBOTOUILLE, root, "played", TIMEOUTS, 100, path)
+        write_gallery(ENV, root, "played", TIMEOUTS, 100, path)
     assert output.read_bytes() == again.read_bytes()
     text = output.read_text()
     page = Page(text)
@@ -194,16 +194,16 @@ def test_the_page_holds_all_its_data_and_asks_for_nothing_else(root, data, tmp_p
 def test_every_source_of_the_page_is_used():
     used = {"page.html", "style.css", "episodes.js", "plain.js", "page.js"}
     assert {path.name for path in SOURCES.iterdir()} == used
-    own = ROBOTOUILLE.gallery
-    assert {*own.programs, own.style} == set((ROBOTOUILLE.data / "gallery").iterdir())
+    own = ENV.gallery
+    assert {*own.programs, own.style} == set((ENV.data / "gallery").iterdir())
 
 
 def test_an_environment_that_draws_nothing_shows_what_a_model_reads(root, monkeypatch, tmp_path):
-    monkeypatch.setattr(ROBOTOUILLE, "gallery", None, raising=False)
-    shown = collect_task(ROBOTOUILLE, root, "burger", TASKS, 1)
+    monkeypatch.setattr(ENV, "gallery", None, raising=False)
+    shown = collect_task(ENV, root, "burger", TASKS, 1)
     start = shown["worlds"][0]["states"][0]
-    world = ROBOTOUILLE.load(read_jsonl(root / "worlds/burger/eval.jsonl")[0], "x")
+    world = ENV.load(read_jsonl(root / "worlds/burger/eval.jsonl")[0], "x")
     assert start["text"] == world.observe(world.initial) and start.keys() >= {"valid", "left"}
-    write_gallery(ROBOTOUILLE, root, "played", TIMEOUTS, 1, tmp_path / "index.html")
+    write_gallery(ENV, root, "played", TIMEOUTS, 1, tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text()
     assert "drawState" in text and "drawItem" not in text

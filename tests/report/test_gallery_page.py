@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from kitchens import ROBOTOUILLE, read_jsonl
+from kitchens import ENV, read_jsonl
 from played_results import KITCHENS, TIMEOUTS, write_played_results
 from taskreason.report.gallery.page import write_gallery
 
@@ -32,7 +32,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(root):
     path = root / "index.html"
-    write_gallery(ROBOTOUILLE, root, "played", TIMEOUTS, 100, path)
+    write_gallery(ENV, root, "played", TIMEOUTS, 100, path)
     return path.as_uri()
 
 

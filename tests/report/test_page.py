@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from page_reader import PageReader
-from synthetic_results import BOUNDS, CONFIG, TASKS, TIMEOUTS, write_results
+from synthetic_results import CONFIG, TASKS, make_config, write_results
 from taskreason.report.captions import FIGURE_TITLES, FOLDER, TABLE_TITLES, name_caption
+from taskreason.report.inputs import list_tables
 from taskreason.report.page.build import write_page
-from taskreason.report.page.run import name_stage, read_trainings
-from taskreason.report.published import load_published
-from taskreason.report.results import load_results
-from taskreason.report.tables.main import list_tables, write_tables
+from taskreason.report.page.run import name_stage
+from taskreason.report.tables.registry import make_table, write_table
 
-POLICIES = ("expert", "base", "base:large", "sft", "sft_grpo", "random", "sft_longer")
+CFG = make_config(
+    base={"compare": ["bundled:base_models/large"]}, report={"baselines": ["random", "sft_longer"]}
+)
 FIGURES = ("success_rate", "learning_sft", "kitchen")
 THEORY = "task,kitchens,sft,sft_grpo,gain,gain_low,gain_high,states_not_lower,kitchens_not_lower"
 THEORY += ",assumption,assumption_by_chance,given_assumption"
@@ -29,8 +30,8 @@ def out(tmp_path_factory):
     root = write_results(
         out / "laptop", 6, rates={"random": 0.0, "base:large": 0.3, "sft_longer": 0.6}
     )
-    results = load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS, policies=POLICIES)
-    write_tables(list_tables(TASKS), results, load_published(TIMEOUTS), out / "tables")
+    for name in list_tables(TASKS):
+        write_table(make_table(name, root, CFG), out / "tables", name)
     for name in FIGURES:
         for kind in ("png", "pdf"):
             picture = out / "figures" / f"{name}.{kind}"
@@ -54,8 +55,8 @@ def make_page(out, without=()) -> PageReader:
         page,
         out / "laptop",
         [file for file in files if file.stem not in without],
-        CONFIG,
-        read_trainings(sorted((out / "laptop/training").rglob("*.provenance.json"))),
+        CFG,
+        sorted((out / "laptop/training").rglob("*.provenance.json")),
         {"A table": out / "tables" / "main.csv"},
     )
     return PageReader(page)
@@ -162,8 +163,9 @@ def test_a_table_that_the_run_lacks_leaves_its_section_out(page, out):
 
 
 def test_settings_and_provenance_are_shown(page):
-    settings = page.text["table-settings"].split("\n")
-    assert f"grpo.beta{CONFIG['grpo']['beta']}" in settings and "sft.augmentyes" in settings
+    words = page.text["table-settings"].split()
+    settings = dict(zip(words, words[1:], strict=False))
+    assert settings["grpo.beta"] == str(CONFIG.grpo.beta) and settings["sft.augment"] == "yes"
     assert page.text["table-trainings"].count("A processor_name & more, 2 cores, 8.0 GiB") == 8
     assert "2.13.0" in page.text["table-versions"]
 

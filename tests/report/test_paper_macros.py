@@ -1,21 +1,20 @@
 """What only the paper quotes: means with intervals, an episode retraced, the columns of the settings."""
 
 import json
+from dataclasses import asdict
 from math import sqrt
 
 import pytest
 
-from synthetic_results import CONFIG, TEMPLATES
-from taskreason.environments.robotouille.planner.search import shortest_plan
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
+from synthetic_results import CONFIG, LAYOUTS
+from taskreason.environments.base import list_plan
 from taskreason.report.episode_choice import ChosenEpisode
-from taskreason.report.numbers.episode import read_prompt, retrace
+from taskreason.report.numbers.episode import retrace
 from taskreason.report.numbers.means import average_grid, average_rates
 from taskreason.report.numbers.settings import flatten_settings, list_printed, split_columns
 
 
-def test_half_widths_of_separate_kitchens_are_squared_and_those_of_the_same_ones_added():
+def test_half_widths_of_separate_worlds_are_squared_and_those_of_the_same_ones_added():
     rates = [(0.5, 0.4, 0.7), (0.9, 0.6, 0.95)]
     assert average_rates([[rates[0]]]) == pytest.approx(rates[0])
     mean, low, high = average_rates([[rate] for rate in rates])
@@ -36,27 +35,26 @@ def test_rates_of_one_have_an_interval_that_ends_there():
         average_rates([])
 
 
-def choose(actions):
-    layout = json.loads((TEMPLATES / "burger.json").read_text())
+@pytest.fixture
+def world():
+    row = {"layout": json.loads((LAYOUTS / "burger.json").read_text()), "layout_hash": "0"}
+    return CONFIG.env.load(row, "burger.json")
+
+
+def choose(world, actions):
     replies = [f"Thought: number {n}.\nAction: {text}" for n, text in enumerate(actions)]
-    return ChosenEpisode("burger", "0", layout, actions, replies, len(actions), 5, True)
+    return ChosenEpisode("burger", world, actions, replies, len(actions), 5, True)
 
 
-def test_a_retraced_episode_is_judged_in_the_state_of_every_step():
-    layout = parse_layout(json.loads((TEMPLATES / "burger.json").read_text()), "burger.json")
-    plan = [action.text for action in shortest_plan(Kitchen(layout))]
-    steps = retrace(choose([plan[0], "Do nothing", "Fly away", *plan[1:]]))
+def test_a_retraced_episode_is_judged_in_the_state_of_every_step(world):
+    plan = [action for _, action in list_plan(world, CONFIG.env.teacher(world))]
+    steps = retrace(choose(world, [plan[0], "Do nothing", "Fly away", *plan[1:]]), CONFIG.env)
     assert [step.optimal for step in steps] == [True, False, False] + [True] * (len(plan) - 1)
     assert [step.possible for step in steps] == [True, True, False] + [True] * (len(plan) - 1)
     left = [len(plan), len(plan) - 1, len(plan) - 1, *range(len(plan) - 1, 0, -1)]
     assert [step.left for step in steps] == left
     assert plan[1] in steps[1].others and steps[2].thought == "number 2."
-
-
-def test_the_prompt_of_an_episode_is_that_of_its_kitchen():
-    lines = read_prompt(choose([])).splitlines()
-    assert lines[0] == "Stations:" and lines[-1].startswith("Goal: on a table")
-    assert "Do nothing" in lines
+    assert "not possible; optimal: " in steps[2].to_latex()
 
 
 def test_settings_are_split_between_groups_and_none_is_lost():
@@ -65,5 +63,5 @@ def test_settings_are_split_between_groups_and_none_is_lost():
     assert left + right == keys
     assert abs(len(left) - len(right)) < len(keys) / 3
     assert not {key.split(".")[0] for key in left} & {key.split(".")[0] for key in right}
-    assert set(keys) < flatten_settings(CONFIG).keys()
+    assert set(keys) < flatten_settings(asdict(CONFIG)).keys()
     assert "grpo.beta" in keys and "resources.gpu" not in keys and "expert.model" not in keys

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +15,10 @@ import pytest
 from safetensors import safe_open
 
 from synthetic_results import (
-    BOUNDS,
     CONFIG,
     TASKS,
     TIMEOUTS,
+    make_config,
     write_ablations,
     write_json,
     write_lines,
@@ -26,30 +27,36 @@ from synthetic_results import (
 )
 from taskreason.config.load import resolve_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.drawing import Move, find_moves, name_objects
-from taskreason.environments.robotouille.tasks import DATA
-from taskreason.report import ablation_figures, ablation_tables, theory_figures
-from taskreason.report.figures.results import FIGURES, FigureSources, make_figure
+from taskreason.report.figures import ablations as ablation_figures
+from taskreason.report.figures import theory as theory_figures
+from taskreason.report.figures.results import make_figure
 from taskreason.report.figures.style import save_figure
+from taskreason.report.inputs import NEEDS, list_inputs, list_tables
 from taskreason.report.labels import list_policies
+from taskreason.report.numbers.ablations import make_ablation_macros
 from taskreason.report.numbers.macros import collect_macros, write_macros
+from taskreason.report.numbers.means import count_tasks
 from taskreason.report.numbers.settings import describe_compared
 from taskreason.report.numbers.theory import make_theory_macros
-from taskreason.report.numbers.verdicts import count_tasks, make_verdicts
+from taskreason.report.numbers.verdicts import make_verdicts
 from taskreason.report.published import load_published
-from taskreason.report.render.latex import escape, format_value, name_macro
+from taskreason.report.render.latex import escape, format_value, name_macro, render_latex
 from taskreason.report.results import load_results
-from taskreason.report.tables.ablations import load_ablations, make_ablation_macros
-from taskreason.report.tables.main import list_tables, make_table, write_tables
-from taskreason.report.tables.theory import TABLES
-from taskreason.report.theory_data import load_theory, read_grid
+from taskreason.report.tables.ablations import load_ablations, make_points, make_turns
+from taskreason.report.tables.gains import make_baselines
+from taskreason.report.tables.main import make_main
+from taskreason.report.tables.registry import make_table, write_table
+from taskreason.report.tables.theory import make_tables
+from taskreason.report.theory_data import load_theory
 from taskreason.report.weights import count_parameters
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies.ablations import list_studies
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAPER = PROJECT / "paper"
-EVERYTHING = {"baselines": [], "theory": True, "ablations": True}
+EVERYTHING = {"theory": True, "ablations": True}
+FIGURES = NEEDS["figures"]
+BOUNDS = {task: CONFIG.bound_of(task) for task in TASKS}
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +66,22 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(root):
-    return load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
+    return load_results(root, CONFIG)
 
 
 @pytest.fixture(scope="module")
 def published():
-    return load_published(TIMEOUTS)
+    return load_published(CONFIG.env)
 
 
 @pytest.fixture(scope="module")
-def sources(root, published):
-    return FigureSources(root, TASKS, TIMEOUTS, published, 0.95, "burger")
+def macros(results, published):
+    return collect_macros(results, published)
 
 
-@pytest.fixture(scope="module")
-def macros(results, published, root):
-    return collect_macros(results, published, CONFIG, root)
+def write_tables(root: Path, cfg, folder: Path) -> None:
+    for name in list_tables(cfg.tasks):
+        write_table(make_table(name, root, cfg), folder, name)
 
 
 def read_success(root: Path, policy: str, train_task: str, task: str) -> list[bool]:
@@ -82,8 +89,8 @@ def read_success(root: Path, policy: str, train_task: str, task: str) -> list[bo
     return [json.loads(line)["success"] for line in path.read_text().splitlines()]
 
 
-def test_main_table_says_what_the_episodes_say(results, published, root):
-    table = make_table("main", results, published)
+def test_main_table_says_what_the_episodes_say(root):
+    table = make_table("main", root, CONFIG)
     assert ",".join(table.csv.columns) == (
         "task,policy,model,seed,episodes,sr,sr_low,sr_high,asat,asst,minimal_rate,excess_steps,"
         "invalid_rate,malformed_rate,single_turn_optimal_rate"
@@ -94,17 +101,17 @@ def test_main_table_says_what_the_episodes_say(results, published, root):
     assert row.sr == pytest.approx(sum(won) / len(won))
     assert (row.sr_low, row.sr_high) == pytest.approx(wilson_interval(sum(won), len(won)))
     low, high = wilson_interval(sum(won), len(won))
-    assert f"{row.sr:.2f} {{\\scriptsize [{low:.2f}, {high:.2f}]}}" in table.tex
+    assert f"{row.sr:.2f} {{\\scriptsize [{low:.2f}, {high:.2f}]}}" in render_latex(table)
     base = table.csv[table.csv.policy == "base"]
     assert (base.sr == 0).all() and base.asst.isna().all()
     for name in TASKS:
-        assert make_table(f"main_{name}", results, published).csv.equals(
+        assert make_table(f"main_{name}", root, CONFIG).csv.equals(
             table.csv[table.csv.task == name].reset_index(drop=True)
         )
 
 
-def test_written_csv_satisfies_the_asat_identity(results, published, tmp_path):
-    write_tables(list_tables(TASKS), results, published, tmp_path)
+def test_written_csv_satisfies_the_asat_identity(root, tmp_path):
+    write_tables(root, CONFIG, tmp_path)
     for name, task in (("main", "task"), ("generalization", "eval_task")):
         for row in pd.read_csv(tmp_path / f"{name}.csv").itertuples():
             asst = 0 if row.sr == 0 else row.asst
@@ -115,16 +122,43 @@ def test_written_csv_satisfies_the_asat_identity(results, published, tmp_path):
     )
 
 
-def test_grid_holds_every_pair_once(results, published):
-    table = make_table("generalization", results, published).csv
+def test_grid_holds_every_pair_once(root):
+    table = make_table("generalization", root, CONFIG).csv
     assert ",".join(table.columns) == (
         "train_task,eval_task,seed,episodes,sr,sr_low,sr_high,asat,asst"
     )
     assert len(table) == len(set(zip(table.train_task, table.eval_task, strict=True))) == 16
 
 
-def test_comparison_sets_each_policy_beside_its_published_row(results, published):
-    table = make_table("comparison", results, published)
+@pytest.mark.parametrize("kind", ["tables", "figures"])
+def test_tables_and_figures_are_made_from_the_files_that_they_name_and_no_others(
+    root, tmp_path, kind
+):
+    cfg = make_config(report={"baselines": ["random"]})
+    names = list_tables(TASKS) if kind == "tables" else FIGURES
+    for name in names:
+        own = tmp_path / name
+        for file in map(Path, list_inputs(kind, name, cfg, root)):
+            if file.is_relative_to(root) and "random" not in file.parts:
+                copy = own / file.relative_to(root)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(file.read_bytes())
+        shutil.copytree(root / "episodes" / "base", own / "episodes" / "random")
+        if kind == "tables":
+            assert len(make_table(name, own, cfg).csv), name
+        else:
+            make_figure(name, own, cfg)
+    grid = list_inputs("tables", "generalization", cfg, Path("r"))
+    assert len(grid) == 4 + 16 and not [file for file in grid if "base" in file]
+    assert list_inputs("tables", "main_burger", make_config(seeds=[0, 7]), Path("r"))[-4:] == [
+        f"r/{kind}/sft_grpo/burger{run}/burger.json{'l' * (kind == 'episodes')}"
+        for run in ("", ".seed7")
+        for kind in ("episodes", "single_turn")
+    ]
+
+
+def test_comparison_has_each_policy_with_its_published_row(root, results):
+    table = make_table("comparison", root, CONFIG)
     main = table.csv[table.csv.part == "main"]
     assert len(main) == 28 and len(table.csv) == 44
     row = main[(main.eval_task == "burger") & (main.policy == "sft_grpo")].iloc[0]
@@ -132,16 +166,16 @@ def test_comparison_sets_each_policy_beside_its_published_row(results, published
     assert (row.published_sr, row.published_asat, row.published_asst) == (0.7, 10.1, 8.0)
     assert row.sr == results.cell("sft_grpo", "burger").metrics.sr
     assert main[main.published_model == "Qwen2.5-14B"].sr.isna().all()
-    assert r"15.0\textsuperscript{a}" in table.tex
-    assert table.tex.count(r"\textsuperscript{a}") == 1
+    assert r"15.0\textsuperscript{a}" in render_latex(table)
+    assert render_latex(table).count(r"\textsuperscript{a}") == 1
 
 
-def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, published):
+def test_baselines_are_listed_with_the_policies_and_paired_gains(tmp_path):
     rates = {"random": 0.0, "greedy": 1.0, "sft_longer": 0.0, "sft": 0.0, "sft_grpo": 1.0}
-    policies = ("expert", "base", "sft", "sft_grpo", "random", "greedy", "sft_longer")
+    cfg = make_config(report={"baselines": ["random", "greedy", "sft_longer"]})
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
-    results = load_results(root, TASKS, TIMEOUTS, policies, bounds=BOUNDS)
-    table = make_table("baselines", results, published)
+    results = load_results(root, cfg)
+    table = make_baselines(results)
     assert table.csv.row.unique().tolist() == [
         *("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert"),
         "sft_grpo - sft",
@@ -149,21 +183,21 @@ def test_baselines_stand_beside_the_policies_with_paired_gains(tmp_path, publish
     ]
     gains = table.csv.dropna(subset=["gain"])
     assert (gains.gain == 1).all() and (gains.gain_low > 0).all() and len(gains) == 8
-    assert "Rule of thumb" in table.tex and "Longer SFT" in table.tex
-    main = make_table("main", results, published)
-    assert "Rule of thumb" not in main.tex and "greedy" not in set(main.csv.policy)
+    assert "Rule of thumb" in render_latex(table) and "Longer SFT" in render_latex(table)
+    main = make_main(results)
+    assert "Rule of thumb" not in render_latex(main) and "greedy" not in set(main.csv.policy)
 
 
-def test_models_that_stay_untrained_stand_beside_the_trained_one(tmp_path, published):
+def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path, published):
     """The large one solves burger alone, so that SFT+GRPO, which solves everything, is ahead on the other three."""
     rates = {"base:large": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
     path = root / "episodes" / "base:large" / "-" / "burger.jsonl"
     rows = [json.loads(line) | {"success": True} for line in path.read_text().splitlines()]
     write_lines(path, rows)
-    policies = ("expert", "base", "base:large", "base:small", "sft", "sft_grpo")
-    results = load_results(root, TASKS, TIMEOUTS, policies, bounds=BOUNDS)
-    gains = make_table("baselines", results, published).csv.set_index(["row", "task"]).gain
+    compare = ["bundled:base_models/large", "bundled:base_models/small"]
+    results = load_results(root, make_config(base={"compare": compare}))
+    gains = make_baselines(results).csv.set_index(["row", "task"]).gain
     assert (gains["sft_grpo - base:large"] == [1, 0, 1, 1]).all()
     assert (gains["sft_grpo - base:small"] == 1).all()
     verdicts = make_verdicts(results, published)
@@ -172,28 +206,28 @@ def test_models_that_stay_untrained_stand_beside_the_trained_one(tmp_path, publi
 
 
 def test_the_text_names_the_models_that_are_compared_and_counts_their_weights():
-    weights = DATA / "base_models" / "small" / "model.safetensors"
+    weights = CONFIG.env.data / "base_models" / "small" / "model.safetensors"
     with safe_open(weights, "np") as file:
         size = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    folder = "workflow/taskreason/environments/robotouille/data/base_models/small"
-    text = describe_compared(["Qwen/Qwen2.5-3B", "api:big", folder])
+    names = ["Qwen/Qwen2.5-3B", "api:big", "bundled:base_models/small"]
+    cfg = make_config(base={"compare": names})
+    text = describe_compared(cfg)
     printed = f"({size // 1000}\\,{size % 1000:03} parameters)"
     assert text.endswith(f" and Base, small {printed}") and text.count("parameters") == 1
-    assert text.startswith("Base, ") and describe_compared([]) == ""
-    policies = list_policies(resolve_config({"base": {"compare": ["api:org/big", folder]}}))
-    assert "base:big" in policies and "base:small" in policies
+    assert text.startswith("Base, ") and describe_compared(CONFIG) == ""
+    assert "base:big" in list_policies(cfg) and "base:small" in list_policies(cfg)
 
 
-def test_the_collection_table_accounts_for_every_kitchen(results, published):
-    table = make_table("collection", results, published).csv
+def test_the_collection_table_accounts_for_every_world(root):
+    table = make_table("collection", root, CONFIG).csv
     rejected = table.filter(like="rejected_").sum(axis=1)
     assert (table["kitchens"] == table["accepted"] + rejected).all()
     low, high = wilson_interval(100, 112, 0.95)
     assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([low, high])
 
 
-def test_failures_are_counted_on_either_side_of_the_bound(root, results, published, macros):
-    table = make_table("bound", results, published).csv.set_index(["policy", "task", "side"])
+def test_failures_are_counted_on_either_side_of_the_bound(root, macros):
+    table = make_table("bound", root, CONFIG).csv.set_index(["policy", "task", "side"])
     total = {"within": 0, "beyond": 0}
     for policy in ("sft", "sft_grpo"):
         for task in TASKS:
@@ -219,47 +253,73 @@ def test_failures_are_counted_on_either_side_of_the_bound(root, results, publish
 def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path, published):
     tasks = ("burger", "cheese_burger")
     root = write_results(tmp_path / "laptop", kitchens=4, tasks=tasks)
-    results = load_results(root, tasks, TIMEOUTS, bounds=BOUNDS)
-    write_tables(list_tables(tasks), results, published, tmp_path / "tables")
-    sources = FigureSources(root, tasks, TIMEOUTS, published, 0.95, "burger")
+    cfg = make_config(tasks=list(tasks))
+    write_tables(root, cfg, tmp_path / "tables")
     for name in FIGURES:
-        save_figure(make_figure(name, sources), tmp_path / f"{name}.pdf")
-    config = CONFIG | {"tasks": list(tasks)}
-    assert collect_macros(results, published, config, root)["SrSftDoubleCheeseBurger"] == "--"
+        save_figure(make_figure(name, root, cfg), tmp_path / f"{name}.pdf")
+    macros = collect_macros(load_results(root, cfg), published)
+    assert macros["SrSftDoubleCheeseBurger"] == "--"
 
 
-def test_missing_and_doubled_kitchens_are_refused(tmp_path):
+class Bare:
+    """The environment without anything that is optional: no published numbers, labels, comparison or drawing."""
+
+    worlds, data, probe_labels = "worlds", None, {}
+
+    def __init__(self, env):
+        self.tasks, self.default_tasks, self.load = env.tasks, env.default_tasks, env.load
+
+    def compare_tasks(self, trained, wanted):
+        return {}
+
+    def draw_figure(self, world, actions):
+        return None
+
+
+def test_an_environment_without_published_numbers_makes_all_tables_and_figures(
+    root, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(type(CONFIG), "env", Bare(CONFIG.env))
+    write_tables(root, CONFIG, tmp_path)
+    for name in FIGURES:
+        save_figure(make_figure(name, root, CONFIG), tmp_path / f"{name}.pdf")
+    table = pd.read_csv(tmp_path / "comparison.csv")
+    assert len(table) == 16 + 16 and table["published_sr"].isna().all()
+    assert "ublished" not in (tmp_path / "comparison.tex").read_text()
+    assert "Worlds" in (tmp_path / "bound.tex").read_text()
+
+
+def test_missing_and_doubled_worlds_are_refused(tmp_path):
     root = write_results(tmp_path / "laptop", kitchens=4)
     path = root / "episodes" / "sft" / "burger" / "burger.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3]))
-    with pytest.raises(UserError, match=r"sft/burger/burger\.jsonl: holds kitchen \w+ 0 times"):
-        load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
+    with pytest.raises(UserError, match=r"sft/burger/burger\.jsonl: holds world \w+ 0 times"):
+        load_results(root, CONFIG)
     path.write_text("".join([*lines, lines[0]]))
-    with pytest.raises(UserError, match=r"holds kitchen \w+ 2 times"):
-        load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
+    with pytest.raises(UserError, match=r"holds world \w+ 2 times"):
+        load_results(root, CONFIG)
 
 
-def test_damaged_inputs_are_refused_by_name(tmp_path, published):
+def test_damaged_inputs_are_refused_by_name(tmp_path):
     root = write_results(tmp_path / "laptop", kitchens=4)
     counts = root / "single_turn" / "sft" / "burger" / "burger.json"
     write_json(counts, {"states": 4})
     with pytest.raises(UserError, match=r"single_turn/sft/burger/burger\.json: lacks the counts"):
-        load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
+        load_results(root, CONFIG)
     log = root / "training" / "burger" / "grpo.csv"
     log.write_text("step,reward\n1,0.5\n")
-    sources = FigureSources(root, TASKS, TIMEOUTS, published, 0.95, "burger")
     with pytest.raises(UserError, match=r"burger/grpo\.csv: lacks the column 'reward_std'"):
-        make_figure("learning_grpo", sources)
+        make_figure("learning_grpo", root, CONFIG)
     with pytest.raises(UserError, match="figure 'pie': does not exist; choose one of"):
-        make_figure("pie", sources)
+        make_figure("pie", root, CONFIG)
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_are_byte_identical_from_run_to_run(name, sources, tmp_path):
+def test_figures_are_byte_identical_from_run_to_run(name, root, tmp_path):
     for run in ("first", "second"):
         paths = [tmp_path / f"{run}.{kind}" for kind in ("pdf", "png")]
-        save_figure(make_figure(name, sources), *paths)
+        save_figure(make_figure(name, root, CONFIG), *paths)
     for kind in ("pdf", "png"):
         first = (tmp_path / f"first.{kind}").read_bytes()
         assert len(first) > 5000
@@ -269,40 +329,12 @@ def test_figures_are_byte_identical_from_run_to_run(name, sources, tmp_path):
 def test_figures_survive_a_run_without_any_success(tmp_path, published):
     root = tmp_path / "laptop"
     write_results(root, kitchens=4, rates=dict.fromkeys(("expert", "base", "sft", "sft_grpo"), 0.0))
-    sources = FigureSources(root, TASKS, TIMEOUTS, published, 0.95, "burger")
     for name in FIGURES:
-        save_figure(make_figure(name, sources), tmp_path / f"{name}.pdf")
-    results = load_results(root, TASKS, TIMEOUTS, bounds=BOUNDS)
-    macros = collect_macros(results, published, CONFIG, root)
+        save_figure(make_figure(name, root, CONFIG), tmp_path / f"{name}.pdf")
+    macros = collect_macros(load_results(root, CONFIG), published)
     assert macros["AsstSftGrpoBurger"] == "--"
     assert macros["VerdictOrdering"] == "on none of the 4 tasks"
     assert macros["KitchenOutcome"] == "does not reach the goal"
-
-
-def test_objects_are_named_by_kind_after_a_stable_sort():
-    objects = [
-        {"name": "table", "x": 2, "y": 1},
-        {"name": "stove", "x": 0, "y": 4},
-        {"name": "table", "x": 0, "y": 3},
-        {"name": "table", "x": 2, "y": 0},
-    ]
-    names = [name for name, _ in name_objects(objects)]
-    assert names == ["table1", "stove1", "table2", "table3"]
-
-
-def test_only_moves_that_start_at_the_robot_are_drawn():
-    layout = {
-        "stations": [{"name": "table", "x": x, "y": 0} for x in range(3)],
-        "players": [{"name": "robot", "x": 0, "y": 1, "direction": [0, -1]}],
-    }
-    actions = [
-        "Move robot1 from table2 to table3",
-        "Move robot1 from table1 to table3",
-        "Move robot1 from table3 to table9",
-        "Do nothing",
-        "Move robot1 from table3 to table1",
-    ]
-    assert find_moves(layout, actions) == [Move(2, "table1", "table3"), Move(5, "table3", "table1")]
 
 
 def test_macro_names_are_letters_and_values_are_those_of_the_tables(macros, results):
@@ -352,7 +384,8 @@ def test_the_paper_uses_only_macros_that_exist(macros):
 def test_no_light_stage_imports_torch():
     code = (
         "import sys, taskreason.report.figures.results, taskreason.report.numbers.macros, "
-        "taskreason.report.tables.main, taskreason.report.page.build; sys.exit('torch' in sys.modules)"
+        "taskreason.report.tables.registry, taskreason.report.page.build, taskreason.report.cards.write; "
+        "sys.exit('torch' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "workflow")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
@@ -365,21 +398,13 @@ def list_overfull(log: Path) -> list[float]:
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
-def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path):
-    write_tables(list_tables(TASKS), results, published, tmp_path)
-    wide = {
-        "main": "small",
-        "generalization": "small",
-        "comparison": "scriptsize",
-        "baselines": "small",
-        "bound": "small",
-        "collection": "small",
-        "seeds": "small",
-    }
+def test_every_table_fits_its_place_in_two_columns(root, tmp_path):
+    write_tables(root, CONFIG, tmp_path)
     body = ""
     for name in list_tables(TASKS):
-        place = "table*" if name in wide else "table"
-        body += rf"\begin{{{place}}}\{wide.get(name, 'small')}\setlength{{\tabcolsep}}{{4pt}}"
+        place = "table" if name == "probes" else "table*"
+        size = "scriptsize" if name == "comparison" else "small"
+        body += rf"\begin{{{place}}}\{size}\setlength{{\tabcolsep}}{{4pt}}"
         body += rf"\input{{{name}}}\end{{{place}}}"
     (tmp_path / "all.tex").write_text(
         r"\documentclass[twocolumn]{article}\usepackage{booktabs}\usepackage{lmodern}"
@@ -393,47 +418,47 @@ def test_every_table_fits_its_place_in_two_columns(results, published, tmp_path)
 
 def draw_theory(root, out):
     """What the section on the theory reads."""
-    grid = read_grid(out / "tables" / "generalization.csv")
-    theory = load_theory(write_theory(root / "theory"), TASKS, 0.03, 0.95, grid)
-    tables = {name: make(theory) for name, make in TABLES.items()}
+    grid = out / "tables" / "generalization.csv"
+    theory = load_theory(write_theory(root / "theory"), grid, CONFIG)
+    tables = make_tables(theory)
     for name, table in tables.items():
-        (out / "tables" / f"{name}.tex").write_text(table.tex)
+        write_table(table, out / "tables", name)
     for name, draw in theory_figures.FIGURES.items():
         save_figure(draw(theory), out / "figures" / f"{name}.pdf")
     write_macros(make_theory_macros(tables), out / "theory.tex")
 
 
-def draw_ablations(root, out, config):
+def draw_ablations(root, out):
     """What the section on the ablations reads."""
-    studies = list_studies(config)
+    cfg = make_config(ablation={"task": "burger"})
+    studies = list_studies(resolve_config({"scale": "laptop"}))
     folder = root / "ablation"
-    own = write_ablations(folder, studies)
-    ablations = load_ablations(folder, studies, own, TIMEOUTS["burger"], 0.95)
-    for name, make in ablation_tables.TABLES.items():
-        (out / "tables" / f"{name}.tex").write_text(make(ablations).tex)
+    ablations = load_ablations(folder, studies, write_ablations(folder, studies), cfg)
+    points, turns = make_points(ablations), make_turns(ablations)
+    write_table(points, out / "tables", "ablation_points")
+    write_table(turns, out / "tables", "ablation_turns")
     for name, draw in ablation_figures.FIGURES.items():
-        figure = draw(ablations, {"trajectories": 100, "noise": 0.0, "reward": "expert"})
-        save_figure(figure, out / "figures" / f"{name}.pdf")
-    write_macros(make_ablation_macros(ablations, config["ablation"]), out / "ablations.tex")
+        save_figure(draw(ablations), out / "figures" / f"{name}.pdf")
+    write_macros(make_ablation_macros(points, turns, cfg), out / "ablations.tex")
 
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
 @pytest.mark.parametrize("published_scale", [False, True])
 def test_the_paper_compiles_cleanly_in_another_folder(
-    root, results, published, macros, sources, published_scale
+    root, results, published, macros, published_scale
 ):
     """Its text has two versions: of the laptop's model and expert, and of the published ones, here with the theory."""
     work = root.parents[1]
     out = work / "results"
-    write_tables(list_tables(TASKS), results, published, out / "tables")
+    write_tables(root, CONFIG, out / "tables")
     (out / "figures").mkdir(exist_ok=True)
     if published_scale:
-        config = resolve_config({"scale": "paper", "report": EVERYTHING})
-        macros = collect_macros(results, published, config, root)
+        cfg = make_config(scale="paper", base={}, report=EVERYTHING)
+        macros = collect_macros(replace(results, cfg=cfg), published)
         draw_theory(root, out)
-        draw_ablations(root, out, config)
+        draw_ablations(root, out)
     for name in FIGURES:
-        save_figure(make_figure(name, sources), out / "figures" / f"{name}.pdf")
+        save_figure(make_figure(name, root, CONFIG), out / "figures" / f"{name}.pdf")
     write_macros(macros, out / "macros.tex")
     paper = os.path.relpath(PAPER, work)
     paths = {name: f"{paper}:" for name in ("TEXINPUTS", "BIBINPUTS", "BSTINPUTS")}

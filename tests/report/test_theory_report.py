@@ -7,19 +7,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthetic_results import TASKS, write_theory
+from synthetic_results import TASKS, make_config, write_theory
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.tasks import find_task
 from taskreason.report.figures.style import save_figure
 from taskreason.report.figures.theory import FIGURES
 from taskreason.report.numbers.theory import make_theory_macros
+from taskreason.report.render.latex import render_latex
 from taskreason.report.tables.theory import (
-    TABLES,
+    make_grid,
     make_multi,
     make_recursion,
     make_single,
+    make_tables,
 )
-from taskreason.report.tables.theory_grid import list_recipes, make_grid
 from taskreason.report.theory_data import load_theory, read_grid
 from taskreason.theory.chance import chance_of_worse, expect_worse, sign_test
 
@@ -29,12 +29,15 @@ GRID = {(a, b): 0.9 if TASKS.index(a) >= TASKS.index(b) else 0.3 for a in TASKS 
 
 @pytest.fixture(scope="module")
 def theory(tmp_path_factory):
-    paths = write_theory(tmp_path_factory.mktemp("theory"))
-    return load_theory(paths, TASKS, 0.5, 0.95, GRID)
+    folder = tmp_path_factory.mktemp("theory")
+    grid = pd.DataFrame([(a, b, sr) for (a, b), sr in GRID.items()])
+    grid.columns = ["train_task", "eval_task", "sr"]
+    grid.to_csv(folder / "grid.csv")
+    return load_theory(write_theory(folder), folder / "grid.csv", make_config(grpo={"beta": 0.5}))
 
 
 def test_single_turns_before_and_after_are_compared_state_by_state(theory):
-    table = make_single(theory).csv.set_index(["task", "place", "right"])
+    table = make_single(theory).set_index(["task", "place", "right"])
     row = table.loc["burger", "expert", "expert"]
     assert row.states == 120
     assert row.sft == pytest.approx(0.8, abs=0.05) and row.sft_grpo == pytest.approx(0.95, abs=0.03)
@@ -71,8 +74,8 @@ def test_sign_test_by_hand():
     assert sign_test(1, 4) == pytest.approx(2 * 6 / 32)
 
 
-def test_the_recursion_is_set_beside_episodes(theory):
-    table = make_recursion(theory).csv.set_index(["task", "policy"])
+def test_the_recursion_is_held_against_episodes(theory):
+    table = make_recursion(theory).set_index(["task", "policy"])
     row = table.loc["cheese_burger", "sft"]
     assert (row.kitchens, row.rollouts) == (30, 1200)
     assert row.unique_states == 0.75 and row.unique_kitchens == 0
@@ -88,7 +91,7 @@ def test_the_recursion_is_set_beside_episodes(theory):
 
 
 def test_multi_turn_success_and_its_assumption(theory):
-    table = make_multi(theory).csv.set_index("task")
+    table = make_multi(theory).set_index("task")
     row = table.loc["burger"]
     assert row.gain == pytest.approx(0.95**4 - 0.8**4, abs=0.08) and row.gain_low > 0
     assert 0 < row.assumption < 1 and row.given_assumption == 1
@@ -96,10 +99,7 @@ def test_multi_turn_success_and_its_assumption(theory):
 
 
 def test_what_tasks_share_is_read_off_their_goals(theory):
-    recipes = [list_recipes(find_task(task, {}).template) for task in TASKS]
-    assert [len(recipe[0]) for recipe in recipes] == [3, 3, 4, 6]
-    assert [len(recipe) for recipe in recipes] == [1, 1, 2, 1]
-    table = make_grid(theory).csv.set_index(["train_task", "eval_task"])
+    table = make_grid(theory).set_index(["train_task", "eval_task"])
     row = table.loc["burger", "cheese_burger"]
     assert (row.prefix, row.skills, row.length) == (0.5, 0.75, 0.75)
     assert table.loc["cheese_sandwich", "burger"].prefix == 0
@@ -108,12 +108,11 @@ def test_what_tasks_share_is_read_off_their_goals(theory):
 
 
 def test_tables_and_figures_are_written_and_the_same_again(theory, tmp_path):
-    for name, make in TABLES.items():
-        table = make(theory)
-        assert len(table.csv) and table.tex.count(r"\begin{tabular}") == 1, name
-        widths = {line.count("&") for line in table.tex.splitlines() if line.endswith(r"\\")}
-        # Two tables have rows that span columns: a heading over two, and a task's name over all.
-        assert len(widths - {0}) == 1 or name == "theory_horizons"
+    for name, table in make_tables(theory).items():
+        shown = render_latex(table)
+        assert len(table.csv) and shown.count(r"\begin{tabular}") == 1, name
+        body = shown[shown.index(r"\midrule") :].splitlines()
+        assert len({line.count("&") for line in body if line.endswith(r"\\")}) == 1
     for name, draw in FIGURES.items():
         paths = [tmp_path / f"{name}{run}.png" for run in range(2)]
         for path in paths:
@@ -133,7 +132,7 @@ def test_a_missing_grid_is_named(tmp_path):
 
 def test_the_papers_section_uses_the_macros_that_there_are(theory):
     text = (PAPER / "theory.tex").read_text()
-    macros = make_theory_macros({name: make(theory) for name, make in TABLES.items()})
+    macros = make_theory_macros(make_tables(theory))
     assert set(re.findall(r"\\(Theory\w+)", text)) <= set(macros)
     assert macros["TheorySingleAbove"] == "on 4 of the 4 tasks"
     assert macros["TheorySingleBelow"] == "on none of the 4 tasks"

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from synthetic_results import TIMEOUTS, make_episode, write_lines
+from synthetic_results import CONFIG, make_episode, write_lines
 from taskreason.durability.errors import UserError
 from taskreason.report.published import load_published
 from taskreason.rollouts.metrics import (
@@ -22,15 +23,15 @@ from taskreason.rollouts.metrics import (
     wilson_interval,
 )
 
-KITCHEN = {"layout_hash": "a", "optimal_steps": 8}
+WORLD = {"layout_hash": "a", "optimal_steps": 8}
 
 
 def make_frame(outcomes: list[tuple[bool, int]], **changes) -> pd.DataFrame:
-    """Episodes of one kitchen each, from (success, steps)."""
-    kitchens = ({"layout_hash": str(n), "optimal_steps": 8} for n in range(len(outcomes)))
+    """Episodes of one world each, from (success, steps)."""
+    worlds = ({"layout_hash": str(n), "optimal_steps": 8} for n in range(len(outcomes)))
     rows = [
-        make_episode(kitchen, "burger", success, steps, **changes)
-        for kitchen, (success, steps) in zip(kitchens, outcomes, strict=True)
+        make_episode(world, "burger", success, steps, **changes)
+        for world, (success, steps) in zip(worlds, outcomes, strict=True)
     ]
     return pd.DataFrame(rows)
 
@@ -50,10 +51,9 @@ def test_wilson_ends_solve_the_score_equation(counts):
 
 
 def test_wilson_agrees_with_an_independent_implementation():
-    stats = pytest.importorskip("scipy.stats")
     for n, confidence in product((1, 10, 100), (0.9, 0.95)):
         for successes in range(n + 1):
-            expected = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+            expected = binomtest(successes, n).proportion_ci(confidence, method="wilson")
             assert wilson_interval(successes, n, confidence) == pytest.approx(tuple(expected))
 
 
@@ -73,7 +73,7 @@ def test_summary_equals_brute_force(steps):
     assert metrics.asat == pytest.approx(sum(charged) / len(steps))
     assert metrics.asst == (pytest.approx(sum(won) / len(won)) if won else None)
     assert metrics.minimal_rate == pytest.approx(won.count(8) / len(steps))
-    longer = [step / 8 - 1 for step in won]  # every kitchen's optimum is 8 steps
+    longer = [step / 8 - 1 for step in won]  # every world's optimum is 8 steps
     assert metrics.excess_steps == (pytest.approx(sum(longer) / len(won)) if won else None)
     lost = len(steps) - len(won)
     assert metrics.invalid_rate == pytest.approx(3 * lost / sum(charged))
@@ -86,7 +86,7 @@ def test_a_failure_counts_as_the_timeout_however_early_it_stopped():
 
 
 def test_published_rows_satisfy_the_identity_and_the_odd_row_is_kept():
-    published = load_published(TIMEOUTS)
+    published = load_published(CONFIG.env)
     assert len(published.main) == 28 and len(published.grid) == 16
     odd = [place for place, cell in published.main.items() if cell.sr == 0 and cell.asst]
     assert odd == [("burger", "Qwen2.5-14B")]
@@ -107,7 +107,7 @@ def test_bootstrap_is_reproducible_and_covers_the_mean():
     assert bootstrap_interval([15, 15]) == (15, 15)
 
 
-def test_paired_gain_counts_only_kitchens_on_which_the_policies_differ():
+def test_paired_gain_counts_only_worlds_on_which_the_policies_differ():
     better = make_frame([(True, 9)] * 8 + [(False, 15)] * 2)
     worse = make_frame([(True, 9)] * 5 + [(False, 15)] * 5)
     gain, low, high = paired_gain(better, worse)
@@ -119,7 +119,7 @@ def test_paired_gain_counts_only_kitchens_on_which_the_policies_differ():
 
 
 def cross(successes: list[list[bool]]) -> pd.DataFrame:
-    """Episodes of a policy trained with several seeds: one list a seed, one outcome a kitchen."""
+    """Episodes of a policy trained with several seeds: one list a seed, one outcome a world."""
     parts = [
         make_frame([(won, 9 if won else 15) for won in outcomes], seed=seed)
         for seed, outcomes in enumerate(successes)
@@ -127,15 +127,15 @@ def cross(successes: list[list[bool]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def test_spread_between_seeds_widens_the_interval_however_many_kitchens():
+def test_spread_between_seeds_widens_the_interval_however_many_worlds():
     """One training always wins, the other never: over resampled seeds the mean is 0, 1/2 or 1."""
     apart = summarise(cross([[True] * 400, [False] * 400]), 15)
     assert (apart.sr, apart.sr_low, apart.sr_high) == (0.5, 0.0, 1.0)
     assert (apart.asat_low, apart.asat_high) == (9, 15)
 
 
-def test_seeds_that_agree_leave_the_spread_of_the_kitchens():
-    """Equal outcomes in every seed: the interval is the kitchens' binomial one, not a narrower one."""
+def test_seeds_that_agree_leave_the_spread_of_the_worlds():
+    """Equal outcomes in every seed: the interval is the worlds' binomial one, not a narrower one."""
     outcomes = [n % 4 > 0 for n in range(400)]
     agreed = summarise(cross([outcomes] * 3), 15)
     half = NormalDist().inv_cdf(0.975) * math.sqrt(0.75 * 0.25 / 400)
@@ -162,15 +162,15 @@ def test_paired_gain_over_seeds_takes_their_spread_in():
     assert paired_gain(cross([[True] * 300] * 3), base)[0] == 1.0, "the base has no seeds"
 
 
-def test_paired_gain_pairs_by_kitchen_not_by_order():
+def test_paired_gain_pairs_by_world_not_by_order():
     better = make_frame([(True, 9), (False, 15)])
     assert paired_gain(better, better.iloc[::-1])[0] == 0
 
 
-def test_read_episodes_ignores_further_keys_and_blank_lines(tmp_path):
+def test_read_episodes_ignores_further_keys(tmp_path):
     path = tmp_path / "burger.jsonl"
-    episode = make_episode(KITCHEN, "burger", True, 9, remark="not ours")
-    path.write_text(json.dumps(episode) + "\n\n")
+    episode = make_episode(WORLD, "burger", True, 9, remark="not ours")
+    path.write_text(json.dumps(episode) + "\n")
     frame = read_episodes(path)
     assert len(frame) == 1 and "remark" not in frame and frame["seed"].tolist() == [0]
 
@@ -178,15 +178,15 @@ def test_read_episodes_ignores_further_keys_and_blank_lines(tmp_path):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('{"layout_hash": "a"', r"burger\.jsonl:1: is not a JSON object"),
-        ("[1, 2]", r"burger\.jsonl:1: is not a JSON object"),
-        ('{"layout_hash": "a"}', r"burger\.jsonl:1: lacks the key 'task'"),
-        ("", r"burger\.jsonl: holds no episode"),
+        ('{"layout_hash": "a"\n', r"burger\.jsonl:1: the line is not JSON"),
+        ("[1, 2]\n", r"burger\.jsonl:1: key 'layout_hash' is missing"),
+        ('{"layout_hash": "a"}\n', r"burger\.jsonl:1: key 'task' is missing"),
+        ("", r"burger\.jsonl: the file holds no lines"),
     ],
 )
 def test_damaged_lines_are_refused_in_one_sentence(tmp_path, line, sentence):
     path = tmp_path / "burger.jsonl"
-    path.write_text(line + "\n")
+    path.write_text(line)
     with pytest.raises(UserError, match=sentence) as refusal:
         read_episodes(path)
     assert "\n" not in str(refusal.value)
@@ -198,17 +198,17 @@ def test_damaged_lines_are_refused_in_one_sentence(tmp_path, line, sentence):
 )
 def test_wrong_types_are_refused_by_key(tmp_path, key, value):
     path = tmp_path / "burger.jsonl"
-    write_lines(path, [make_episode(KITCHEN, "burger", True, 9) | {key: value}])
+    write_lines(path, [make_episode(WORLD, "burger", True, 9) | {key: value}])
     with pytest.raises(UserError, match=f"burger.jsonl:1: '{key}' is"):
         read_episodes(path)
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path):
-    with pytest.raises(UserError, match="is missing; make it with"):
+    with pytest.raises(UserError, match=r"none\.jsonl: the file can't be read .*run `snakemake"):
         read_episodes(tmp_path / "none.jsonl")
     path = tmp_path / "binary.jsonl"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="is not UTF-8"):
+    with pytest.raises(UserError, match="binary.jsonl: the file can't be read"):
         read_episodes(path)
 
 
@@ -224,6 +224,6 @@ def test_a_missing_or_binary_file_is_refused(tmp_path):
     ],
 )
 def test_impossible_episodes_are_refused_by_key(changes, key):
-    frame = pd.DataFrame([make_episode(KITCHEN, "burger", True, 9) | changes])
+    frame = pd.DataFrame([make_episode(WORLD, "burger", True, 9) | changes])
     with pytest.raises(UserError, match=f"burger.jsonl: '{key}' of episode 1"):
         summarise(frame, timeout=15, source="burger.jsonl")

@@ -8,32 +8,31 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from synthetic_results import write_ablations, write_course
+from synthetic_results import make_config, write_ablations, write_course
 from taskreason.config.load import load_config, resolve_config
 from taskreason.report.figures.ablations import FIGURES
 from taskreason.report.figures.style import save_figure
+from taskreason.report.numbers.ablations import judge_turns, make_ablation_macros
 from taskreason.report.tables.ablations import (
-    _judge_turns,
     load_ablations,
-    make_ablation_macros,
     make_points,
     make_turns,
     read_course,
 )
-from taskreason.rollouts.dataset import make_kitchens
+from taskreason.rollouts.dataset import make_worlds
 from taskreason.studies.ablations import PLAIN, change, list_starts, list_studies
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
 CONFIG = resolve_config({"scale": "laptop"})
 STUDIES = list_studies(CONFIG)
-CONFIGURED = {"trajectories": 100, "noise": 0.0, "reward": "expert"}
+CFG = make_config(ablation={"task": "burger"})
 
 
 @pytest.fixture(scope="module")
 def ablations(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation")
     own = write_ablations(folder, STUDIES)
-    return load_ablations(folder, STUDIES, own, 15, 0.95)
+    return load_ablations(folder, STUDIES, own, CFG)
 
 
 def test_the_trainings_are_those_that_the_configuration_asks_for():
@@ -47,26 +46,26 @@ def test_the_trainings_are_those_that_the_configuration_asks_for():
     assert (
         multi.tokens == STUDIES["turns=single.seed0"].tokens == CONFIG["ablation"]["turns_tokens"]
     )
-    assert STUDIES["reward=optimal"].tokens == 0, "as many steps as the reproduction"
+    assert STUDIES["reward=optimal"].tokens == 0, "the steps of the reproduction"
     assert multi.grpo["rehearsal"] == STUDIES["turns=single.seed2"].grpo["rehearsal"] == 0
-    # As many trajectories as the reproduction has: nothing of its own to train.
+    # The reproduction's own number of trajectories: nothing of its own to train.
     same = change(CONFIG, "ablation", {"trajectories": [100], "turns_trajectories": 100})
     assert list_studies(same)["turns=multi.seed0"].start == PLAIN
     assert not [name for name in list_starts(same) if name.startswith("trajectories")]
 
 
-def test_the_reproductions_training_kitchens_come_first(tmp_path):
+def test_the_reproductions_training_worlds_come_first(tmp_path):
     """And none of the others is one in which policies are judged."""
-    cfg = load_config({"scale": "smoke", "kitchens": {"training": 6}})
+    cfg = load_config({"scale": "smoke", "worlds": {"training": 6}})
     files = {name: tmp_path / f"{name}.jsonl" for name in ("train", "validation", "eval", "more")}
-    make_kitchens("burger", "train", cfg, files["train"])
-    make_kitchens("burger", "validation", cfg, files["validation"], [files["train"]])
+    make_worlds("burger", "train", cfg, files["train"])
+    make_worlds("burger", "validation", cfg, files["validation"], [files["train"]])
     judged = [files["validation"], files["eval"]]
     # The seed of the evaluation is the next that the training would use.
-    near = replace(cfg, kitchens=replace(cfg.kitchens, eval_seed=cfg.kitchens.train_seed + 6))
-    make_kitchens("burger", "eval", near, files["eval"], [files["train"], files["validation"]])
-    more = replace(cfg, kitchens=replace(cfg.kitchens, training=12))
-    make_kitchens("burger", "train", more, files["more"], judged)
+    near = replace(cfg, worlds=replace(cfg.worlds, eval_seed=cfg.worlds.train_seed + 6))
+    make_worlds("burger", "eval", near, files["eval"], [files["train"], files["validation"]])
+    more = replace(cfg, worlds=replace(cfg.worlds, training=12))
+    make_worlds("burger", "train", more, files["more"], judged)
     lines = {name: path.read_text().splitlines() for name, path in files.items()}
     assert len(lines["more"]) == 12 and lines["more"][:6] == lines["train"]
     hashes = {
@@ -92,10 +91,10 @@ def test_single_decisions_and_episodes_are_compared_seed_by_seed(ablations):
     low, high = table.loc[("single", "mean"), ["gain_low", "gain_high"]]
     single = table.loc["single"].drop("mean")
     assert (high - low) / 2 >= 1.959964 * 0.05 / 3**0.5
-    # A training's own interval, over its kitchens, is the wider one here.
+    # A training's own interval, over its worlds, is the wider one here.
     assert (low, high) == pytest.approx((single["gain_low"].mean(), single["gain_high"].mean()))
     assert table.loc[("multi", "mean"), "tokens"] == 6000
-    # Of 20 kitchens single decisions win 14, 15 and 16, episodes 12, the same ones.
+    # Of 20 worlds single decisions win 14, 15 and 16, episodes 12, the same ones.
     gain, low, high = table.loc[("difference", "mean"), ["gain", "gain_low", "gain_high"]]
     assert gain == pytest.approx((2 + 3 + 4) / 60) and low < gain < high
     assert table.loc[("multi", "0"), "seconds"] == 120
@@ -110,14 +109,14 @@ def test_a_course_sets_success_beside_what_was_spent(tmp_path):
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_are_drawn_and_the_same_again(ablations, tmp_path, name):
     for run in "ab":
-        save_figure(FIGURES[name](ablations, CONFIGURED), tmp_path / f"{run}.png")
+        save_figure(FIGURES[name](ablations), tmp_path / f"{run}.png")
     first, second = ((tmp_path / f"{run}.png").read_bytes() for run in "ab")
     assert len(first) > 5000 and first == second
 
 
 def test_the_papers_section_uses_the_macros_that_there_are(ablations):
     text = (PAPER / "ablations.tex").read_text()
-    macros = make_ablation_macros(ablations, CONFIG["ablation"])
+    macros = make_ablation_macros(make_points(ablations), make_turns(ablations), CFG)
     assert set(re.findall(r"\\(Ablation\w+)", text)) <= set(macros)
     assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "9"
     assert macros["AblationSft"] == "0.50 to 0.90"
@@ -130,4 +129,4 @@ def test_the_papers_section_uses_the_macros_that_there_are(ablations):
 )
 def test_a_difference_is_called_one_only_where_its_interval_is(low, high, verdict):
     difference = pd.Series({"gain": (low + high) / 2, "gain_low": low, "gain_high": high})
-    assert verdict in _judge_turns(difference)
+    assert verdict in judge_turns(difference)

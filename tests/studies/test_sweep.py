@@ -5,7 +5,9 @@ import pytest
 
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
-from taskreason.studies.sweep import UNCHANGED, apply_point, list_points, tabulate
+from taskreason.report.render.latex import render_latex
+from taskreason.report.tables.sweep import make_sweep
+from taskreason.studies.sweep import UNCHANGED, apply_point, list_points
 
 SWEPT = {
     "sft_learning_rate": [0.0001],
@@ -15,7 +17,7 @@ SWEPT = {
 }
 
 
-def test_a_sweep_changes_one_knob_at_a_time_and_keeps_the_batch():
+def test_a_sweep_changes_one_setting_at_a_time_and_keeps_the_batch():
     config = resolve_config({"scale": "smoke", "sweep": SWEPT})
     before = load_config(config)
     names = [point.name for point in list_points(config)]
@@ -50,11 +52,11 @@ def test_the_table_tells_sr_before_from_sr_after(tmp_path):
     steps = {"step": range(1, 11), "reward": [0.0] * 5 + [1.0] * 5, "kl": [0.5] * 10}
     steps |= {"zero_std_share": [0.25] * 10, "seconds": range(10, 110, 10)}
     pd.DataFrame(steps).to_csv(tmp_path / "log.csv", index=False)
-    table = tabulate({UNCHANGED: (tmp_path / "looks.csv", tmp_path / "log.csv")})
+    table = make_sweep({UNCHANGED: (tmp_path / "looks.csv", tmp_path / "log.csv")})
     row = table.csv.iloc[0].to_dict()
     assert row["point"] == UNCHANGED and (row["sr_before"], row["sr_after"]) == (0.1, 0.8)
     assert (row["training_states"], row["unseen_states"], row["reward"]) == (0.9, 0.7, 1.0)
-    assert row["seconds"] == 100 and table.tex.count("0.80") == 1
+    assert row["seconds"] == 100 and render_latex(table).count("0.80") == 1
 
 
 def test_a_point_without_kl_has_none_in_the_table(tmp_path):
@@ -63,5 +65,10 @@ def test_a_point_without_kl_has_none_in_the_table(tmp_path):
     pd.DataFrame(looks | {"sr": [0.1, 0.8]}).to_csv(tmp_path / "looks.csv", index=False)
     steps = {"step": [1, 2], "reward": [0.5, 0.5], "kl": [None, None], "zero_std_share": [1.0, 1.0]}
     pd.DataFrame(steps | {"seconds": [1, 2]}).to_csv(tmp_path / "log.csv", index=False)
-    table = tabulate({"grpo_beta=0": (tmp_path / "looks.csv", tmp_path / "log.csv")})
-    assert "nan" not in table.tex and table.tex.count("--") == 1
+    files = (tmp_path / "looks.csv", tmp_path / "log.csv")
+    (tmp_path / "other.csv").write_text(files[1].read_text().replace(",,", ",0.5,"))
+    with_kl = (files[0], tmp_path / "other.csv")
+    table = render_latex(make_sweep({UNCHANGED: with_kl, "grpo_beta=0": files}))
+    assert "nan" not in table and table.count("--") == 1 and table.count("0.5000") == 1
+    alone = render_latex(make_sweep({"grpo_beta=0": files}))
+    assert "KL" in table and "KL" not in alone, "a column without a value is left out"

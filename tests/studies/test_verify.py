@@ -1,14 +1,15 @@
 """Whether a run agrees with the reference: the tests behind the verdict, and the verdict on made-up runs."""
 
 import json
+from math import comb
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from scipy.stats import fisher_exact
 
 from taskreason.cli.main import main
-from taskreason.studies.verify import fisher_test, list_changes, reject_by_holm
+from taskreason.environments import load_environment
+from taskreason.studies.verify import compare_cells, list_changes, reject_by_holm
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 RATES = {"expert": 1.0, "base": 0.0, "sft": 0.9, "sft_grpo": 0.92}
@@ -58,11 +59,21 @@ def verify(run: Path, reference: Path) -> int:
     return main(["verify", str(run), "--reference", str(reference)])
 
 
-@pytest.mark.parametrize("first", [0, 3, 9, 10])
-def test_fishers_test_is_scipys(first):
-    for second in range(13):
-        wanted = fisher_exact([[first, 10 - first], [second, 12 - second]]).pvalue
-        assert fisher_test(first, 10, second, 12) == pytest.approx(wanted)
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    return {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}
+
+
+def test_rates_are_compared_as_counts_of_the_same_cells(tmp_path):
+    """The p-value by hand: of 200 hits in two runs of 100, all splits that are no likelier than 90 and 97."""
+    first = write_run(tmp_path / "first")
+    other = write_run(tmp_path / "other", {("burger", "sft"): 0.97})
+    cells = compare_cells(read_tables(first), read_tables(other)).set_index("name")
+    assert len(cells) == 28 and cells["exact"].sum() == 4
+    ways = [comb(100, k) * comb(100, 187 - k) for k in range(87, 101)]
+    seen = comb(100, 90) * comb(100, 97)
+    by_hand = sum(way for way in ways if way <= seen) / comb(200, 187)
+    assert cells.loc["burger, sft", "p"] == pytest.approx(by_hand)
+    assert cells.drop("burger, sft")["p"].tolist() == pytest.approx([1] * 27)
 
 
 def test_holms_procedure_stops_at_the_first_that_it_keeps():
@@ -110,9 +121,11 @@ def test_other_settings_are_listed(tmp_path, reference, capsys):
     assert verify(other, reference) == 0
     shown = capsys.readouterr().out
     assert "grpo.beta: 0.03 there, 0.3 here" in shown and "AGREES, under other settings" in shown
-    same = {"report": {"confidence": 0.9}, "recipe_sft": {"epochs": 0}, "grpo": {"beta": 1}}
-    other = same | {"report": {}, "recipe_sft": {"epochs": 3}}
-    assert list_changes(same, other) == [], "neither what is shown nor recipes change a result"
+    same = {"report": {"confidence": 0.9}, "task_settings": {}, "grpo": {"beta": 1}}
+    other = same | {"report": {}, "task_settings": {"lettuce_sandwich": {"timeout": 30}}}
+    assert list_changes(same, other) == [], (
+        "neither what is shown nor another task changes a result"
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,7 +146,7 @@ def test_a_run_without_its_parts_is_refused(tmp_path, reference, capsys, damage,
 
 def test_the_kept_reference_is_of_the_default_run():
     """What the project ships is whole: every task and policy, and the settings of the default scale."""
-    folder = Path(__file__).resolve().parents[2] / "workflow" / "resources" / "reference"
+    folder = load_environment("robotouille").data / "reference"
     table = pd.read_csv(folder / "main.csv")
     cells = set(zip(table["task"], table["policy"], strict=True))
     assert cells == {(task, policy) for task in TASKS for policy in RATES}

@@ -2,29 +2,25 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import list_timeouts
     from taskreason.report.figures.ablations import FIGURES
     from taskreason.report.figures.style import save_figure
+    from taskreason.report.numbers.ablations import make_ablation_macros
     from taskreason.report.numbers.macros import write_macros
-    from taskreason.report.tables.ablations import TABLES, load_ablations, make_ablation_macros
+    from taskreason.report.tables.ablations import load_ablations, make_points, make_turns
+    from taskreason.report.tables.registry import write_table
     from taskreason.studies.ablations import list_studies
 
-    config, params, output = snakemake.config, snakemake.params, snakemake.output
-    ablations = load_ablations(
-        Path(params.folder),
-        list_studies(config),
-        {stage: Path(snakemake.input[stage]) for stage in ("sft", "grpo")},
-        list_timeouts(config)[config["ablation"]["task"]],
-        config["report"]["confidence"],
-    )
-    for name, make in TABLES.items():
-        make(ablations).write(Path("results/tables"), name)
-    write_macros(make_ablation_macros(ablations, config["ablation"]), Path(output.macros))
-    configured = {key: config["expert"][key] for key in ("trajectories", "noise")}
-    configured["reward"] = config["grpo"]["reward"]
+    given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)
+    own = {"sft": Path(given.sft), "grpo": Path(given.grpo)}
+    studies = list_studies(snakemake.config)
+    ablations = load_ablations(Path(snakemake.params.folder), studies, own, cfg)
+    tables = {"ablation_points": make_points(ablations), "ablation_turns": make_turns(ablations)}
+    for name, table in tables.items():
+        write_table(table, Path(output.tables[0]).parent, name)
+    write_macros(make_ablation_macros(*tables.values(), cfg), Path(output.macros))
     for name, draw in FIGURES.items():
-        paths = [f"results/figures/{name}.{kind}" for kind in ("pdf", "png")]
-        save_figure(draw(ablations, configured), *paths)
+        path = Path(output.figures[0]).parent / name
+        save_figure(draw(ablations), path.with_suffix(".pdf"), path.with_suffix(".png"))

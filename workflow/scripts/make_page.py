@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
     from taskreason.report.page.build import write_page
-    from taskreason.report.page.run import read_trainings
 
-    config, given = snakemake.params.config, snakemake.input
+    given, params = snakemake.input, snakemake.params
     write_page(
         Path(snakemake.output[0]),
-        Path("results") / config["scale"],
+        Path(params.root),
         [Path(path) for path in (*given.tables, *given.figures)],
-        config,
-        read_trainings([Path(path) for path in given.provenance]),
-        {title: Path(path) for title, path in snakemake.params.links.items()},
+        configure(snakemake),
+        [Path(path) for path in given.provenance],
+        {title: Path(path) for title, path in params.links.items()},
     )

@@ -5,13 +5,10 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake):
-    from taskreason.studies.sweep import tabulate
+    from taskreason.report.tables.registry import write_table
+    from taskreason.report.tables.sweep import make_sweep
 
-    source = snakemake.input
-    logs = zip(
-        map(Path, [*source.validation, *source.validations]),
-        map(Path, [*source.curve, *source.curves]),
-        strict=True,
-    )
-    table = tabulate(dict(zip(snakemake.params.points, logs, strict=True)))
-    table.write(Path("results/tables"), "sweep")
+    given, path = snakemake.input, Path(snakemake.output.csv)
+    logs = zip(map(Path, given.validations), map(Path, given.curves), strict=True)
+    table = make_sweep(dict(zip(snakemake.params.points, logs, strict=True)))
+    write_table(table, path.parent, path.stem)

@@ -3,32 +3,25 @@
 from itertools import product
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.figures.style import save_figure
     from taskreason.report.figures.theory import FIGURES
     from taskreason.report.numbers.macros import write_macros
     from taskreason.report.numbers.theory import make_theory_macros
-    from taskreason.report.tables.theory import TABLES
-    from taskreason.report.theory_data import load_theory, read_grid
+    from taskreason.report.tables.registry import write_table
+    from taskreason.report.tables.theory import make_tables
+    from taskreason.report.theory_data import load_theory
 
-    config, output = snakemake.config, snakemake.output
-    keys = product(snakemake.params.policies, config["tasks"])
-    theory = load_theory(
-        dict(zip(keys, map(Path, snakemake.input.measured), strict=True)),
-        config["tasks"],
-        config["grpo"]["beta"],
-        config["report"]["confidence"],
-        read_grid(Path(snakemake.input.grid)),
-        load_config(config).recipes,
-    )
-    tables = {name: make(theory) for name, make in TABLES.items()}
-    for path in map(Path, output.tables):
-        if path.suffix == ".csv":
-            tables[path.stem].write(path.parent, path.stem)
+    given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)
+    cells = product(snakemake.params.policies, cfg.tasks)
+    measured = dict(zip(cells, map(Path, given.measured), strict=True))
+    theory = load_theory(measured, Path(given.grid), cfg)
+    tables = make_tables(theory)
+    for name, table in tables.items():
+        write_table(table, Path(output.tables[0]).parent, name)
     write_macros(make_theory_macros(tables), Path(output.macros))
-    for path in map(Path, output.figures):
-        if path.suffix == ".pdf":
-            save_figure(FIGURES[path.stem](theory), path, path.with_suffix(".png"))
+    for name, draw in FIGURES.items():
+        path = Path(output.figures[0]).parent / name
+        save_figure(draw(theory), path.with_suffix(".pdf"), path.with_suffix(".png"))

@@ -70,7 +70,7 @@ def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
         if not cfg.resources.gpu:
             raise UserError(
                 f"scale {cfg.scale} runs without a GPU and estimates are for GPU scales; "
-                "see the measured times under 'Scales, hardware and time' in README.md."
+                "see the measured times in docs/performance.md."
             )
         jobs = {dag.jobid(job): read_job(job, dag, cfg, gpu) for job in dag.jobs}
     return dict(sorted(jobs.items(), key=lambda item: (-item[1].priority, item[0])))

@@ -1,31 +1,28 @@
 """What a report calls its policies and tasks, and which of them it expects."""
 
-from collections.abc import Mapping
-
+from taskreason.config.models import Config
 from taskreason.policies.model_names import shorten
 
 POLICIES = ("expert", "base", "sft", "sft_grpo")
-BASELINES = ("random", "greedy", "sft_longer")  # what the paper's policies are measured against
-GRID_POLICY = "sft_grpo"  # the policy that is trained on one task and evaluated on all
-
+"""Those that the paper reports."""
+TRAINED = ("sft", "sft_longer", "sft_grpo")
+GRID_POLICY = "sft_grpo"
+"""The policy that is trained on one task and evaluated on all."""
 POLICY_LABELS = {
-    "expert": "Expert",
-    "base": "Base",
     "sft": "SFT",
     "sft_grpo": "SFT + GRPO",
     "sft_longer": "Longer SFT",
-    "random": "Random",
     "greedy": "Rule of thumb",
 }
 
 
 def is_untrained(policy: str) -> bool:
     """True for a policy that has no training task: the expert, rules and the base models."""
-    return policy in ("expert", "base", "random", "greedy") or is_compared(policy)
+    return policy not in TRAINED
 
 
 def name_compared(model: str) -> str:
-    """The policy of a model that is evaluated beside the base model, without training: a folder, hub or api name."""
+    """The policy of a model that is evaluated without training, next to the base model."""
     return f"base:{shorten(model)}"
 
 
@@ -34,18 +31,14 @@ def is_compared(policy: str) -> bool:
     return policy.startswith("base:")
 
 
-def list_policies(config: Mapping) -> list[str]:
-    """All policies of a run with this configuration: the paper's, base models of other sizes, baselines."""
-    return [
-        *POLICIES,
-        *map(name_compared, config["base"]["compare"]),
-        *config["report"]["baselines"],
-    ]
+def list_policies(cfg: Config) -> list[str]:
+    """All policies of a run: the paper's, base models of other sizes, and controls."""
+    return [*POLICIES, *map(name_compared, cfg.base.compare), *cfg.report.baselines]
 
 
-def is_baseline(policy: str) -> bool:
-    """True for what the paper's policies are measured against."""
-    return policy in BASELINES or is_compared(policy)
+def list_reported_tasks(cfg: Config) -> list[str]:
+    """The tasks that the paper's text is about, whether this run has them or not, and those of the run."""
+    return list(dict.fromkeys([*(cfg.env.default_tasks or cfg.env.tasks), *cfg.tasks]))
 
 
 def task_title(task: str) -> str:
@@ -60,4 +53,6 @@ def break_title(task: str) -> str:
 
 def label_policy(policy: str) -> str:
     """Printed name of a policy: `base:small` -> 'Base, small'."""
-    return POLICY_LABELS.get(policy, policy.replace("base:", "Base, "))
+    if is_compared(policy):
+        return policy.replace("base:", "Base, ")
+    return POLICY_LABELS.get(policy, task_title(policy))

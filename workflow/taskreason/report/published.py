@@ -1,23 +1,21 @@
-"""The paper's printed numbers, read from the CSV files of the environment's data.
+"""The paper's printed numbers, read from the folder ``published`` of the environment's data; none where it has no such.
 
-Input: that folder; output: a frozen `Published`. Each row is checked against the identity of its
-three metrics to the precision of print. The paper's cells rest on a few episodes; their Wilson
-intervals are computed here, since the paper prints none.
+Output: a frozen `Published`. Each row is checked against the identity of its three metrics to the precision of print.
+The paper's cells rest on a few episodes; their Wilson intervals are computed here, since the paper prints none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from taskreason.durability.bundled_files import verify_shipped
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.tasks import DATA
+from taskreason.environments.base import Environment
 from taskreason.rollouts.metrics import check_asat_identity, wilson_interval
 
-PUBLISHED_FOLDER = DATA / "published"
-# Which published row stands beside which of our policies.
+# Which published row goes with which of our policies.
 PUBLISHED_MODELS = {
     "expert": "Llama3.3-70B (expert)",
     "base": "Qwen2.5-1.5B",
@@ -41,9 +39,9 @@ class PublishedCell:
 class Published:
     """main: (task, model) -> cell; grid: (train_task, eval_task) -> cell; setting: key -> text."""
 
-    main: dict[tuple[str, str], PublishedCell]
-    grid: dict[tuple[str, str], PublishedCell]
-    setting: dict[str, str]
+    main: Mapping[tuple[str, str], PublishedCell] = field(default_factory=dict)
+    grid: Mapping[tuple[str, str], PublishedCell] = field(default_factory=dict)
+    setting: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> list[str]:
@@ -51,7 +49,7 @@ class Published:
         return list(dict.fromkeys(model for _, model in self.main))
 
     def main_cell(self, task: str, policy: str) -> PublishedCell | None:
-        """The published cell that stands beside ours; None for a task or policy the paper lacks."""
+        """The published cell that goes with ours; None for a task or policy the paper lacks."""
         return self.main.get((task, PUBLISHED_MODELS.get(policy, "")))
 
     def interval(self, cell: PublishedCell, confidence: float) -> tuple[float, float]:
@@ -60,29 +58,30 @@ class Published:
         return wilson_interval(round(cell.sr * episodes), episodes, confidence)
 
 
-def load_published(timeouts: Mapping[str, int], folder: Path = PUBLISHED_FOLDER) -> Published:
-    """Read and check the published tables; tasks without a timeout here are read unchecked."""
-    main = _read_csv(folder / "table1_main.csv", ["task", "model", "sr", "asat", "asst"])
-    grid = _read_csv(
-        folder / "generalization.csv", ["train_task", "eval_task", "sr", "asat", "asst"]
-    )
+def load_published(env: Environment) -> Published:
+    """Read and check the published tables of an environment."""
+    folder = env.data / "published" if env.data else None
+    if folder is None or not folder.is_dir():
+        return Published()
     setting = _read_csv(folder / "setting.csv", ["key", "value"])
-    for name, frame, task in (("table1_main", main, "task"), ("generalization", grid, "eval_task")):
-        for number, row in enumerate(frame.to_dict("records"), start=2):
-            if row[task] in timeouts:
-                asst = None if pd.isna(row["asst"]) else row["asst"]
-                source = f"{folder / name}.csv:{number}"
-                timeout = timeouts[row[task]]
-                check_asat_identity(row["sr"], row["asat"], asst, timeout, source, PRINT_TOLERANCE)
     return Published(
-        main={(row.task, row.model): _cell(row) for row in main.itertuples()},
-        grid={(row.train_task, row.eval_task): _cell(row) for row in grid.itertuples()},
-        setting=dict(zip(setting["key"], setting["value"].astype(str), strict=True)),
+        _read_cells(folder / "table1_main.csv", ["task", "model"], env),
+        _read_cells(folder / "generalization.csv", ["train_task", "eval_task"], env),
+        dict(zip(setting["key"], setting["value"].astype(str), strict=True)),
     )
 
 
-def _cell(row) -> PublishedCell:
-    return PublishedCell(row.sr, row.asat, None if pd.isna(row.asst) else row.asst)
+def _read_cells(path: Path, keys: list[str], env: Environment) -> dict[tuple, PublishedCell]:
+    cells = {}
+    rows = _read_csv(path, [*keys, "sr", "asat", "asst"]).to_dict("records")
+    for number, row in enumerate(rows, start=2):
+        asst = None if pd.isna(row["asst"]) else row["asst"]
+        cells[tuple(row[key] for key in keys)] = PublishedCell(row["sr"], row["asat"], asst)
+        task = env.tasks.get(row["task"] if "task" in keys else row["eval_task"])
+        if task:
+            place = f"{path}:{number}"
+            check_asat_identity(row["sr"], row["asat"], asst, task.timeout, place, PRINT_TOLERANCE)
+    return cells
 
 
 def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:

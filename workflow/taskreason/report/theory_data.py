@@ -3,12 +3,12 @@ of the SFT+GRPO policy of each task, and the grid of generalisation.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from taskreason.config.models import Recipe
+from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.report.labels import GRID_POLICY
 from taskreason.theory.analysis import (
@@ -22,57 +22,51 @@ from taskreason.theory.analysis import (
 
 REFERENCE = "sft"
 POLICIES = (REFERENCE, GRID_POLICY)
+Tables = Mapping[tuple[str, str], pd.DataFrame]
+"""By policy and task."""
 
 
 @dataclass(frozen=True)
 class Theory:
-    """states, kitchens, along, horizons: the tables of :mod:`taskreason.theory.analysis` by policy and task.
+    """states, worlds, along, horizons: the tables of :mod:`taskreason.theory.analysis`; grid: SR by training task and
+    evaluated task."""
 
-    grid: SR by training task and evaluated task; beta: GRPO's; confidence: level of all intervals; recipes: those of
-    tasks beside the four.
-    """
-
-    tasks: tuple[str, ...]
-    states: Mapping[tuple[str, str], pd.DataFrame]
-    kitchens: Mapping[tuple[str, str], pd.DataFrame]
-    along: Mapping[tuple[str, str], pd.DataFrame]
-    horizons: Mapping[tuple[str, str], pd.DataFrame]
+    cfg: Config
+    states: Tables
+    worlds: Tables
+    along: Tables
+    horizons: Tables
     grid: Mapping[tuple[str, str], float]
-    beta: float
-    confidence: float
-    recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
-    def bootstrap(self, values: pd.Series, kitchens: pd.Series) -> tuple[float, float, float]:
-        """A mean with its interval over kitchens."""
-        return mean_interval(values, kitchens, self.confidence)
+    @property
+    def tasks(self) -> Sequence[str]:
+        return self.cfg.tasks
+
+    @property
+    def beta(self) -> float:
+        """The weight of GRPO's KL divergence."""
+        return self.cfg.grpo.beta
+
+    def bootstrap(self, values: pd.Series, worlds: pd.Series) -> tuple[float, float, float]:
+        """A mean with its interval over worlds."""
+        return mean_interval(values, worlds, self.cfg.report.confidence)
 
     def pair(self, table: str, task: str, keys: Sequence[str]) -> pd.DataFrame:
         """One of the tables for both policies side by side: columns end in _sft and _sft_grpo."""
-        tables = getattr(self, table)
-        left, right = (tables[policy, task] for policy in POLICIES)
+        left, right = (getattr(self, table)[policy, task] for policy in POLICIES)
         return left.merge(right, on=list(keys), suffixes=[f"_{policy}" for policy in POLICIES])
 
 
-def load_theory(
-    measured: Mapping[tuple[str, str], Path],
-    tasks: Sequence[str],
-    beta: float,
-    confidence: float,
-    grid: Mapping[tuple[str, str], float],
-    recipes: Mapping[str, Recipe] | None = None,
-) -> Theory:
-    """Read the measurements, by policy and task, and work out all that the tables show."""
+def load_theory(measured: Mapping[tuple[str, str], Path], grid: Path, cfg: Config) -> Theory:
+    """Read the measurements, by policy and task, and the table of generalisation."""
     rows = {key: read_measurement(path) for key, path in measured.items()}
     return Theory(
-        tuple(tasks),
+        cfg,
         {key: list_states(part) for key, part in rows.items()},
-        {key: predict_kitchens(part, confidence) for key, part in rows.items()},
+        {key: predict_kitchens(part, cfg.report.confidence) for key, part in rows.items()},
         {key: predict_along(part) for key, part in rows.items()},
         {key: follow_horizons(part) for key, part in rows.items()},
-        grid,
-        beta,
-        confidence,
-        recipes or {},
+        read_grid(grid),
     )
 
 

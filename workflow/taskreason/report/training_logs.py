@@ -1,6 +1,6 @@
 """Training logs and provenance as the report reads them.
 
-Input: training/TASK/{sft,grpo}.csv (one row a logged step), grpo_validation.csv (one a look) and
+Input: training/TASK/{sft,grpo}.csv (one row a logged step), grpo_validation.csv (one a validation) and
 {sft,grpo}.provenance.json.
 """
 

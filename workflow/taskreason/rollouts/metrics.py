@@ -5,7 +5,7 @@ Input: an episode file (JSON Lines, one episode a line) and the task's timeout; 
 the average steps over all episodes, a failure counting as the timeout; ASST, the average steps over
 successful episodes. They satisfy ASAT = SR * ASST + (1 - SR) * timeout, which is checked on every
 cell. Departures from the paper: SR carries a Wilson score interval, ASAT a bootstrap interval, and
-minimal, invalid and malformed rates are measured beside them.
+the rates of minimal episodes and of invalid and malformed replies are measured, too.
 """
 
 import math
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from taskreason.durability.errors import UserError
-from taskreason.durability.files import decode
+from taskreason.durability.files import read_lines
 
 EPISODE_TYPES = {
     "layout_hash": str,
@@ -32,6 +32,7 @@ EPISODE_TYPES = {
 }
 EPISODE_DEFAULTS = {"seed": 0, "model": "", "replies": ()}
 BOOTSTRAP_RESAMPLES = 2000
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,13 @@ class CellMetrics:
 
     episodes: episodes counted
     sr, sr_low, sr_high: success rate with its Wilson score interval, or over several seeds the
-        crossed bootstrap's, never narrower than Wilson's for as many kitchens
+        crossed bootstrap's, never narrower than Wilson's for the same number of worlds
     asat, asat_low, asat_high: average steps, a failure counting as the timeout, with a bootstrap
         interval
     asst: average steps of successful episodes; None when there is none
     minimal_rate: share of episodes that succeed in exactly the optimal number of steps
     excess_steps: by what share successful episodes are longer than the shortest plans of the same
-        kitchens, 0.05 for five per cent; None when there is no success
+        worlds, 0.05 for five per cent; None when there is no success
     invalid_rate: share of replies whose action is not possible, malformed ones among them
     malformed_rate: share of replies that name no action at all
     """
@@ -64,95 +65,94 @@ class CellMetrics:
     invalid_rate: float
     malformed_rate: float
 
+    @property
+    def rate(self) -> tuple[float, float, float]:
+        """Success rate with its interval."""
+        return self.sr, self.sr_low, self.sr_high
 
-def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson (1927) score interval of a proportion; (0, 1) when nothing was observed."""
+
+def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> Interval:
+    """Wilson (1927) score interval of a proportion; (0, 1) when nothing was observed.
+
+    scipy's takes whole numbers of successes alone; here they are fractions where seeds are pooled over their worlds.
+    """
     if n == 0:
         return 0.0, 1.0
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p = successes / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
-    return low, high
+    return 0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half
 
 
-def crossed_interval(
-    table: pd.DataFrame, column: str, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Interval of a mean over kitchens and seeds that accounts for the spread of both.
-
-    Owen's (2007) pigeonhole bootstrap: kitchens and seeds are resampled apart, and an episode counts as often as its
-    kitchen and its seed were drawn. With few seeds it errs on the wide side. ``table`` has one row a kitchen and seed.
-    """
-    values = table.pivot_table(index="layout_hash", columns="seed", values=column, aggfunc="mean")
-    values = values.to_numpy(dtype=float)
-    draw = np.random.default_rng(0)
-    kitchens, seeds = values.shape
-    rows = draw.multinomial(kitchens, [1 / kitchens] * kitchens, BOOTSTRAP_RESAMPLES)
-    columns = draw.multinomial(seeds, [1 / seeds] * seeds, BOOTSTRAP_RESAMPLES)
-    means = ((rows @ values) * columns).sum(axis=1) / (kitchens * seeds)
+def _cut_tails(means: np.ndarray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+def crossed_interval(table: pd.DataFrame, column: str, confidence: float = 0.95) -> Interval:
+    """Interval of a mean over worlds and seeds that accounts for the spread of both.
+
+    Owen's (2007) pigeonhole bootstrap: worlds and seeds are resampled apart, and an episode counts as often as its
+    world and its seed were drawn. With few seeds it errs on the wide side. ``table`` has one row a world and seed.
+    """
+    values = table.pivot_table(index="layout_hash", columns="seed", values=column, aggfunc="mean")
+    values = values.to_numpy(dtype=float)
+    draw = np.random.default_rng(0)
+    worlds, seeds = values.shape
+    rows = draw.multinomial(worlds, [1 / worlds] * worlds, BOOTSTRAP_RESAMPLES)
+    columns = draw.multinomial(seeds, [1 / seeds] * seeds, BOOTSTRAP_RESAMPLES)
+    return _cut_tails(((rows @ values) * columns).sum(axis=1) / (worlds * seeds), confidence)
+
+
+def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Percentile bootstrap interval of a mean; the resampling seed is fixed, so it is reproducible.
 
     Chosen over a t interval because steps pile up at the timeout and at the optimum.
     """
     values = np.asarray(values, dtype=float)
     picks = np.random.default_rng(0).integers(len(values), size=(BOOTSTRAP_RESAMPLES, len(values)))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values[picks].mean(axis=1), [tail, 1 - tail])
-    return float(low), float(high)
+    return _cut_tails(values[picks].mean(axis=1), confidence)
 
 
 def paired_gain(
     better: pd.DataFrame, worse: pd.DataFrame, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-    """Difference in SR of two policies on the same kitchens, and its Agresti-Min (2005) interval.
+    """Difference in SR of two policies on the same worlds, and its Agresti-Min (2005) interval.
 
     The interval adds half an observation to each cell of the paired 2 x 2 table, so that it keeps a
-    width even when the two policies agree on every kitchen. Over several seeds the interval is the crossed bootstrap
+    width even when the two policies agree on every world. Over several seeds the interval is the crossed bootstrap
     of :func:`crossed_interval`, or that of one training of average outcome where it is wider; a policy that has one
     seed only is compared with every seed of the other.
     """
-    once = min(better, worse, key=lambda part: part["seed"].nunique())
-    keys = ["layout_hash"] if once["seed"].nunique() == 1 else ["layout_hash", "seed"]
+    counts = [part["seed"].nunique() for part in (better, worse)]
+    keys = ["layout_hash"] if min(counts) == 1 else ["layout_hash", "seed"]
     pairs = better.merge(worse, on=keys, suffixes=("_better", "_worse"))
-    several = max(better, worse, key=lambda part: part["seed"].nunique())
-    if several["seed"].nunique() > 1:
-        if "seed" not in pairs:
-            pairs["seed"] = pairs["seed_better" if several is better else "seed_worse"]
-        pairs["gain"] = pairs.success_better.astype(float) - pairs.success_worse.astype(float)
-        kitchens = pairs["layout_hash"].nunique()
-        only = [(pairs["gain"] == sign).mean() * kitchens for sign in (1, -1)]
-        bounds = span(
-            crossed_interval(pairs, "gain", confidence), _agresti_min(*only, kitchens, confidence)
-        )
-        return float(pairs["gain"].mean()), *bounds
-    only_better = int((pairs.success_better & ~pairs.success_worse).sum())
-    only_worse = int((~pairs.success_better & pairs.success_worse).sum())
-    gain = (only_better - only_worse) / max(len(pairs), 1)
-    return gain, *_agresti_min(only_better, only_worse, len(pairs), confidence)
+    gains = pairs.success_better.astype(float) - pairs.success_worse.astype(float)
+    if max(counts) == 1:
+        up, down = int((gains == 1).sum()), int((gains == -1).sum())
+        return (up - down) / max(len(pairs), 1), *_agresti_min(up, down, len(pairs), confidence)
+    if "seed" not in pairs:
+        pairs["seed"] = pairs["seed_better" if counts[0] > 1 else "seed_worse"]
+    worlds = pairs["layout_hash"].nunique()
+    only = [(gains == sign).mean() * worlds for sign in (1, -1)]
+    bounds = span(
+        crossed_interval(pairs.assign(gain=gains), "gain", confidence),
+        _agresti_min(*only, worlds, confidence),
+    )
+    return float(gains.mean()), *bounds
 
 
-def _agresti_min(better: float, worse: float, pairs: int, confidence: float) -> tuple[float, float]:
+def _agresti_min(better: float, worse: float, pairs: int, confidence: float) -> Interval:
     """Interval of a difference of paired proportions, from the pairs in which one side alone succeeds."""
     n, up, down = pairs + 2, better + 0.5, worse + 0.5
-    centre = (up - down) / n
-    half = (
-        NormalDist().inv_cdf(0.5 + confidence / 2)
-        * math.sqrt((up + down) - (up - down) ** 2 / n)
-        / n
-    )
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    centre, half = (up - down) / n, z * math.sqrt((up + down) - (up - down) ** 2 / n) / n
     return max(-1.0, centre - half), min(1.0, centre + half)
 
 
-def span(*intervals: tuple[float, float]) -> tuple[float, float]:
+def span(*intervals: Interval) -> Interval:
     """From the lowest lower end to the highest upper end."""
     lows, highs = zip(*intervals, strict=True)
     return min(lows), max(highs)
@@ -163,13 +163,17 @@ def read_episodes(path: Path) -> pd.DataFrame:
 
     Raises UserError, naming file, line and key, when a line is not an episode.
     """
-    rows = []
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
-        if line.strip():
-            rows.append(_parse_episode(line, f"{path}:{number}"))
-    if not rows:
-        raise UserError(f"{path}: holds no episode; delete it and run snakemake again")
-    return pd.DataFrame(rows)
+    rows = read_lines(Path(path), EPISODE_TYPES, str(path))
+    for number, row in enumerate(rows, start=1):
+        for key, kind in EPISODE_TYPES.items():
+            # type() rather than isinstance(): True is an int in Python, but no number of steps.
+            if type(row[key]) is not kind:
+                raise UserError(
+                    f"{path}:{number}: '{key}' is {row[key]!r} where {kind.__name__} is expected; "
+                    f"delete the file and run `snakemake {path}` to make it again."
+                )
+    keys = [*EPISODE_TYPES, *EPISODE_DEFAULTS]
+    return pd.DataFrame([{key: (EPISODE_DEFAULTS | row)[key] for key in keys} for row in rows])
 
 
 def summarise(
@@ -187,28 +191,25 @@ def summarise(
     if episodes["seed"].nunique() > 1:
         table = episodes.assign(charged=charged)
         # The bootstrap has no width where all episodes agree: never narrower than one training's interval.
-        kitchens = table["layout_hash"].nunique()
-        sr_low, sr_high = span(
+        worlds = table["layout_hash"].nunique()
+        sr_bounds = span(
             crossed_interval(table, "success", confidence),
-            wilson_interval(success.mean() * kitchens, kitchens, confidence),
+            wilson_interval(success.mean() * worlds, worlds, confidence),
         )
-        asat_low, asat_high = crossed_interval(table, "charged", confidence)
+        asat_bounds = crossed_interval(table, "charged", confidence)
     else:
-        sr_low, sr_high = wilson_interval(int(success.sum()), len(success), confidence)
-        asat_low, asat_high = bootstrap_interval(charged, confidence)
+        sr_bounds = wilson_interval(int(success.sum()), len(success), confidence)
+        asat_bounds = bootstrap_interval(charged, confidence)
+    won = success.any()
     metrics = CellMetrics(
-        episodes=len(success),
-        sr=float(success.mean()),
-        sr_low=sr_low,
-        sr_high=sr_high,
-        asat=float(charged.mean()),
-        asat_low=asat_low,
-        asat_high=asat_high,
-        asst=float(steps[success].mean()) if success.any() else None,
+        len(success),
+        float(success.mean()),
+        *sr_bounds,
+        float(charged.mean()),
+        *asat_bounds,
+        asst=float(steps[success].mean()) if won else None,
         minimal_rate=float((success & (steps == optimal)).mean()),
-        excess_steps=(
-            float(steps[success].sum() / optimal[success].sum() - 1) if success.any() else None
-        ),
+        excess_steps=float(steps[success].sum() / optimal[success].sum() - 1) if won else None,
         invalid_rate=float(episodes["invalid"].sum() / max(steps.sum(), 1)),
         malformed_rate=float(episodes["malformed"].sum() / max(steps.sum(), 1)),
     )
@@ -230,58 +231,24 @@ def check_asat_identity(
         )
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: is missing; make it with `snakemake {path}`") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: is not UTF-8 text; delete it and run snakemake again") from None
-
-
-def _parse_episode(line: str, where: str) -> dict:
-    try:
-        row = decode(line)
-    except ValueError:
-        row = None
-    if not isinstance(row, dict):
-        raise UserError(
-            f"{where}: is not a JSON object, so the file is damaged; delete it and run again"
-        )
-    for key, kind in EPISODE_TYPES.items():
-        if key not in row:
-            raise UserError(f"{where}: lacks the key '{key}'; delete the file and run again")
-        # type() rather than isinstance(): True is an int in Python, but no number of steps.
-        if type(row[key]) is not kind:
-            raise UserError(
-                f"{where}: '{key}' is {row[key]!r} where {kind.__name__} is expected; "
-                "delete the file and run again"
-            )
-    episode = {key: row[key] for key in EPISODE_TYPES}
-    return episode | {key: row.get(key, default) for key, default in EPISODE_DEFAULTS.items()}
-
-
 def _check_episodes(episodes: pd.DataFrame, timeout: int, source: str) -> None:
+    steps, optimal = episodes["steps"], episodes["optimal_steps"]
     faults = {
-        "steps": (
-            (episodes["steps"] > timeout) | (episodes["steps"] < 0),
-            f"lies outside 0 to the timeout of {timeout}; use the timeout that the rollout used",
-        ),
+        "steps": (~steps.between(0, timeout), f"lies outside 0 to the timeout of {timeout}"),
         "optimal_steps": (
-            episodes["success"] & (episodes["steps"] < episodes["optimal_steps"]),
-            "exceeds the steps of a successful episode; plan the kitchen again",
+            episodes["success"] & (steps < optimal),
+            "exceeds the steps of a successful episode",
         ),
-        "invalid": (
-            (episodes["invalid"] < 0) | (episodes["invalid"] > episodes["steps"]),
-            "lies outside 0 to steps; run the rollout again",
-        ),
+        "invalid": (~episodes["invalid"].between(0, steps), "lies outside 0 to 'steps'"),
         "malformed": (
-            (episodes["malformed"] < 0) | (episodes["malformed"] > episodes["invalid"]),
-            "lies outside 0 to 'invalid', which counts it too; run the rollout again",
+            ~episodes["malformed"].between(0, episodes["invalid"]),
+            "lies outside 0 to 'invalid', which counts it too",
         ),
     }
-    for key, (wrong, advice) in faults.items():
+    for key, (wrong, fault) in faults.items():
         if wrong.any():
             first = int(np.argmax(wrong.to_numpy()))
             value = episodes[key].iloc[first]
-            raise UserError(f"{source}: '{key}' of episode {first + 1} is {value} and {advice}")
+            raise UserError(
+                f"{source}: '{key}' of episode {first + 1} is {value} and {fault}; run the rollout again"
+            )

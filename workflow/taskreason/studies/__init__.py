@@ -1,1 +1,1 @@
-"""Studies that go beyond the reproduction: ablations, sweeps, and comparisons of runs."""
+"""Studies around the reproduction: ablations, sweeps, and comparisons of runs."""

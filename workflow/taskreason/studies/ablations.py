@@ -2,7 +2,7 @@
 
 A study is one choice that differs from the reproduction's: a number of trajectories, an expert with slips, another
 reward, or the kind of episode that GRPO rewards. Each is trained from the base model on, or from an SFT policy that it
-shares with others, and judged in the evaluation kitchens of one task.
+shares with others, and judged in the evaluation worlds of one task.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from typing import Any
 
 PLAIN = "as_configured"
 """The reproduction's own SFT policy, of which no other is trained."""
-LOOKS = 4
-"""How often a comparison of single decisions with episodes looks at the validation kitchens in ``grpo.steps`` steps."""
+VALIDATIONS = 4
+"""How often a comparison of single decisions with episodes is validated in ``grpo.steps`` steps."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def list_studies(config: Mapping) -> dict[str, Study]:
             studies.append(Study(f"reward={reward}", PLAIN, {"reward": reward}, seed))
     weak = f"trajectories={ablation['turns_trajectories']}"
     start = weak if weak in known else PLAIN
-    every = max(1, config["grpo"]["steps"] // LOOKS)
+    every = max(1, config["grpo"]["steps"] // VALIDATIONS)
     for turns in ("single", "multi"):
         for number in ablation["turns_seeds"]:
-            # Neither sees chores, so that all tokens are spent on the task.
+            # Neither rehearses, so that all tokens are spent on the task.
             changes = {"turns": turns, "eval_steps": every, "rehearsal": 0}
             name = f"turns={turns}.seed{number}"
             studies.append(Study(name, start, changes, number, ablation["turns_tokens"]))

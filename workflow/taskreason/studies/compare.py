@@ -18,38 +18,32 @@ def compare(first: Path, second: Path) -> str:
     """SR and ASAT of two results folders, row by row; a star marks rows whose intervals of SR do not touch."""
     parts = []
     for name, keys in TABLES.items():
-        left, right = (
-            _read_means(folder / "tables" / f"{name}.csv", keys) for folder in (first, second)
+        files = [folder / "tables" / f"{name}.csv" for folder in (first, second)]
+        both = pd.concat(
+            [_read_means(file, keys) for file in files], axis=1, join="inner", keys=["A", "B"]
         )
-        both = left.merge(right, left_index=True, right_index=True, suffixes=("_a", "_b"))
         if both.empty:
-            raise UserError(
-                f"{second / 'tables' / f'{name}.csv'}: has no row of {first}; compare runs of the same tasks."
-            )
-        apart = (both["sr_low_a"] > both["sr_high_b"]) | (both["sr_low_b"] > both["sr_high_a"])
+            raise UserError(f"{files[1]}: has no row of {first}; compare runs of the same tasks.")
+        a, b = both["A"], both["B"]
+        apart = (a["sr_low"] > b["sr_high"]) | (b["sr_low"] > a["sr_high"])
         shown = pd.DataFrame(
             {
-                "SR A": [
-                    f"{sr:.2f} ({low:.2f}-{high:.2f})" for sr, low, high in _list_rates(both, "a")
-                ],
-                "SR B": [
-                    f"{sr:.2f} ({low:.2f}-{high:.2f})" for sr, low, high in _list_rates(both, "b")
-                ],
-                "B - A": [f"{gain:+.2f}" for gain in both["sr_b"] - both["sr_a"]],
-                "": ["*" if far else "" for far in apart],
-                "ASAT A": [f"{value:.1f}" for value in both["asat_a"]],
-                "ASAT B": [f"{value:.1f}" for value in both["asat_b"]],
-            },
-            index=both.index,
+                "SR A": _print_rates(a),
+                "SR B": _print_rates(b),
+                "B - A": (b["sr"] - a["sr"]).map("{:+.2f}".format),
+                "": apart.map({True: "*", False: ""}),
+                "ASAT A": a["asat"].map("{:.1f}".format),
+                "ASAT B": b["asat"].map("{:.1f}".format),
+            }
         )
         parts.append(shown.reset_index().to_string(index=False))
     head = f"A: {first}\nB: {second}\n*: the intervals of SR do not touch"
     return "\n\n".join([head, *parts])
 
 
-def _list_rates(both: pd.DataFrame, side: str):
-    columns = [f"{key}_{side}" for key in ("sr", "sr_low", "sr_high")]
-    return both[columns].itertuples(index=False)
+def _print_rates(rates: pd.DataFrame) -> list[str]:
+    ends = rates[["sr", "sr_low", "sr_high"]].itertuples(index=False)
+    return [f"{sr:.2f} ({low:.2f}-{high:.2f})" for sr, low, high in ends]
 
 
 def _read_means(path: Path, keys: list[str]) -> pd.DataFrame:

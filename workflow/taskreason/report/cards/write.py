@@ -1,185 +1,170 @@
-"""Cards for what a run leaves to others: a README.md in every model's folder and beside the trajectories.
+"""Cards for what a run leaves to others: a README.md in every model's folder and next to the trajectories.
 
 Input: results/SCALE with its provenance, episodes and summaries; output: Markdown with the metadata (YAML) that a model
 hub and the `datasets` library read. Every number comes from these files; the text is in the folder templates.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import yaml
+import pandas as pd
+from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
-from taskreason.config.load import list_bounds, list_timeouts
-from taskreason.policies.model_names import is_api, is_hub, shorten
+from taskreason.config.models import Config
+from taskreason.policies.model_names import is_hub
 from taskreason.report.labels import label_policy, task_title
+from taskreason.report.numbers.settings import BUNDLED
+from taskreason.report.render.markdown import render_markdown
 from taskreason.report.render.templates import render
+from taskreason.report.tables.main import ASAT, ASST, SR
+from taskreason.report.tables.spec import COUNT, STEPS, Column, Spec, name
 from taskreason.report.training_logs import read_json
-from taskreason.rollouts.metrics import CellMetrics, read_episodes, summarise
+from taskreason.rollouts.metrics import read_episodes, summarise
 
-SHIPPED = "data/base_model"
-POLICIES = {"sft": "sft", "grpo": "sft_grpo", "sft_longer": "sft_longer"}
-"""What a model's folder is called -> what its episodes are filed under."""
 STORIES = {
     "base": "The language model from which the trainings start.",
     "sft": "A language model fine-tuned on an expert's decisions in the task *{task}* (SFT).",
     "grpo": "A language model trained on the task *{task}*: fine-tuned on an expert's decisions (SFT), then "
     "trained by group relative policy optimisation (GRPO).",
-    "sft_longer": "A language model fine-tuned on an expert's decisions in the task *{task}*, and on for as many "
-    "replies as GRPO trains on: the control that tells what GRPO adds from what more training adds.",
+    "sft_longer": "A language model fine-tuned on an expert's decisions in the task *{task}*, and on for the number "
+    "of replies that GRPO trains on: the control that tells what GRPO adds from what more training adds.",
 }
-GROUPS = {"sft": ("sft",), "grpo": ("grpo",), "sft_longer": ("sft",)}
-"""The groups of the configuration that a card lists."""
-OPERATIONAL = {"micro_batch", "save_steps", "eval_steps"}
+OPERATIONAL = ("micro_batch", "save_steps", "eval_steps", "vllm_")
 """Settings that change how a training runs and nothing about what comes out."""
+SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+"""A hub's names for numbers of examples below a bound."""
+RESULTS = Spec(
+    names=[name("title", "Task")],
+    values=[
+        Column("episodes", "Episodes", COUNT),
+        *(SR, ASAT, ASST),
+        Column("minimal_rate", "Shortest plans"),
+        Column("timeout", "Timeout", COUNT),
+    ],
+)
+DECISIONS = Spec(
+    names=[name("task", "Task", "`{}`".format)],
+    values=[
+        Column("decisions", "Decisions", COUNT),
+        Column("accepted", "Trajectories", COUNT),
+        Column("kitchens_tried", "Tried", COUNT),
+        Column("mean_steps", "Steps of a trajectory", STEPS),
+        Column("bound", "Bound", COUNT),
+    ],
+)
 
 
-@dataclass(frozen=True)
-class Row:
-    """How a model does on one task. trained: whether it was trained on it."""
-
-    task: str
-    metrics: CellMetrics
-    timeout: int
-    trained: bool
-
-    @property
-    def title(self) -> str:
-        return task_title(self.task)
-
-
-def write_model_card(card: Path, config: Mapping, episodes: Sequence[Path]) -> None:
+def write_model_card(card: Path, cfg: Config, episodes: Sequence[Path]) -> None:
     """Write results/SCALE/models/[TASK/]STAGE/README.md; episodes: TASK.jsonl of the model's evaluation."""
     stage, run = card.parent.name, card.parent.parent.name
-    trained, record = "", None
+    task, record, title, settings = "", None, "Base model", {}
     if stage != "base":
-        trained = run.partition(".")[0]
-        provenance = card.parents[3] / "training" / run / f"{stage}.provenance.json"
-        record = read_json(provenance)
-    rows = [_read_row(path, config, trained) for path in episodes]
-    title = (
-        f"{label_policy(POLICIES.get(stage, stage))}, {task_title(run)}"
-        if trained
-        else "Base model"
-    )
+        task = run.partition(".")[0]
+        record = read_json(card.parents[3] / "training" / run / f"{stage}.provenance.json")
+        title = f"{label_policy('sft_grpo' if stage == 'grpo' else stage)}, {task_title(run)}"
+        group = stage.removesuffix("_longer")
+        settings = {
+            f"{group}.{key}": value
+            for key, value in record["config"][group].items()
+            if not key.startswith(OPERATIONAL)
+        }
+    rows = pd.DataFrame([_read_row(path, cfg, task) for path in episodes])
     text = render(
         "cards/templates/model.md.j2",
-        metadata=_dump(_describe_model(config, title, rows)),
+        metadata=_describe_model(cfg, title, rows).to_yaml(),
         title=title,
-        story=STORIES[stage].format(task=task_title(trained).lower()),
-        training=_tell_training(stage, config),
-        scale=config["scale"],
+        story=STORIES[stage].format(task=task_title(task).lower()),
+        training=_tell_training(stage, cfg),
+        cfg=cfg,
         folder=card.parent.as_posix(),
-        task=trained or config["tasks"][0],
-        style=config["prompt"]["style"],
-        max_new_tokens=config["rollout"]["max_new_tokens"],
-        confidence=f"{100 * config['report']['confidence']:g}",
-        rows=rows,
-        mode=config["kitchens"]["mode"],
+        task=task or cfg.tasks[0],
+        confidence=f"{100 * cfg.report.confidence:g}",
+        results=render_markdown(RESULTS, rows),
+        several=len(rows) > 1,
         record=record,
-        settings={
-            f"{group}.{name}": value
-            for group in GROUPS.get(stage, ())
-            for name, value in record["config"][group].items()
-            if name not in OPERATIONAL and not name.startswith("vllm_")
-        },
+        settings=settings,
     )
     card.write_text(text, encoding="utf-8")
 
 
-def write_dataset_card(card: Path, config: Mapping, summaries: Sequence[Path]) -> None:
+def write_dataset_card(card: Path, cfg: Config, summaries: Sequence[Path]) -> None:
     """Write results/SCALE/trajectories/README.md, after which the folder loads as a dataset with a subset a task."""
     subsets = [read_json(path) for path in summaries]
-    decisions = sum(subset["decisions"] for subset in subsets)
-    metadata = {
-        "language": ["en"],
-        **_license(config, trained=False),
-        "pretty_name": "Expert decisions in Robotouille kitchens",
-        "task_categories": ["text-generation"],
-        "tags": ["robotouille", "task-planning", "reinforcement-learning"],
-        "size_categories": [_name_size(decisions)],
-        "configs": [
+    number = sum(subset["decisions"] for subset in subsets)
+    metadata = DatasetCardData(
+        language=["en"],
+        license="other" if cfg.expert.policy == "model" else "mit",
+        pretty_name=f"Expert decisions in {cfg.environment}",
+        task_categories=["text-generation"],
+        tags=[cfg.environment, "task-planning", "reinforcement-learning"],
+        size_categories=[next((SIZES[top] for top in SIZES if number < top), "1M<n<10M")],
+        configs=[
             {"config_name": subset["task"], "data_files": f"{subset['task']}.jsonl"}
             for subset in subsets
         ],
-    }
+    )
+    rows = [subset | {"bound": cfg.bound_of(subset["task"])} for subset in subsets]
     text = render(
         "cards/templates/dataset.md.j2",
-        metadata=_dump(metadata),
-        expert="an exact planner"
-        if config["expert"]["policy"] == "planner"
-        else subsets[0]["policy"],
-        scale=config["scale"],
+        metadata=metadata.to_yaml(),
+        expert="an exact planner" if cfg.expert.policy == "planner" else subsets[0]["policy"],
+        cfg=cfg,
         folder=card.parent.as_posix(),
-        subsets=subsets,
-        bounds=list_bounds(config),
-        kitchens=config["kitchens"],
+        task=subsets[0]["task"],
+        decisions=render_markdown(DECISIONS, pd.DataFrame(rows)),
     )
     card.write_text(text, encoding="utf-8")
 
 
-def _read_row(path: Path, config: Mapping, trained: str) -> Row:
-    timeout = list_timeouts(config)[path.stem]
-    metrics = summarise(read_episodes(path), timeout, config["report"]["confidence"], str(path))
-    return Row(path.stem, metrics, timeout, path.stem == trained)
+def _read_row(path: Path, cfg: Config, trained: str) -> dict[str, Any]:
+    """How a model does on one task."""
+    task, timeout = path.stem, cfg.timeout_of(path.stem)
+    metrics = summarise(read_episodes(path), timeout, cfg.report.confidence, str(path))
+    title = task_title(task) + (" (trained on)" if task == trained else "")
+    return {"task": task, "title": title, "timeout": timeout} | vars(metrics)
 
 
-def _describe_model(config: Mapping, title: str, rows: Sequence[Row]) -> dict:
+def _describe_model(cfg: Config, title: str, rows: pd.DataFrame) -> ModelCardData:
     """The metadata of a model's card, with its results as a hub's leaderboards read them."""
-    base = config["base"]["model"]
-    results = [
-        {
-            "task": {"type": "reinforcement-learning", "name": "Task planning"},
-            "dataset": {
-                "type": f"robotouille-{row.task}",
-                "name": f"{row.title}, {row.metrics.episodes} unseen kitchens",
-            },
-            "metrics": [
-                {"type": "success_rate", "name": "SR", "value": round(row.metrics.sr, 4)},
-                {"type": "average_steps", "name": "ASAT", "value": round(row.metrics.asat, 2)},
-            ],
-        }
-        for row in rows
-    ]
-    return {
-        "language": ["en"],
-        **_license(config, trained=True),
-        "library_name": "transformers",
-        "pipeline_tag": "text-generation",
-        **({"base_model": base} if is_hub(base) else {}),
-        "tags": ["robotouille", "task-planning", "grpo", "trl"],
-        "model-index": [{"name": title, "results": results}],
-    }
-
-
-def _license(config: Mapping, trained: bool) -> dict[str, str]:
-    """MIT for what this project alone has made; what comes from others' models is under their licence, too."""
-    own = (
-        config["base"]["model"].endswith(SHIPPED)
-        if trained
-        else config["expert"]["policy"] != "model"
+    name = cfg.base.model
+    return ModelCardData(
+        language=["en"],
+        # What comes from others' models is under their licence, too.
+        license="mit" if name.startswith(BUNDLED) else "other",
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        base_model=name if is_hub(name) else None,
+        tags=[cfg.environment, "task-planning", "grpo", "trl"],
+        model_name=title,
+        eval_results=[
+            result for row in rows.to_dict("records") for result in _list_results(row, cfg)
+        ],
     )
-    return {"license": "mit"} if own else {"license": "other"}
 
 
-def _tell_training(stage: str, config: Mapping) -> str:
-    """One sentence on what the weights come from."""
-    if stage == "base":
-        name = config["base"]["model"]
-        if name.endswith(SHIPPED):
-            return "Trained from scratch on generic chores in random kitchens, never on a recipe of the tasks."
-        return (
-            f"The weights are those of `{name if is_hub(name) or is_api(name) else shorten(name)}`."
+def _list_results(row: Mapping[str, Any], cfg: Config) -> list[EvalResult]:
+    metrics = (("success_rate", "SR", row["sr"], 4), ("average_steps", "ASAT", row["asat"], 2))
+    return [
+        EvalResult(
+            task_type="reinforcement-learning",
+            task_name="Task planning",
+            dataset_type=f"{cfg.environment}-{row['task']}",
+            dataset_name=f"{task_title(row['task'])}, {row['episodes']} unseen {cfg.env.worlds}",
+            metric_type=kind,
+            metric_name=short,
+            metric_value=round(value, digits),
         )
-    start = "the SFT model beside it" if stage != "sft" else "the run's base model"
-    return f"Trained on one decision at a time, from {start}, with TRL."
+        for kind, short, value, digits in metrics
+    ]
 
 
-def _name_size(number: int) -> str:
-    """A hub's name for the order of magnitude."""
-    bounds = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
-    return next((name for bound, name in bounds.items() if number < bound), "1M<n<10M")
-
-
-def _dump(metadata: Mapping) -> str:
-    return yaml.safe_dump(dict(metadata), sort_keys=False, allow_unicode=True, width=100)
+def _tell_training(stage: str, cfg: Config) -> str:
+    """One sentence on what the weights come from."""
+    if stage != "base":
+        start = "the run's base model" if stage == "sft" else "the SFT model of the same task"
+        return f"Trained on one decision at a time, from {start}, with TRL."
+    name = cfg.base.model
+    if name.startswith(BUNDLED):
+        return "Trained from scratch on the environment's curriculum, never on one of its tasks."
+    return f"The weights are those of `{name}`."

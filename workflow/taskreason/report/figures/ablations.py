@@ -18,7 +18,7 @@ from taskreason.studies.ablations import PLAIN
 
 AXES = {
     "trajectories": "Expert trajectories",
-    "noise": "Chance of a slip",
+    "noise": "Chance of a random action",
     "reward": "Rewarded action",
 }
 REWARDS = {"expert": "expert's", "optimal": "any optimal", "binary": "expert's, 0/1"}
@@ -26,11 +26,14 @@ POINTS = 9
 """Places along tokens or time at which the mean over seeds is drawn."""
 
 
-def draw_data(ablations: Ablations, configured: dict[str, float | str]) -> Figure:
-    """SR after SFT and after GRPO against the number of trajectories, slips of the expert and what is rewarded.
-
-    configured: the reproduction's own value of either.
-    """
+def draw_data(ablations: Ablations) -> Figure:
+    """SR after SFT and after GRPO against the number of trajectories, noise of the expert and what is rewarded."""
+    cfg = ablations.cfg
+    configured = {
+        "trajectories": cfg.expert.trajectories,
+        "noise": cfg.expert.noise,
+        "reward": cfg.grpo.reward,
+    }
     table = make_points(ablations).csv.set_index("study")
     figure, axes = new_figure(1, len(AXES), PAGE_WIDTH, 2.5, sharey=True)
     for axis, (kind, label) in zip(axes[0], AXES.items(), strict=True):
@@ -68,13 +71,13 @@ def draw_data(ablations: Ablations, configured: dict[str, float | str]) -> Figur
 
 
 def _read_value(study: str) -> float | str:
-    """What a study sets its knob to."""
+    """What a study sets its setting to."""
     text = study.partition("=")[2]
     return text if text in REWARDS else float(text)
 
 
-def draw_turns(ablations: Ablations, configured: dict[str, float | str]) -> Figure:
-    """SR in validation kitchens against sampled tokens and against time: each seed thin, their mean thick."""
+def draw_turns(ablations: Ablations) -> Figure:
+    """SR in validation worlds against sampled tokens and against time: each seed thin, their mean thick."""
     figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.5, sharey=True)
     for axis, (column, label, unit) in zip(
         axes[0],
@@ -86,17 +89,17 @@ def draw_turns(ablations: Ablations, configured: dict[str, float | str]) -> Figu
             colour = TASK_COLOURS[number]
             for run in runs:
                 axis.plot(run[column] / unit, run["sr"], color=colour, linewidth=0.7, alpha=0.5)
-            # Looks of different seeds come after different numbers of tokens.
+            # Validations of different seeds come after different numbers of tokens.
             places = np.linspace(0, min(run[column].max() for run in runs), POINTS)
             mean = np.mean([np.interp(places, run[column], run["sr"]) for run in runs], axis=0)
             axis.plot(places / unit, mean, color=colour, label=LABELS[turns], marker=".")
         axis.set(xlabel=label)
-    axes[0, 0].set_ylabel("SR, validation kitchens")
+    axes[0, 0].set_ylabel(f"SR, validation {ablations.cfg.env.worlds}")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
-FIGURES: dict[str, Callable[[Ablations, dict[str, float | str]], Figure]] = {
+FIGURES: dict[str, Callable[[Ablations], Figure]] = {
     "ablation_data": draw_data,
     "ablation_turns": draw_turns,
 }

@@ -1,4 +1,4 @@
-"""The 4 x 4 grids as heat maps, ours beside the published one, for each of the three metrics."""
+"""The 4 x 4 grids as heat maps, ours and the published one, for each of the three metrics."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from seaborn.utils import relative_luminance
 
 from taskreason.report.figures.style import PAGE_WIDTH, new_figure
 from taskreason.report.labels import GRID_POLICY, break_title
-from taskreason.report.published import Published
+from taskreason.report.published import load_published
 from taskreason.report.results import Results
 
 GRID_LABELS = {
@@ -20,62 +20,45 @@ GRID_LABELS = {
 DARK = "#262626"
 
 
-def draw_grid(results: Results, published: Published, metric: str) -> Figure:
-    """Our grid beside the published one; steps are coloured as shares of the task's timeout."""
-    figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.9)
-    ours = {
-        (train, evaluated): getattr(results.cell(GRID_POLICY, evaluated, train).metrics, metric)
-        for train in results.tasks
-        for evaluated in results.tasks
+def draw_grid(results: Results, metric: str) -> Figure:
+    """Our grid and the published one, where there is one; steps are coloured as shares of the task's timeout."""
+    published = load_published(results.cfg.env).grid
+    tasks = results.tasks
+    cells = {
+        (train_task, task): results.cell(GRID_POLICY, task, train_task).metrics
+        for train_task in tasks
+        for task in tasks
     }
-    theirs = {place: getattr(cell, metric) for place, cell in published.grid.items()}
-    shades = [_shade_grid(grid, metric, results) for grid in (ours, theirs)]
+    grids = [
+        np.array(
+            [[getattr(found.get((a, b)), metric, None) for b in tasks] for a in tasks], dtype=float
+        )
+        for found in (cells, published)
+    ]
+    over = [1 if metric == "sr" else results.cfg.timeout_of(task) for task in tasks]
+    known = [grid / over for grid in grids if np.isfinite(grid).any()]
     # Steps fill the upper part of their range only; both panels share one scale.
-    low = (
-        0.0
-        if metric == "sr"
-        else min((float(np.nanmin(s)) for s in shades if np.isfinite(s).any()), default=0)
-    )
-    for axis, title, grid, shade in zip(
-        axes[0], ["This reproduction", "Published"], [ours, theirs], shades, strict=True
-    ):
-        image = _draw_heat_map(axis, grid, shade, metric, min(low, 0.9), results.tasks)
+    low = 0.0 if metric == "sr" else min([0.9, *(float(np.nanmin(shade)) for shade in known)])
+    figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.9)
+    for axis, title, grid in zip(axes[0], ["This reproduction", "Published"], grids, strict=True):
+        image = _draw_heat_map(axis, grid, grid / over, metric, low, tasks)
         axis.set_title(title)
     axes[0, 0].set_ylabel("Trained on")
     axes[0, 1].set_yticklabels([])
+    axes[0, 1].set_visible(bool(published))
     figure.colorbar(image, ax=list(axes[0]), label=GRID_LABELS[metric], shrink=0.85, pad=0.02)
     return figure
 
 
-def _shade_grid(
-    grid: dict[tuple[str, str], float | None], metric: str, results: Results
-) -> np.ndarray:
-    """Cells as shares, rows by training task: SR, or steps over the evaluated task's timeout."""
-    shares = [
-        [
-            np.nan
-            if grid.get((train_task, eval_task)) is None
-            else grid[train_task, eval_task]
-            / (1 if metric == "sr" else results.timeouts[eval_task])
-            for eval_task in results.tasks
-        ]
-        for train_task in results.tasks
-    ]
-    return np.array(shares, dtype=float)
-
-
-def _draw_heat_map(axis, grid, shade: np.ndarray, metric: str, low: float, tasks: Sequence[str]):
-    # Bright is good in all three: a high SR, few steps.
-    colours = "viridis" if metric == "sr" else "viridis_r"
-    texts = [
-        [format_cell(grid.get((train_task, eval_task)), metric) for eval_task in tasks]
-        for train_task in tasks
-    ]
+def _draw_heat_map(
+    axis, grid: np.ndarray, shade: np.ndarray, metric: str, low: float, tasks: Sequence[str]
+):
     titles = [break_title(task) for task in tasks]
     seaborn.heatmap(
         shade,
         ax=axis,
-        cmap=colours,
+        # Bright is good in all three: a high SR, few steps.
+        cmap="viridis" if metric == "sr" else "viridis_r",
         vmin=low,
         vmax=1,
         cbar=False,
@@ -83,11 +66,11 @@ def _draw_heat_map(axis, grid, shade: np.ndarray, metric: str, low: float, tasks
         yticklabels=titles,
     )
     image = axis.collections[0]
-    for place, share in np.ndenumerate(shade):
+    for (row, column), share in np.ndenumerate(shade):
         axis.text(
-            place[1] + 0.5,
-            place[0] + 0.5,
-            texts[place[0]][place[1]],
+            column + 0.5,
+            row + 0.5,
+            format_cell(grid[row, column], metric),
             ha="center",
             va="center",
             color=DARK if np.isnan(share) else choose_ink(image.to_rgba(share)),
@@ -104,8 +87,8 @@ def choose_ink(ground: tuple[float, ...]) -> str:
     return DARK if (here + 0.05) ** 2 > 1.05 * (dark + 0.05) else "white"
 
 
-def format_cell(value: float | None, metric: str) -> str:
+def format_cell(value: float, metric: str) -> str:
     """A cell's number as it is printed: two digits for a rate, one for steps."""
-    if value is None:
+    if np.isnan(value):
         return "–"
     return f"{value:.2f}" if metric == "sr" else f"{value:.1f}"

@@ -1,22 +1,21 @@
-"""The figures of the report, each drawn from result files and returned as a matplotlib figure.
+"""The figures of the report, each drawn from the result files that it needs and returned as a matplotlib figure.
 
-Input: results/SCALE, the tasks, their timeouts and the published numbers; output: the figure, which
-`save_figure` writes as .pdf and .png without dates. A policy or a task has the same colour in every
-figure.
+Input: results/SCALE and the configuration; output: the figure, which `save_figure` writes as .pdf and .png without
+dates. A policy or a task has the same colour in every figure.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
-from taskreason.environments.robotouille.drawing import draw_kitchen
 from taskreason.report.episode_choice import choose_episode
 from taskreason.report.figures.heat_maps import draw_grid
 from taskreason.report.figures.style import (
@@ -25,10 +24,11 @@ from taskreason.report.figures.style import (
     POLICY_MARKERS,
     TASK_COLOURS,
     TASK_LINES,
+    apply_style,
     new_figure,
 )
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.published import Published
+from taskreason.report.published import load_published
 from taskreason.report.results import Results, load_results
 from taskreason.report.training_logs import (
     GRPO_COLUMNS,
@@ -38,52 +38,32 @@ from taskreason.report.training_logs import (
     read_training_log,
 )
 
-OTHER_COLOUR = "#CC79A7"  # a policy beyond the paper's four
+Logs = Mapping[str, pd.DataFrame]
+"""The log of each task's training, averaged over its seeds step by step."""
 
 
-@dataclass(frozen=True)
-class FigureSources:
-    """What a figure may be drawn from; each figure reads only the files that it shows.
+def make_figure(name: str, root: Path, cfg: Config) -> Figure:
+    """The figure of that name, from what it needs of results/SCALE (``root``); UserError for an unknown one."""
+    if name in FROM_LOGS:
+        draw, stage, columns = FROM_LOGS[name]
+        return draw(_read_logs(root, cfg, stage, columns))
+    if name not in FROM_RESULTS:
+        known = ", ".join([*FROM_LOGS, *FROM_RESULTS])
+        raise UserError(f"figure '{name}': does not exist; choose one of {known}")
+    return FROM_RESULTS[name](load_results(root, cfg, "figures", name))
 
-    root: results/SCALE; kitchen_task: the task whose kitchen is drawn
-    """
 
-    root: Path
-    tasks: Sequence[str]
-    timeouts: Mapping[str, int]
-    published: Published
-    confidence: float
-    kitchen_task: str
-    seeds: Sequence[int] = (0,)
-
-    def load_results(self) -> Results:
-        return load_results(
-            self.root, self.tasks, self.timeouts, confidence=self.confidence, seeds=self.seeds
+def _read_logs(root: Path, cfg: Config, stage: str, columns: list[str]) -> Logs:
+    folder, runs = root / "training", list_runs(cfg.seeds)
+    return {
+        task: average_logs(
+            [read_training_log(folder / f"{task}{run}" / f"{stage}.csv", columns) for run in runs]
         )
-
-    def read_logs(self, stage: str, columns: list[str]) -> dict[str, pd.DataFrame]:
-        """The log of each task's training, averaged over its seeds step by step."""
-        return {
-            task: average_logs(
-                [
-                    read_training_log(
-                        self.root / "training" / f"{task}{run}" / f"{stage}.csv", columns
-                    )
-                    for run in list_runs(self.seeds)
-                ]
-            )
-            for task in self.tasks
-        }
+        for task in cfg.tasks
+    }
 
 
-def make_figure(name: str, sources: FigureSources) -> Figure:
-    """The figure of that name; raises UserError for an unknown one."""
-    if name not in FIGURES:
-        raise UserError(f"figure '{name}': does not exist; choose one of {', '.join(FIGURES)}")
-    return FIGURES[name](sources)
-
-
-def draw_learning_sft(logs: Mapping[str, pd.DataFrame]) -> Figure:
+def draw_learning_sft(logs: Logs) -> Figure:
     """Loss and token accuracy of SFT over epochs, one line a task."""
     figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.3)
     for axis, column, label in zip(
@@ -99,7 +79,7 @@ def draw_learning_sft(logs: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def draw_learning_grpo(logs: Mapping[str, pd.DataFrame]) -> Figure:
+def draw_learning_grpo(logs: Logs) -> Figure:
     """Reward, KL to the SFT model, share of groups without variance, and entropy, by GRPO step."""
     figure, axes = new_figure(2, 2, PAGE_WIDTH, 3.9, sharex=True)
     panels = {
@@ -120,13 +100,13 @@ def draw_learning_grpo(logs: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def draw_learning_validation(logs: Mapping[str, pd.DataFrame]) -> Figure:
-    """Greedy accuracy on training states and on unseen ones, and SR in validation kitchens, by GRPO step."""
+def draw_learning_validation(logs: Logs) -> Figure:
+    """Greedy accuracy on training states and on unseen ones, and SR in validation worlds, by GRPO step."""
     figure, axes = new_figure(1, 3, PAGE_WIDTH, 2.3, sharex=True, sharey=True)
     panels = {
         "training_states": "Right on training states",
         "unseen_states": "Right on unseen states",
-        "sr": "SR, validation kitchens",
+        "sr": "SR in validation",
     }
     for axis, (column, label) in zip(axes[0], panels.items(), strict=True):
         for number, (task, log) in enumerate(logs.items()):
@@ -143,44 +123,37 @@ def draw_learning_validation(logs: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def draw_success_rate(results: Results, published: Published) -> Figure:
+def draw_success_rate(results: Results) -> Figure:
     """SR of every policy on every task with Wilson intervals; published SR as hollow markers."""
     figure, axes = new_figure(1, 1, PAGE_WIDTH, 2.6)
-    axis = axes[0, 0]
+    axis, published = axes[0, 0], load_published(results.cfg.env)
     width = 0.8 / len(results.main_policies)
-    diamonds = {
-        "marker": "D",
-        "linestyle": "none",
-        "markersize": 4.5,
-        "markerfacecolor": "white",
-        "markeredgecolor": "black",
-        "markeredgewidth": 0.9,
-    }
-    printed = False
+    diamonds = {"marker": "D", "linestyle": "none", "markersize": 4.5, "markerfacecolor": "white"}
+    diamonds |= {"markeredgecolor": "black", "markeredgewidth": 0.9}
+    places = np.arange(len(results.tasks))
+    theirs = []
     for number, policy in enumerate(results.main_policies):
-        offset = (number - (len(results.main_policies) - 1) / 2) * width
-        colour = POLICY_COLOURS.get(policy, OTHER_COLOUR)
-        for position, task in enumerate(results.tasks):
-            metrics = results.cell(policy, task).metrics
-            # max: rounding can put an end of the interval beyond the estimate in the last digit
-            errors = [[max(metrics.sr - metrics.sr_low, 0)], [max(metrics.sr_high - metrics.sr, 0)]]
-            axis.bar(
-                position + offset,
-                metrics.sr,
-                width * 0.92,
-                color=colour,
-                label=label_policy(policy) if position == 0 else None,
-            )
-            axis.errorbar(
-                position + offset, metrics.sr, yerr=errors, color="black", capsize=2, linewidth=0.8
-            )
-            theirs = published.main_cell(task, policy)
-            if theirs:
-                axis.plot(position + offset, theirs.sr, zorder=5, clip_on=False, **diamonds)
-                printed = True
-    if printed:
-        axis.plot([], [], label="Published", **diamonds)
-    axis.set_xticks(range(len(results.tasks)), [task_title(task) for task in results.tasks])
+        rates = np.array([results.cell(policy, task).metrics.rate for task in results.tasks])
+        middle = places + (number - (len(results.main_policies) - 1) / 2) * width
+        axis.bar(
+            middle,
+            rates[:, 0],
+            width * 0.92,
+            color=POLICY_COLOURS[policy],
+            label=label_policy(policy),
+        )
+        # Rounding can put an end of the interval beyond the estimate in the last digit.
+        errors = np.maximum([rates[:, 0] - rates[:, 1], rates[:, 2] - rates[:, 0]], 0)
+        axis.errorbar(
+            middle, rates[:, 0], yerr=errors, color="black", capsize=2, linewidth=0.8, fmt="none"
+        )
+        cells = [published.main_cell(task, policy) for task in results.tasks]
+        theirs += [(x, cell.sr) for x, cell in zip(middle, cells, strict=True) if cell]
+    if theirs:
+        axis.plot(
+            *zip(*theirs, strict=True), zorder=5, clip_on=False, label="Published", **diamonds
+        )
+    axis.set_xticks(places, map(task_title, results.tasks))
     axis.set(ylabel="Success rate", ylim=(0, 1.04))
     axis.grid(axis="x", visible=False)
     figure.legend(loc="outside upper center", ncols=len(results.main_policies) + 1)
@@ -201,8 +174,8 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
     for axis in axes.flat[len(results.tasks) :]:
         axis.set_visible(False)
     for axis, task in zip(axes.flat, results.tasks, strict=False):
-        timeout = results.timeouts[task]
-        optima = results.kitchens[task]["optimal_steps"]
+        timeout = results.cfg.timeout_of(task)
+        optima = results.worlds[task]["optimal_steps"]
         ends = [min(optima.min(), timeout) - 1, max(optima.max(), timeout) + 1]
         axis.plot(ends, ends, color="black", linewidth=0.8, zorder=1)
         axis.axhline(timeout, color="black", linewidth=0.8, linestyle=":", zorder=1)
@@ -219,11 +192,10 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
                 places[:, 0] + shift,
                 places[:, 1],
                 s=7 * np.sqrt(list(counts.values())) + 4,
-                color=POLICY_COLOURS.get(policy, OTHER_COLOUR),
                 edgecolor="black",
                 linewidth=0.3,
-                marker=POLICY_MARKERS.get(policy, "^"),
                 alpha=0.85,
+                **_mark(policy),
             )
         axis.set(title=task_title(task), xlabel="Optimal steps")
         axis.set_xlim(optima.min() - 1, min(optima.max(), timeout) + 1)
@@ -233,21 +205,18 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
     for axis in axes[:, 0]:
         axis.set_ylabel("Steps taken")
     for policy in policies:
-        axes[0, 0].plot(
-            [],
-            [],
-            linestyle="none",
-            marker=POLICY_MARKERS.get(policy, "^"),
-            color=POLICY_COLOURS.get(policy, OTHER_COLOUR),
-            label=label_policy(policy),
-        )
+        axes[0, 0].plot([], [], linestyle="none", label=label_policy(policy), **_mark(policy))
     axes[0, 0].plot([], [], color="black", linewidth=0.8, label="Optimal")
     axes[0, 0].plot([], [], color="black", linewidth=0.8, linestyle=":", label="Timeout")
     figure.legend(loc="outside upper center", ncols=len(policies) + 2)
     return figure
 
 
-def _draw_curves(axis, logs: Mapping[str, pd.DataFrame], x: str, column: str) -> None:
+def _mark(policy: str) -> dict[str, str]:
+    return {"color": POLICY_COLOURS[policy], "marker": POLICY_MARKERS[policy]}
+
+
+def _draw_curves(axis, logs: Logs, x: str, column: str) -> None:
     """One line a task: a running mean over a twentieth of the steps, the raw values faint."""
     for number, (task, log) in enumerate(logs.items()):
         known = log.dropna(subset=[x, column])
@@ -264,15 +233,21 @@ def _draw_curves(axis, logs: Mapping[str, pd.DataFrame], x: str, column: str) ->
         )
 
 
-def _label_tasks(figure: Figure, axis, logs: Mapping[str, pd.DataFrame]) -> None:
+def _label_tasks(figure: Figure, axis, logs: Logs) -> None:
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=max(len(logs), 1))
 
 
-def _draw_kitchen_of_episode(sources: FigureSources) -> Figure:
-    results = sources.load_results()
-    episode = choose_episode(results, sources.kitchen_task)
-    figure = draw_kitchen(episode.layout, episode.actions)
+def draw_episode(results: Results) -> Figure:
+    """One episode as the environment draws it, or as the list of its actions."""
+    episode = choose_episode(results)
+    apply_style()
+    figure = results.cfg.env.draw_figure(episode.world, episode.actions)
+    if figure is None:
+        figure, axes = new_figure(1, 1, PAGE_WIDTH, 0.5 + 0.15 * len(episode.actions))
+        axes[0, 0].axis("off")
+        text = "\n".join(f"{n}. {action}" for n, action in enumerate(episode.actions, start=1))
+        axes[0, 0].text(0, 1, text, va="top")
     ending = "reached" if episode.success else "not reached"
     figure.suptitle(
         f"{task_title(episode.task)}: goal {ending} in {episode.steps} steps, "
@@ -282,16 +257,16 @@ def _draw_kitchen_of_episode(sources: FigureSources) -> Figure:
     return figure
 
 
-FIGURES: dict[str, Callable[[FigureSources], Figure]] = {
-    "learning_sft": lambda s: draw_learning_sft(s.read_logs("sft", SFT_COLUMNS)),
-    "learning_grpo": lambda s: draw_learning_grpo(s.read_logs("grpo", GRPO_COLUMNS)),
-    "learning_validation": lambda s: draw_learning_validation(
-        s.read_logs("grpo_validation", VALIDATION_COLUMNS)
-    ),
-    "success_rate": lambda s: draw_success_rate(s.load_results(), s.published),
-    "generalization_sr": lambda s: draw_grid(s.load_results(), s.published, "sr"),
-    "generalization_asat": lambda s: draw_grid(s.load_results(), s.published, "asat"),
-    "generalization_asst": lambda s: draw_grid(s.load_results(), s.published, "asst"),
-    "steps_vs_optimal": lambda s: draw_steps_vs_optimal(s.load_results()),
-    "kitchen": _draw_kitchen_of_episode,
+FROM_LOGS: dict[str, tuple[Callable[[Logs], Figure], str, list[str]]] = {
+    "learning_sft": (draw_learning_sft, "sft", SFT_COLUMNS),
+    "learning_grpo": (draw_learning_grpo, "grpo", GRPO_COLUMNS),
+    "learning_validation": (draw_learning_validation, "grpo_validation", VALIDATION_COLUMNS),
+}
+FROM_RESULTS: dict[str, Callable[[Results], Figure]] = {
+    "success_rate": draw_success_rate,
+    "generalization_sr": partial(draw_grid, metric="sr"),
+    "generalization_asat": partial(draw_grid, metric="asat"),
+    "generalization_asst": partial(draw_grid, metric="asst"),
+    "steps_vs_optimal": draw_steps_vs_optimal,
+    "kitchen": draw_episode,
 }

@@ -1,5 +1,4 @@
-"""How a report draws things: one colour and marker per policy, one colour and line per task, for
-print.
+"""How a report draws things: one colour and marker per policy, one colour and line per task, for print.
 
 The colours are those of Okabe and Ito, which stay apart for colour-blind readers; policies also
 differ by marker and tasks by line style, so that a black-and-white print can be read.
@@ -46,9 +45,14 @@ RC = {
 }
 
 
+def apply_style() -> None:
+    """Let all that matplotlib draws from now on look like the report."""
+    plt.rcParams.update(RC)
+
+
 def new_figure(rows: int, columns: int, width: float, height: float, **kwargs):
     """A figure of rows x columns axes in the report's style; width and height in inches."""
-    plt.rcParams.update(RC)
+    apply_style()
     return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **kwargs)
 
 

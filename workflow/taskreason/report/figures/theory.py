@@ -13,15 +13,16 @@ from taskreason.report.figures.style import (
     new_figure,
 )
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.tables.theory_grid import SHARED, make_grid
+from taskreason.report.tables.theory import make_grid
+from taskreason.report.tables.theory_specs import list_shared
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
 from taskreason.theory.fixed_point import amplify, find_fixed_point
 
 STEPS_SHOWN = (1, 2, 5)
 """Steps of the amplification recursion that are drawn."""
 SHARED_LABELS = {
-    "prefix": "Common beginning of the recipes",
-    "skills": "Known kinds of item",
+    "prefix": "Common beginning",
+    "skills": "Known kinds",
     "length": "Length trained on",
 }
 
@@ -61,12 +62,12 @@ def draw_single(theory: Theory) -> Figure:
 
 
 def draw_recursion(theory: Theory) -> Figure:
-    """Minimal-step success of each kitchen: predicted by the recursion, and seen in episodes of their own."""
+    """Minimal-step success of each world: predicted by the recursion, and seen in episodes of their own."""
     figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, 2.4, sharex=True, sharey=True)
     for axis, task in zip(axes[0], theory.tasks, strict=True):
         axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
         for policy in POLICIES:
-            table = theory.kitchens[policy, task]
+            table = theory.worlds[policy, task]
             axis.vlines(
                 table["predicted"],
                 table["low"],
@@ -92,13 +93,13 @@ def draw_recursion(theory: Theory) -> Figure:
 
 
 def draw_multi(theory: Theory) -> Figure:
-    """P(s_t) along the expert's trajectory, by the steps still to go, with intervals over kitchens."""
+    """P(s_t) along the expert's trajectory, by the steps still to go, with intervals over worlds."""
     figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, 2.3, sharey=True)
     for axis, task in zip(axes[0], theory.tasks, strict=True):
         for policy in POLICIES:
             table = theory.along[policy, task]
             sizes = table.groupby("left").size()
-            # Kitchens differ in length: only distances that most of them have.
+            # Worlds differ in length: only distances that most of them have.
             shown = sizes.index[sizes > sizes.max() / 2]
             found = [
                 theory.bootstrap(part["success"], part["layout_hash"])
@@ -117,10 +118,12 @@ def draw_multi(theory: Theory) -> Figure:
 
 
 def draw_grid(theory: Theory) -> Figure:
-    """SR of every policy on the tasks that it was not trained on, against what the two recipes share."""
-    figure, axes = new_figure(1, len(SHARED), PAGE_WIDTH, 2.5, sharey=True)
-    table = make_grid(theory).csv
-    for axis, key in zip(axes[0], SHARED, strict=True):
+    """SR of every policy on the tasks that it was not trained on, against what the two tasks share."""
+    table = make_grid(theory)
+    # An environment that compares no tasks has one panel, in which all share nothing.
+    table, shared = table.assign(nothing=0.0), list_shared(table) or ["nothing"]
+    figure, axes = new_figure(1, len(shared), PAGE_WIDTH, 2.5, sharey=True)
+    for axis, key in zip(axes[0], shared, strict=True):
         for place, task in enumerate(theory.tasks):
             part = table[table["train_task"] == task]
             axis.scatter(
@@ -133,7 +136,9 @@ def draw_grid(theory: Theory) -> Figure:
                 linewidth=0,
                 label=task_title(task),
             )
-        axis.set(xlabel=SHARED_LABELS[key], xlim=(-0.06, 1.06), ylim=(0, 1.06))
+        axis.set(
+            xlabel=SHARED_LABELS.get(key, key.capitalize()), xlim=(-0.06, 1.06), ylim=(0, 1.06)
+        )
     axes[0, 0].set_ylabel("SR on the other task")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=len(theory.tasks), title="Trained on")
@@ -146,7 +151,7 @@ def draw_horizons(theory: Theory) -> Figure:
     for axis, task in zip(axes[0], theory.tasks, strict=True):
         for policy in POLICIES:
             table = theory.horizons[policy, task]
-            # Kitchens differ in length: only horizons that most of them have.
+            # Worlds differ in length: only horizons that most of them have.
             sizes = table.groupby("horizon").size()
             means = table.groupby("horizon")[["product", "observed"]].mean()[
                 sizes > sizes.max() / 2

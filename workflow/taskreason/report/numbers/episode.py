@@ -1,15 +1,13 @@
 r"""One episode in full, as LaTeX macros: what the policy read first, and every thought and action with a verdict.
 
-Input: the episode of the kitchen figure (`episode_choice.py`), played again in the simulator, where the planner says
+Input: the episode of the figure that draws one (`episode_choice.py`), played again in its world, where the teacher says
 which actions were optimal; output: macro name -> text.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
+from taskreason.environments.base import Environment
 from taskreason.policies.prompt import build_prompt
 from taskreason.policies.reply import read_thought
 from taskreason.report.episode_choice import ChosenEpisode, choose_episode
@@ -29,65 +27,38 @@ class Step:
     left: int | None
     others: tuple[str, ...]
 
+    def to_latex(self) -> str:
+        """A line of the episode's list."""
+        verdict = "not optimal" if self.possible else "not possible"
+        told = "the goal is out of reach" if self.left is None else f"{self.left} to go"
+        told += f", {'optimal' if self.optimal else verdict}"
+        if self.others:
+            told += f"; {'as good' if self.optimal else 'optimal'}: {', '.join(self.others)}"
+        return rf"\item \textit{{{escape(self.thought)}}} \textbf{{{escape(self.action)}}} ({escape(told)})"
 
-def make_episode_macros(results: Results, task: str) -> Iterator[tuple[str, str]]:
+
+def make_episode_macros(results: Results) -> Iterator[tuple[str, str]]:
     """The episode that the figure draws: outcome and steps, the first prompt, and the steps as paragraphs."""
-    episode = choose_episode(results, task)
-    yield "KitchenTask", task_title(task).lower()
+    episode = choose_episode(results)
+    yield "KitchenTask", task_title(episode.task).lower()
     yield "KitchenSteps", str(episode.steps)
     yield "KitchenOptimal", str(episode.optimal_steps)
-    outcome = "reaches the goal" if episode.success else "does not reach the goal"
-    yield "KitchenOutcome", outcome
-    steps = retrace(episode)
+    yield "KitchenOutcome", f"{'reaches' if episode.success else 'does not reach'} the goal"
+    steps = retrace(episode, results.cfg.env)
     yield "EpisodeOptimal", str(sum(step.optimal for step in steps))
-    lines = read_prompt(episode).splitlines()
+    lines = build_prompt(episode.world, episode.world.initial).splitlines()
     yield "EpisodePrompt", "%\n" + "".join(rf"{escape(line)}\par" + "\n" for line in lines)
-    yield "EpisodeSteps", "%\n" + "".join(f"{_print_step(step)}\n" for step in steps)
+    yield "EpisodeSteps", "%\n" + "".join(f"{step.to_latex()}\n" for step in steps)
 
 
-def read_prompt(episode: ChosenEpisode) -> str:
-    """What the policy reads before its first step, the chat model's surroundings left out."""
-    kitchen = _open(episode)
-    return build_prompt(kitchen, kitchen.initial)
-
-
-def retrace(episode: ChosenEpisode) -> list[Step]:
-    """Every step of the episode, judged by the planner in the state in which it was taken."""
-    kitchen = _open(episode)
-    planner, state, steps = Planner(kitchen), kitchen.initial, []
+def retrace(episode: ChosenEpisode, env: Environment) -> list[Step]:
+    """Every step of the episode, judged by the teacher in the state in which it was taken."""
+    world, steps = episode.world, []
+    teacher, state = env.teacher(world), world.initial
     for text, reply in zip(episode.actions, episode.replies, strict=True):
-        action = kitchen.find_action(state, text)
-        best = [other.text for other in planner.optimal_actions(state)]
+        after, best = world.step(state, text), teacher.optimal(state)
         others = tuple(other for other in best if other != text)
-        steps.append(
-            Step(
-                thought=read_thought(reply),
-                action=text,
-                possible=action is not None,
-                optimal=text in best,
-                left=planner.distance(state),
-                others=others,
-            )
-        )
-        state = kitchen.step(state, action) if action else state
+        left = teacher.distance(state)
+        steps.append(Step(read_thought(reply), text, after is not None, text in best, left, others))
+        state = state if after is None else after
     return steps
-
-
-def _open(episode: ChosenEpisode) -> Kitchen:
-    return Kitchen(parse_layout(episode.layout, f"kitchen {episode.layout_hash}"))
-
-
-def _print_step(step: Step) -> str:
-    if not step.possible:
-        verdict = "not possible"
-    elif step.optimal:
-        verdict = "optimal"
-    else:
-        verdict = "not optimal"
-    others = f"; as good: {', '.join(step.others)}" if step.others and step.optimal else ""
-    better = f"; optimal: {', '.join(step.others)}" if step.others and not step.optimal else ""
-    left = "the goal is out of reach" if step.left is None else f"{step.left} to go"
-    return (
-        rf"\item \textit{{{escape(step.thought)}}} \textbf{{{escape(step.action)}}} "
-        rf"({escape(left + ', ' + verdict + others + better)})"
-    )

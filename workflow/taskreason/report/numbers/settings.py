@@ -1,25 +1,26 @@
 r"""The configuration as LaTeX macros: each value by its key, and the rows of the appendix's table of settings.
 
-Input: the resolved configuration; output: macro name -> text. The table leaves out what is no setting of the
-experiment or means nothing while another setting has its value.
+Input: the configuration; output: macro name -> text. The table leaves out what is no setting of the experiment or means
+nothing while another setting has its value.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
+from pathlib import Path
 
-from taskreason.environments.robotouille.tasks import PROJECT
-from taskreason.policies.model_names import is_api
+from taskreason.config.models import Config
 from taskreason.policies.reply import ACTION_REWARD, FORMAT_REWARD
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.render.latex import escape, format_value, make_row, name_macro
 from taskreason.report.weights import count_parameters
 
-SHIPPED_BASE = "workflow/taskreason/environments/robotouille/data/base_model"
-# Not settings of the experiment: where things are, how a job is scheduled, what a sweep would try.
+BUNDLED = "bundled:"
+"""Begins the name of a model in the environment's data, which this project has trained."""
+# Not settings of the experiment: where things are, how a job is scheduled, what a study would try.
 UNPRINTED_SETTINGS = (
-    *("recipes.", "recipe_sft.", "resources.", "sweep.", "ablation."),
-    *("base.model", "base.compare", "base.rebuild"),
-    *("endpoint.", "report.kitchen_task", "report.gallery"),
+    *("task_settings.", "resources.", "sweep.", "ablation.", "endpoint."),
+    *("base.model", "base.compare", "base.rebuild", "report.drawn_task", "report.gallery"),
 )
 # Nor those that mean nothing while another setting has its value: (key, value) -> keys.
 IDLE_SETTINGS = {
@@ -37,54 +38,58 @@ IDLE_SETTINGS = {
     ("grpo.vllm", "colocate"): ("grpo.vllm_server",),
     ("grpo.vllm", "server"): ("grpo.vllm_memory",),
     ("report.ablations", False): ("report.ablations",),
-    ("report.theory", False): (
-        *("report.theory", "theory.kitchens", "theory.replies", "theory.rollouts"),
-        *("theory.off_path", "theory.batch_size"),
-    ),
+    ("report.theory", False): ("report.theory", "theory."),
     ("rollout.engine", "transformers"): (
         *("rollout.tensor_parallel", "rollout.gpu_memory", "rollout.max_model_len"),
     ),
 }
 
 
-def make_setting_macros(config: Mapping) -> Iterator[tuple[str, str]]:
+def make_setting_macros(cfg: Config) -> Iterator[tuple[str, str]]:
     """The configuration: every value, the settings that the appendix prints, and what the text depends on."""
-    settings = flatten_settings(config)
+    settings = flatten_settings(asdict(cfg))
     for key, value in settings.items():
         yield name_macro("conf", key), format_value(value)
-    grpo = config["grpo"]
-    yield "ConfGrpoBatch", format_value(grpo["prompts_per_step"] * grpo["group_size"])
-    seeds = config["seeds"]
-    if len(seeds) == 1:
-        runs = f"One training run per task (seed {seeds[0]}) stands behind each cell, so the intervals cover "
-        runs += "the kitchens and not the training."
+    yield "ConfGrpoBatch", format_value(cfg.grpo.prompts_per_step * cfg.grpo.group_size)
+    if len(cfg.seeds) == 1:
+        runs = f"One training run per task (seed {cfg.seed}) stands behind each cell, so the intervals cover "
+        runs += f"the {cfg.env.worlds} and not the training."
     else:
-        runs = f"{len(seeds)} training runs per task (seeds {', '.join(map(str, seeds))}) stand behind each "
-        runs += "cell, and the intervals cover both the kitchens and the runs."
+        runs = f"{len(cfg.seeds)} training runs per task (seeds {', '.join(map(str, cfg.seeds))}) stand behind each "
+        runs += f"cell, and the intervals cover both the {cfg.env.worlds} and the runs."
     yield "TrainingRuns", runs
-    # What the text says of model and expert hangs on these: 1 or 0.
-    yield "BaseIsPretrained", str(int(is_pretrained(config)))
-    yield "ExpertIsModel", str(int(config["expert"]["policy"] == "model"))
-    yield "ModelsAreCompared", str(int(bool(config["base"]["compare"])))
-    yield "ComparedModels", describe_compared(config["base"]["compare"])
-    yield "TheoryIsMeasured", str(int(config["report"]["theory"]))
-    yield "AblationsAreMade", str(int(config["report"]["ablations"]))
-    yield "ConfConfidencePercent", f"{100 * config['report']['confidence']:g}"
+    yield "ComparedModels", describe_compared(cfg)
+    yield "ConfConfidencePercent", f"{100 * cfg.report.confidence:g}"
     yield "RewardFormat", f"{FORMAT_REWARD:g}"
     yield "RewardAction", f"{ACTION_REWARD:g}"
-    for side, keys in zip(("left", "right"), split_columns(list_printed(config)), strict=True):
+    # What the text says of model and expert hangs on these: 1 or 0.
+    switches = {
+        "BaseIsPretrained": is_pretrained(cfg),
+        "ExpertIsModel": cfg.expert.policy == "model",
+        "ModelsAreCompared": bool(cfg.base.compare),
+        "TheoryIsMeasured": cfg.report.theory,
+        "AblationsAreMade": cfg.report.ablations,
+    }
+    yield from ((name, str(int(holds))) for name, holds in switches.items())
+    for side, keys in zip(("left", "right"), split_columns(list_printed(cfg)), strict=True):
         yield name_macro("hyperparameter_rows", side), _print_rows(keys, settings)
 
 
-def describe_compared(names: Sequence[str]) -> str:
-    """The models beside the base model, with their numbers of parameters where their weights are in a folder."""
+def describe_compared(cfg: Config) -> str:
+    """The models next to the base model, with their numbers of parameters where their weights are in a folder."""
     found = []
-    for name in names:
-        label, folder = escape(label_policy(name_compared(name))), PROJECT / name
-        if not is_api(name) and folder.is_dir():
+    for name in cfg.base.compare:
+        label, folder = escape(label_policy(name_compared(name))), find_folder(name, cfg)
+        if folder.is_dir():
             label += f" ({format_value(count_parameters(folder))} parameters)"
         found.append(label)
     return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
+
+
+def find_folder(name: str, cfg: Config) -> Path:
+    """Where the weights of a model are, if it is a folder."""
+    bundled = name.startswith(BUNDLED) and cfg.env.data
+    return cfg.env.data / name.removeprefix(BUNDLED) if bundled else Path(name)
 
 
 def flatten_settings(config: Mapping, prefix: str = "") -> dict[str, object]:
@@ -98,26 +103,22 @@ def flatten_settings(config: Mapping, prefix: str = "") -> dict[str, object]:
     return found
 
 
-def is_pretrained(config: Mapping) -> bool:
+def is_pretrained(cfg: Config) -> bool:
     """Whether the base model was trained by others."""
-    base = config["base"]
-    return not base["rebuild"] and base["model"] != SHIPPED_BASE
+    return not cfg.base.rebuild and not cfg.base.model.startswith(BUNDLED)
 
 
-def list_printed(config: Mapping) -> list[str]:
+def list_printed(cfg: Config) -> list[str]:
     """Keys of the settings that the appendix prints, in the order of the configuration."""
-    settings = flatten_settings(config)
-    idle = {
-        idle_key
-        for (key, value), idle_keys in IDLE_SETTINGS.items()
-        if settings[key] == value
-        for idle_key in idle_keys
-    }
-    if settings["grpo.epochs"]:
-        idle.add("grpo.steps")
-    if is_pretrained(config):
-        idle |= {key for key in settings if key.startswith("base.")}
-    return [key for key in settings if not key.startswith(UNPRINTED_SETTINGS) and key not in idle]
+    settings = flatten_settings(asdict(cfg))
+    idle = [keys for (key, value), keys in IDLE_SETTINGS.items() if settings[key] == value]
+    left_out = (
+        *UNPRINTED_SETTINGS,
+        *(key for keys in idle for key in keys),
+        *(["grpo.steps"] if cfg.grpo.epochs else []),
+        *(["base."] if is_pretrained(cfg) else []),
+    )
+    return [key for key in settings if not key.startswith(left_out)]
 
 
 def split_columns(keys: Sequence[str]) -> tuple[list[str], list[str]]:

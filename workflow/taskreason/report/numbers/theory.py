@@ -8,38 +8,36 @@ from collections.abc import Mapping
 import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY
-from taskreason.report.numbers.verdicts import count_tasks
-from taskreason.report.render.latex import MISSING
-from taskreason.report.tables.cells import Table, print_gain
-from taskreason.report.tables.theory import ALL
-from taskreason.report.tables.theory_grid import SHARED
+from taskreason.report.numbers.means import count_tasks
+from taskreason.report.render.latex import MISSING, format_gain, format_signed
+from taskreason.report.tables.spec import Table
+from taskreason.report.tables.theory_specs import ALL
 from taskreason.report.theory_data import REFERENCE
 
 ENOUGH_INSIDE = 0.9
-"""Share of kitchens inside their interval from which on the recursion counts as borne out."""
+"""Share of worlds inside their interval from which on the recursion counts as borne out."""
 SHARED_NAMES = {
-    "prefix": "the beginning that the recipes share",
-    "skills": "the share of known kinds of item",
+    "prefix": "the beginning that tasks share",
+    "skills": "the share of known kinds",
     "length": "the length of the longer training",
 }
 
 
 def make_theory_macros(tables: Mapping[str, Table]) -> dict[str, str]:
-    """All macros of the section, from the tables of :data:`taskreason.report.tables.theory.TABLES`."""
+    """All macros of the section, from all tables of :mod:`taskreason.report.tables.theory`."""
     names = ("single", "recursion", "multi", "horizons", "grid")
     single, recursion, multi, horizons, grid = (tables[f"theory_{name}"].csv for name in names)
     macros = _single_macros(single) | _recursion_macros(recursion) | _multi_macros(multi)
     shared = grid.iloc[0]
-    for key in SHARED:
-        correlation = shared[f"{key}_correlation"]
-        shown = MISSING if pd.isna(correlation) else rf"\ensuremath{{{correlation:+.2f}}}"
-        macros[f"TheoryRank{key.title()}"] = shown
+    ranks = {key: shared.get(f"{key}_correlation") for key in SHARED_NAMES}
+    for key, rank in ranks.items():
+        macros[f"TheoryRank{key.title()}"] = MISSING if pd.isna(rank) else format_signed(rank)
     return macros | {
         "TheoryVerdictSingle": _judge_single(single),
         "TheoryVerdictRecursion": _judge_recursion(recursion),
         "TheoryVerdictMulti": _judge_multi(multi),
         "TheoryVerdictHorizons": _judge_horizons(horizons),
-        "TheoryVerdictGrid": _judge_grid(shared),
+        "TheoryVerdictGrid": _judge_grid(ranks),
     }
 
 
@@ -82,15 +80,14 @@ def _judge_horizons(horizons: pd.DataFrame) -> str:
     )
 
 
-def _judge_grid(shared: pd.Series) -> str:
-    ranks = {key: shared[f"{key}_correlation"] for key in SHARED}
+def _judge_grid(ranks: Mapping[str, float]) -> str:
     known = {key: rank for key, rank in ranks.items() if not pd.isna(rank)}
     if not known:
-        return "across tasks nothing can be said of what the recipes share"
+        return "across tasks nothing can be said of what they share"
     best = max(known, key=lambda key: abs(known[key]))
     return (
         f"across tasks, {SHARED_NAMES[best]} goes with SR most closely "
-        rf"(rank correlation \ensuremath{{{known[best]:+.2f}}})"
+        f"(rank correlation {format_signed(known[best])})"
     )
 
 
@@ -123,9 +120,7 @@ def _recursion_macros(recursion: pd.DataFrame) -> dict[str, str]:
     whole, recursion = _pool(recursion), recursion[recursion["task"] != ALL]
     return {
         "TheoryInside": f"{whole['inside']:.2f}",
-        "TheoryErrorAll": print_gain(
-            *(whole[key] for key in ("error", "error_low", "error_high")), decimals=3
-        ),
+        "TheoryErrorAll": format_gain(*whole[["error", "error_low", "error_high"]], decimals=3),
         "TheoryInsideRange": _print_range(recursion["inside"], 2),
         "TheoryError": f"{recursion['error'].abs().max():.3f}",
         "TheoryUniqueStates": _print_range(recursion["unique_states"], 3),

@@ -7,150 +7,125 @@ and figures this run does not make is left out.
 """
 
 import base64
-import csv
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
+from taskreason.config.models import Config
 from taskreason.report.captions import FIGURE_TITLES, TABLE_TITLES, read_caption
-from taskreason.report.page.cells import PageTable
-from taskreason.report.page.headline import list_findings, make_headline
+from taskreason.report.page.headline import HEADLINE, list_findings, make_headline
 from taskreason.report.page.run import (
-    Training,
+    SPECS,
     list_costs,
     list_settings,
     list_trainings,
     list_versions,
 )
-from taskreason.report.page.tables import TABLES
+from taskreason.report.render.html import render_html
 from taskreason.report.render.templates import render
+from taskreason.report.tables.registry import find_specs
 
 SOURCES = Path(__file__).with_name("templates")
+
+
+def _begin(titles: Mapping[str, str], study: str) -> list[str]:
+    return [name for name in titles if name.startswith(study)]
+
+
 SECTIONS = {
-    "results": ("Results", ("main", "comparison"), ("success_rate", "steps_vs_optimal")),
-    "gains": ("What GRPO adds", ("baselines", "seeds", "bound"), ()),
+    "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
+    "gains": ("What GRPO adds", ["baselines", "seeds", "bound"], []),
     "tasks": (
         "Across tasks",
-        ("generalization", "comparison_grid"),
-        ("generalization_sr", "generalization_asat", "generalization_asst"),
+        ["generalization", "comparison_grid"],
+        _begin(FIGURE_TITLES, "gener"),
     ),
-    "training": (
-        "Training",
-        ("collection", "probes"),
-        ("learning_sft", "learning_grpo", "learning_validation"),
-    ),
+    "training": ("Training", ["collection", "probes"], _begin(FIGURE_TITLES, "learning")),
     "theory": (
         "The theory, measured",
-        tuple(name for name in TABLES if name.startswith("theory_")),
-        tuple(name for name in FIGURE_TITLES if name.startswith("theory_")),
+        _begin(TABLE_TITLES, "theory"),
+        _begin(FIGURE_TITLES, "theory"),
     ),
-    "ablations": (
-        "Ablations",
-        tuple(name for name in TABLES if name.startswith("ablation_")),
-        tuple(name for name in FIGURE_TITLES if name.startswith("ablation_")),
-    ),
-    "episode": ("An episode", (), ("kitchen",)),
+    "ablations": ("Ablations", _begin(TABLE_TITLES, "abl"), _begin(FIGURE_TITLES, "abl")),
+    "episode": ("An episode", [], ["kitchen"]),
 }
-# A table that shows the second part of another's file.
-PARTS = {"comparison_grid": ("comparison", "Across tasks, beside the published numbers")}
-
-
-@dataclass(frozen=True)
-class TableView:
-    """One table of a section; file: its CSV, relative to the page."""
-
-    name: str
-    title: str
-    caption: str
-    file: str
-    table: PageTable
-
-
-@dataclass(frozen=True)
-class FigureView:
-    """One figure of a section; image: the picture as a data URI; file: its PDF, relative to the page."""
-
-    name: str
-    title: str
-    caption: str
-    file: str
-    image: str
-
-
-@dataclass(frozen=True)
-class Section:
-    anchor: str
-    title: str
-    tables: Sequence[TableView]
-    figures: Sequence[FigureView]
+"""Title, tables and figures."""
+PARTS = {"comparison_grid": ("comparison", 1)}
+"""A table that shows another part of a file than its first."""
 
 
 def write_page(
     page: Path,
     root: Path,
     files: Sequence[Path],
-    config: Mapping,
-    trainings: Sequence[Training],
+    cfg: Config,
+    provenance: Sequence[Path],
     links: Mapping[str, Path],
 ) -> None:
     """Write the page; root: results/SCALE; files: tables and figures of the run; links: title -> file."""
     tables = {path.stem: path for path in files if path.suffix == ".csv"}
     figures = {path.stem: path for path in files if path.suffix == ".png"}
-    rows = {name: read_rows(path) for name, path in tables.items()}
+    first = [pd.read_csv(tables[name]) for name in ("comparison", "baselines")]
+    own = {
+        "trainings": list_trainings(provenance),
+        "costs": list_costs(root),
+        "versions": list_versions(provenance),
+        "settings": list_settings(cfg),
+    }
     text = render(
         "page/templates/index.html.j2",
-        config=config,
+        cfg=cfg,
         style=(SOURCES / "index.css").read_text(),
         script=(SOURCES / "index.js").read_text(),
-        headline=make_headline(rows["comparison"], rows["baselines"]),
-        findings=list(list_findings(rows["comparison"], rows["baselines"])),
-        sections=list_sections(page, tables, figures, rows),
+        headline=render_html(HEADLINE, make_headline(*first), "headline"),
+        findings=list(list_findings(*first)),
+        sections=list(list_sections(page, tables, figures, cfg)),
         links={title: locate(path, page) for title, path in links.items()},
         files={name: locate(path, page) for name, path in sorted(tables.items())},
-        trainings=list_trainings(trainings),
-        versions=list_versions(trainings),
-        costs=list_costs(root),
-        settings=list_settings(config),
+        run={name: render_html(SPECS[name], rows, name) for name, rows in own.items() if len(rows)},
     )
     page.write_text(text, encoding="utf-8")
 
 
 def list_sections(
-    page: Path,
-    tables: Mapping[str, Path],
-    figures: Mapping[str, Path],
-    rows: Mapping[str, Sequence[dict[str, str]]],
-) -> list[Section]:
-    """The sections that have anything to show, in the order of the page."""
-    sections = []
+    page: Path, tables: Mapping[str, Path], figures: Mapping[str, Path], cfg: Config
+) -> Iterator[dict]:
+    """The sections that have anything to show, in the order of the page, as the template takes them."""
+
+    def view(kind: str, name: str, source: str, path: Path, **content: str) -> dict:
+        title = (TABLE_TITLES if kind == "tables" else FIGURE_TITLES)[name]
+        caption = read_caption(kind, source, cfg.env.worlds)
+        return {
+            "name": name,
+            "title": title,
+            "caption": caption,
+            "file": locate(path, page),
+        } | content
+
     for anchor, (title, named, drawn) in SECTIONS.items():
         shown = []
         for name in named:
-            source, heading = PARTS.get(name, (name, TABLE_TITLES.get(name)))
-            if source in tables:
-                caption, file = read_caption("tables", source), locate(tables[source], page)
-                shown.append(TableView(name, heading, caption, file, TABLES[name](rows[source])))
+            source, part = PARTS.get(name, (name, 0))
+            rows = read_rows(tables[source]) if source in tables else ()
+            if len(rows):
+                html = render_html(find_specs(source, cfg.env)[part], rows, name)
+                shown.append(view("tables", name, source, tables[source], html=html))
         pictures = [
-            FigureView(
-                name,
-                FIGURE_TITLES[name],
-                read_caption("figures", name),
-                locate(figures[name].with_suffix(".pdf"), page),
-                embed(figures[name]),
+            view(
+                "figures", name, name, figures[name].with_suffix(".pdf"), image=embed(figures[name])
             )
             for name in drawn
             if name in figures
         ]
         if shown or pictures:
-            sections.append(Section(anchor, title, shown, pictures))
-    return sections
+            yield {"anchor": anchor, "title": title, "tables": shown, "figures": pictures}
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> pd.DataFrame:
     """The rows of a CSV file, every value as text."""
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def locate(path: Path, page: Path) -> str:

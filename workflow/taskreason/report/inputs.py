@@ -1,0 +1,120 @@
+"""What each table and figure is made from, so that each is a target with its own inputs and no others.
+
+    list_inputs("tables", "generalization", cfg, root)    # the SFT+GRPO policies' episodes and the evaluation worlds
+
+Light: the workflow asks this module while it builds its graph. Published numbers are files of the environment.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from taskreason.config.models import Config
+from taskreason.durability.files import list_runs
+from taskreason.report.labels import GRID_POLICY, POLICIES, TRAINED, is_untrained, list_policies
+
+Key = tuple[str, str, str]
+"""Policy, training task ("-" for a policy that is not trained), evaluation task."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """own: policies, each on the tasks that it was trained on, as far as the run has them; None for all of the run.
+
+    across: the fully trained policy of every task on every task; single_turn: counts of single replies, too;
+    published: the paper's numbers; files: others below results/SCALE, once a {task} and training {run}.
+    """
+
+    own: Sequence[str] | None = ()
+    across: bool = False
+    single_turn: bool = False
+    published: bool = False
+    files: Sequence[str] = ()
+
+
+ACROSS = Needs(across=True)
+NEEDS: dict[str, dict[str, Needs]] = {
+    "tables": {
+        "main": Needs(POLICIES, single_turn=True),
+        "generalization": ACROSS,
+        "generalization_sr": ACROSS,
+        "generalization_asat": ACROSS,
+        "generalization_asst": ACROSS,
+        "comparison": Needs(POLICIES, across=True, published=True),
+        "baselines": Needs(None),
+        "bound": Needs(TRAINED),
+        "probes": Needs(files=["probes/base.json"]),
+        "collection": Needs(files=["trajectories/{task}.summary.json"]),
+        "seeds": Needs(TRAINED, across=True),
+    },
+    "figures": {
+        "learning_sft": Needs(files=["training/{task}{run}/sft.csv"]),
+        "learning_grpo": Needs(files=["training/{task}{run}/grpo.csv"]),
+        "learning_validation": Needs(files=["training/{task}{run}/grpo_validation.csv"]),
+        "success_rate": Needs(POLICIES, published=True),
+        "generalization_sr": replace(ACROSS, published=True),
+        "generalization_asat": replace(ACROSS, published=True),
+        "generalization_asst": replace(ACROSS, published=True),
+        "steps_vs_optimal": Needs(POLICIES),
+        "kitchen": Needs([GRID_POLICY]),
+    },
+    "macros": {
+        "macros": Needs(
+            None,
+            across=True,
+            single_turn=True,
+            published=True,
+            files=[
+                "models/base/model.safetensors",
+                "models/base/config.json",
+                "trajectories/{task}.summary.json",
+                *(f"training/{{task}}{{run}}/{stage}.csv" for stage in ("sft", "grpo")),
+                *(f"training/{{task}}{{run}}/{stage}.provenance.json" for stage in ("sft", "grpo")),
+            ],
+        )
+    },
+}
+
+
+def list_tables(tasks: Sequence[str]) -> list[str]:
+    """Names of all tables of a run on these tasks."""
+    return [*(f"main_{task}" for task in tasks), *NEEDS["tables"]]
+
+
+def find_needs(kind: str, name: str, cfg: Config) -> tuple[Needs, Sequence[str]]:
+    """What a table or figure is made from, and of which tasks; KeyError where there is none of that name."""
+    if kind == "tables" and name.startswith("main_") and name.removeprefix("main_") in cfg.tasks:
+        return NEEDS[kind]["main"], [name.removeprefix("main_")]
+    return NEEDS[kind][name], [cfg.report.drawn_task] if name == "kitchen" else cfg.tasks
+
+
+def list_keys(needs: Needs, cfg: Config, tasks: Sequence[str]) -> list[Key]:
+    """The cells that are needed: policies with the task that they were trained and the one they are evaluated on."""
+    keys: list[Key] = []
+    for policy in list_policies(cfg):
+        for task in tasks:
+            if needs.own is None or policy in needs.own:
+                keys.append((policy, "-" if is_untrained(policy) else task, task))
+            if needs.across and policy == GRID_POLICY:
+                keys += [(policy, train_task, task) for train_task in tasks]
+    return list(dict.fromkeys(keys))
+
+
+def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
+    """Every file that a table, a figure or the paper's numbers ("macros") are made from; root: results/SCALE."""
+    needs, tasks = find_needs(kind, name, cfg)
+    keys, runs = list_keys(needs, cfg, tasks), list_runs(cfg.seeds)
+    files = [f"worlds/{task}/eval.jsonl" for task in dict.fromkeys(key[2] for key in keys)]
+    for policy, train_task, task in keys:
+        for run in [""] if train_task == "-" else runs:
+            files.append(f"episodes/{policy}/{train_task}{run}/{task}.jsonl")
+            if needs.single_turn and train_task in ("-", task):
+                files.append(f"single_turn/{policy}/{train_task}{run}/{task}.json")
+    files += [
+        file.format(task=task, run=run) for file in needs.files for task in tasks for run in runs
+    ]
+    found = [str(root / file) for file in dict.fromkeys(files)]
+    if needs.published and cfg.env.data:
+        found += map(os.path.relpath, sorted((cfg.env.data / "published").glob("*.csv")))
+    return found

@@ -1,0 +1,43 @@
+"""Numbers and phrases that the paper's section on the ablations quotes, computed from its tables."""
+
+import pandas as pd
+
+from taskreason.config.models import Config
+from taskreason.report.labels import task_title
+from taskreason.report.render.latex import escape, format_gain, format_rate, format_signed
+from taskreason.report.tables.ablations import DIFFERENCE, label_study
+from taskreason.report.tables.spec import Table
+
+
+def make_ablation_macros(points: Table, turns: Table, cfg: Config) -> dict[str, str]:
+    """Macro name -> LaTeX text."""
+    rows, settings, total = points.csv, cfg.ablation, len(points.csv)
+    largest = rows.loc[rows["gain"].idxmax()]
+    means = turns.csv[turns.csv["seed"] == "mean"].set_index("turns")
+    rates = [format_rate(rate) for rate in (rows["sft"].min(), rows["sft"].max())]
+    return {
+        "AblationTask": task_title(settings.task).lower(),
+        "AblationStart": str(settings.turns_trajectories),
+        "AblationPoints": str(total),
+        "AblationSft": " to ".join(dict.fromkeys(rates)),
+        "AblationAbove": f"{(rows['gain_low'] > 0).sum() or 'none'} of the {total}",
+        "AblationBelow": f"{(rows['gain_high'] < 0).sum() or 'none'} of the {total}",
+        "AblationLargest": format_signed(largest["gain"]),
+        "AblationLargestName": escape(label_study(largest["study"])),
+        "AblationSingle": format_signed(means.loc["single", "gain"], 3),
+        "AblationMulti": format_signed(means.loc["multi", "gain"], 3),
+        "AblationTokens": rf"{settings.turns_tokens / 1000:g}\,k",
+        "AblationTurnsVerdict": judge_turns(means.loc[DIFFERENCE]),
+    }
+
+
+def judge_turns(difference: pd.Series) -> str:
+    """Which of the two kinds of GRPO does better, if these worlds and seeds can tell."""
+    if difference["gain_low"] > 0:
+        verdict = "single decisions do better"
+    elif difference["gain_high"] < 0:
+        verdict = "whole episodes do better"
+    else:
+        verdict = "these kitchens and seeds do not tell them apart"
+    shown = format_gain(*difference[["gain", "gain_low", "gain_high"]])
+    return f"{verdict} (SR of decisions over that of episodes: {shown})"

@@ -1,0 +1,146 @@
+"""The tables about the expert and the base model: failures within and beyond the bound on the expert's trajectories,
+how these were collected, and what the base model knows before any training.
+
+A world whose shortest plan is longer than its task's bound never enters training, so that its two sides tell a skill
+that training did not bring from states that it did not show.
+"""
+
+import pandas as pd
+
+from taskreason.durability.errors import UserError
+from taskreason.environments.base import Environment
+from taskreason.report.labels import TRAINED
+from taskreason.report.results import Results
+from taskreason.report.tables.main import POLICY, TASK
+from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, name
+from taskreason.report.training_logs import read_json
+from taskreason.rollouts.metrics import wilson_interval
+
+SIDES = {"within": "Within the bound", "beyond": "Beyond it"}
+REASONS = {
+    "kitchen_beyond_bound": "plan beyond the bound",
+    "not_solved_within_bound": "not solved within it",
+    "invalid_action": "impossible action",
+    "no_thought": "action without a thought",
+    "not_shortest": "not a shortest plan",
+    "longer_than_another": "longer than another",
+}
+
+
+def _list_reasons(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns of reasons as words: 'not solved within it (12), impossible action (3)'."""
+
+    def tell(row: Row) -> str:
+        found = [(label, row.get(f"rejected_{key}", "")) for key, label in REASONS.items()]
+        return ", ".join(f"{label} ({n})" for label, n in found if n not in ("", "0")) or "none"
+
+    return rows.assign(rejected=[tell(row) for row in rows.to_dict("records")])
+
+
+def make_specs(env: Environment) -> dict[str, list[Spec]]:
+    """The tables by name, in the words of an environment."""
+    worlds = Column("kitchens", env.worlds.capitalize(), COUNT)
+    bound = Spec(
+        names=[TASK, POLICY],
+        values=[
+            worlds,
+            Column("episodes", "Episodes", COUNT, screen=True),
+            Column("failures", "Failures", COUNT),
+            Column("sr", "SR"),
+        ],
+        across=name("side", "", SIDES.get),
+    )
+    collection = Spec(
+        names=[TASK],
+        values=[
+            name("expert", "Expert", screen=True),
+            worlds,
+            Column("episodes", "Episodes", COUNT),
+            Column("acceptance_rate", "Accepted", bounds=""),
+            Column("mean_steps", "Steps", STEPS),
+            Column("reply_tokens", "Tokens written", COUNT),
+            name("rejected", "Rejected", align=r"p{0.26\textwidth}"),
+        ],
+        select=_list_reasons,
+    )
+    probes = Spec(
+        names=[name("probe", "Probe", env.probe_labels.get)],
+        values=[
+            Column("asked", "Asked", COUNT),
+            Column("right", "Right", COUNT, screen=True),
+            Column("rate", "Rate", bounds=""),
+        ],
+    )
+    return {"bound": [bound], "collection": [collection], "probes": [probes]}
+
+
+def split_at_bound(results: Results, policy: str, task: str) -> dict[str, pd.DataFrame]:
+    """The policy's episodes on its task, in worlds 'within' and 'beyond' the bound."""
+    episodes = results.episodes[results.key(policy, task)]
+    beyond = episodes["optimal_steps"] > results.cfg.bound_of(task)
+    return {"within": episodes[~beyond], "beyond": episodes[beyond]}
+
+
+def make_bound(results: Results) -> Table:
+    """One row a task, trained policy and side of the bound: worlds, episodes, failures and SR."""
+    records = []
+    for task in results.tasks:
+        for policy in (policy for policy in TRAINED if policy in results.policies):
+            for side, part in split_at_bound(results, policy, task).items():
+                record = {
+                    "task": task,
+                    "policy": policy,
+                    "side": side,
+                    "kitchens": part["layout_hash"].nunique(),
+                    "episodes": len(part),
+                    "failures": int((~part["success"]).sum()),
+                }
+                metrics = results.summarise(part, task, str(results.root)) if len(part) else None
+                records.append(
+                    record
+                    | {key: getattr(metrics, key, None) for key in ("sr", "sr_low", "sr_high")}
+                )
+    return Table(pd.DataFrame(records), make_specs(results.cfg.env)["bound"])
+
+
+def make_collection(results: Results) -> Table:
+    """One row a task: worlds, episodes, the share of episodes accepted with its interval, reasons, tokens."""
+    records = []
+    for task in results.tasks:
+        summary = read_json(results.root / "trajectories" / f"{task}.summary.json")
+        episodes, accepted = summary["episodes"], summary["accepted"]
+        low, high = wilson_interval(accepted, episodes, results.cfg.report.confidence)
+        records.append(
+            {
+                "task": task,
+                "expert": summary["policy"],
+                "kitchens": summary["kitchens_tried"],
+                "episodes": episodes,
+                "accepted": accepted,
+                "acceptance_rate": accepted / episodes if episodes else None,
+                "low": low,
+                "high": high,
+                "mean_steps": summary["mean_steps"],
+                **{f"rejected_{why}": summary["rejected"].get(why, 0) for why in REASONS},
+                **{key: summary[key] for key in ("requests", "prompt_tokens", "reply_tokens")},
+            }
+        )
+    return Table(pd.DataFrame(records), make_specs(results.cfg.env)["collection"])
+
+
+def make_probes(results: Results) -> Table:
+    """One row a probe: right answers out of those asked, with the Wilson interval."""
+    path = results.root / "probes" / "base.json"
+    counts, records = read_json(path), []
+    for probe in results.cfg.env.probe_labels:
+        try:
+            right, asked = counts[probe]["right"], counts[probe]["asked"]
+        except (KeyError, TypeError):
+            raise UserError(
+                f"{path}: lacks the counts of '{probe}'; delete it and run snakemake again"
+            ) from None
+        low, high = wilson_interval(right, asked, results.cfg.report.confidence)
+        rate = right / asked if asked else None
+        records.append((probe, asked, right, rate, low, high))
+    columns = ["probe", "asked", "right", "rate", "low", "high"]
+    return Table(pd.DataFrame(records, columns=columns), make_specs(results.cfg.env)["probes"])

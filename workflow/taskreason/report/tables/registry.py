@@ -1,0 +1,54 @@
+"""Every table by its name: how it is made from results, how it is printed, and the two files that it becomes."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from taskreason.config.models import Config
+from taskreason.durability.errors import UserError
+from taskreason.environments.base import Environment
+from taskreason.report.inputs import list_tables
+from taskreason.report.render.latex import render_latex
+from taskreason.report.render.layout import write_csv
+from taskreason.report.results import Results, load_results
+from taskreason.report.tables import ablations, comparison, expert, gains, main, sweep, theory_specs
+from taskreason.report.tables.spec import Spec, Table
+
+MAKERS: dict[str, Callable[[Results], Table]] = {
+    "main": main.make_main,
+    "generalization": main.make_grid,
+    "generalization_sr": partial(main.make_grid, name="generalization_sr"),
+    "generalization_asat": partial(main.make_grid, name="generalization_asat"),
+    "generalization_asst": partial(main.make_grid, name="generalization_asst"),
+    "comparison": comparison.make_comparison,
+    "baselines": gains.make_baselines,
+    "bound": expert.make_bound,
+    "probes": expert.make_probes,
+    "collection": expert.make_collection,
+    "seeds": gains.make_seeds,
+}
+"""The tables of every run; those of the studies are made from files of their own."""
+
+
+def find_specs(name: str, env: Environment) -> Sequence[Spec]:
+    """How a table is printed, in the words of an environment; most tables have one part."""
+    known = main.SPECS | comparison.SPECS | gains.SPECS | ablations.SPECS | sweep.SPECS
+    return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
+
+
+def make_table(name: str, root: Path, cfg: Config) -> Table:
+    """The table of that name, from what it needs of results/SCALE (``root``); UserError for an unknown one."""
+    known = list_tables(cfg.tasks)
+    if name not in known:
+        raise UserError(
+            f"table '{name}': is not one that this run makes; choose one of {', '.join(known)}"
+        )
+    maker = MAKERS["main" if name.startswith("main_") else name]
+    return maker(load_results(root, cfg, "tables", name))
+
+
+def write_table(table: Table, folder: Path, name: str) -> None:
+    """Write NAME.csv and NAME.tex."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.csv").write_text(write_csv(table.csv))
+    (folder / f"{name}.tex").write_text(render_latex(table))
