@@ -14,7 +14,7 @@ from string import Template
 from taskreason.environments.base import Environment
 from taskreason.report.gallery.records import SOURCES, PlainGallery
 from taskreason.report.gallery.tasks import collect_task
-from taskreason.report.labels import POLICIES, POLICY_LABELS, task_title
+from taskreason.report.labels import POLICIES, label_policy, task_title
 
 
 def write_gallery(
@@ -33,7 +33,7 @@ def write_gallery(
         "tasks": {
             task: {"title": task_title(task), "timeout": steps} for task, steps in timeouts.items()
         },
-        "policies": {policy: POLICY_LABELS[policy] for policy in POLICIES},
+        "policies": {policy: label_policy(policy) for policy in POLICIES},
     }
     tasks = tuple(timeouts)
     data = {task: collect_task(environment, root, task, tasks, limit) for task in tasks}

@@ -14,8 +14,7 @@ from taskreason.durability.files import read_lines
 from taskreason.durability.progress import follow
 from taskreason.environments.base import Environment
 from taskreason.report.gallery.records import PlainGallery, WorldRecord
-from taskreason.report.labels import POLICIES, is_untrained
-from taskreason.report.results import list_episode_keys
+from taskreason.report.labels import GRID_POLICY, POLICIES, is_untrained
 from taskreason.rollouts.dataset import load_starts
 
 EPISODE_KEYS = ("layout_hash", "success", "steps", "optimal_steps", "actions", "replies", "model")
@@ -57,10 +56,12 @@ def collect_task(
     path = root / "worlds" / task / "eval.jsonl"
     worlds = [start.world for start in load_starts(task, path, environment)]
     ids = [world.id for world in worlds]
+    trainings = {policy: ["-"] if is_untrained(policy) else [task] for policy in POLICIES}
+    trainings[GRID_POLICY] = tasks
     rollouts = [
         read_rollouts(root, policy, train_task, task, ids)
-        for policy, train_task, eval_task in list_episode_keys(tasks, POLICIES)
-        if eval_task == task
+        for policy, train_tasks in trainings.items()
+        for train_task in train_tasks
     ]
     records = []
     chosen = choose_worlds(rollouts, task, ids, limit)
