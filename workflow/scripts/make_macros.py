@@ -7,9 +7,8 @@ from job import logged
 with logged(snakemake):
     from taskreason.config.load import load_config
     from taskreason.report.numbers.macros import collect_macros, write_macros
-    from taskreason.report.published import load_published
     from taskreason.report.results import load_results
 
     results = load_results(Path(snakemake.params.root), load_config(snakemake.config))
-    macros = collect_macros(results, load_published(results.cfg.env))
+    macros = collect_macros(results)
     write_macros(macros, Path(snakemake.output[0]))
