@@ -13,7 +13,7 @@ import pytest
 
 from taskreason.cli.main import main
 from taskreason.cost import estimate as module
-from taskreason.cost.estimate import estimate, find_fix, read_jobs, schedule_jobs
+from taskreason.cost.estimate import change, estimate, find_fix, read_jobs, schedule_jobs
 from taskreason.cost.model import GPUS, SHAPES, Rows, Shape, forward_flops, training_flops
 from taskreason.durability.errors import UserError
 
@@ -38,13 +38,12 @@ def plan(gpu="h100", settings="{}"):
     return read_jobs({"scale": "paper"} | json.loads(settings), GPUS[gpu])
 
 
-def change(jobs, groups):
+def change_all(jobs, groups):
     """The same jobs with other settings."""
-    for job in jobs.values():
-        cfg = job.cfg
+    for job in jobs:
         for group, settings in groups.items():
-            cfg = replace(cfg, **{group: replace(getattr(cfg, group), **settings)})
-        yield replace(job, cfg=cfg)
+            job = replace(job, cfg=change(job.cfg, group, settings))
+        yield job
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -151,7 +150,7 @@ def test_more_work_costs_more_and_a_better_card_less():
         {"grpo": {"micro_batch": 4}},
         {"grpo": {"vllm": "none"}},
     ):
-        assert count_hours(change(plan(), groups)) > usual, groups
+        assert count_hours(change_all(plan().values(), groups)) > usual, groups
     hours = [count_hours(plan(gpu).values()) for gpu in ("h200", "h100", "a100")]
     assert hours == sorted(hours) and len(set(hours)) == 3
     walls = [max(schedule_jobs(plan(), gpus).values()) for gpus in (4, 8, 16)]
@@ -173,14 +172,14 @@ def test_a_24_gb_card_holds_adapters_but_not_every_weight_of_the_smallest_model(
     "groups", [{}, {"train": {"lora_rank": 16}}, {"grpo": {"vllm_memory": 0.01}}]
 )
 def test_a_proposed_change_makes_a_stage_fit(gpu, groups):
-    for job in change(plan(gpu), groups):
+    for job in change_all(plan(gpu).values(), groups):
         needed, free = job.memory
         if needed > free:
             fix = find_fix(job)
             changes = re.findall(r"(\w+)\.(\w+) to ([\w.]*\w)", fix)
             assert changes, fix
             for part, key, value in changes:
-                (job,) = change({0: job}, {part: {key: json.loads(value)}})
+                job = replace(job, cfg=change(job.cfg, part, {key: json.loads(value)}))
             needed, free = job.memory
             assert needed <= free, fix
 
@@ -216,8 +215,9 @@ def test_what_cannot_be_estimated_is_said_in_one_sentence(capsys, arguments, tol
 def test_what_is_not_modelled_is_said():
     with pytest.raises(UserError, match="other/model"):
         estimate({"scale": "paper", "base": {"model": "other/model"}}, "h100")
-    notes = estimate({"scale": "paper", "report": {"ablations": True}}, "h100")["notes"]
-    assert any("ablate_train" in note for note in notes)
+    result = estimate({"scale": "paper", "report": {"ablations": True}}, "h100")
+    assert any("ablate_evaluate" in note for note in result["notes"])
+    assert set(result["stages"].stage) >= {"ablate_sft", "ablate_grpo"}
 
 
 def test_an_estimate_needs_a_checkout(monkeypatch, tmp_path):

@@ -272,14 +272,15 @@ def test_the_key_is_written_nowhere(tmp_path, fault):
     with serve(server) as endpoint:
         command = [sys.executable, "-m", "snakemake", "results/smoke/trajectories/burger.jsonl"]
         command += ["-s", str(ROOT / "Snakefile"), "--cores", "1", "--config", "scale=smoke"]
-        command += ["expert={policy: model, model: 'api:m', attempts: 1}"]
+        command += ["expert={policy: model, model: 'api:m', attempts: 1, trajectories: 2}"]
+        command += ["worlds={training: 4}"]
         command += [f"endpoint={{base_url: '{endpoint.base_url}', retries: 0}}"]
         done = subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ)
         )
     assert server.requests and server.headers[0]["authorization"] == f"Bearer {KEY}"
     log = (tmp_path / "results/smoke/logs/collect/burger.log").read_text()
-    assert done.returncode != 0 and ("to a valid key" if fault else "raise kitchens") in log
+    assert done.returncode != 0 and ("to a valid key" if fault else "raise worlds") in log
     cfg = load_config({})
     write_provenance(tmp_path / "provenance.json", asdict(cfg), cfg.seed, 1.0)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_limits import WITHOUT_NETWORK, needs_no_network
 from test_workflow import PROMISED, TASKS, needs_latex
 
+from namespaces import WITHOUT_NETWORK, needs_no_network
 from page_reader import PageReader
 
 ROOT = Path(__file__).resolve().parents[2]

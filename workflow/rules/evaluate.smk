@@ -25,7 +25,7 @@ use rule light as evaluate_rules with:
 
 
 # The base model, and those of base.compare, untrained.
-use rule heavy as evaluate_base with:
+use rule evaluate_rules as evaluate_base with:
     input:
         model=lambda wildcards: (
             model_source(COMPARED[wildcards.policy])
@@ -33,24 +33,17 @@ use rule heavy as evaluate_base with:
             else rules.prepare_base.output.model
         ),
         worlds=EVAL_WORLDS,
-    output:
-        **cell_files("{policy}", "-", TASKS),
-    pathvars:
-        job="evaluate/{policy}",
     wildcard_constraints:
         policy=one_of(["base", *COMPARED]),
+    conda:
+        TRAIN_ENV
     resources:
         **on_gpus(lambda wildcards: 0 if is_api(COMPARED.get(wildcards.policy, "")) else EVAL_GPUS),
     params:
-        **ON_ALL_TASKS,
-        script="evaluate",
-        policy="{policy}",
-        train_task="-",
-        seed=cfg.seed,
         needs=lambda wildcards: needs_of(COMPARED.get(wildcards.policy)),
         model=lambda wildcards: COMPARED.get(wildcards.policy),
     message:
-        "Rollouts of {wildcards.policy} on {params.eval_tasks}"
+        "Rollouts of the model {wildcards.policy} on {params.eval_tasks}"
 
 
 use rule heavy as evaluate_grpo with:

@@ -79,7 +79,7 @@ def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
 def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
     """What Snakemake's job does, by its script."""
     script, gpus = job.params.get("script", ""), job.resources.get("gpu", 0)
-    stage, kind, tasks, name = script, "light", cfg.tasks, cfg.base.model
+    stage, kind, tasks, name = job.rule.name, "light", cfg.tasks, cfg.base.model
     if script == "fetch_model":
         kind, name = "copy", from_file_name(job.wildcards.name)
     elif script == "prepare_base":
@@ -87,10 +87,9 @@ def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
     elif not gpus:
         stage = "without a GPU"
     elif script == "train":
-        kind, tasks = job.params.stage, (job.wildcards.task,)
-        stage = f"train_{kind}"
+        kind, tasks = job.params.stage, (job.params.task,)
     elif script == "collect":
-        kind, name, tasks = "collect", cfg.expert.model, (job.wildcards.task,)
+        kind, tasks, name = "collect", (job.params.task,), cfg.expert.model
     elif script == "evaluate":
         # results/SCALE/episodes/POLICY/TRAIN_TASK/EVAL_TASK.jsonl
         files = [Path(file) for file in job.output if "episodes" in Path(file).parts]
@@ -99,8 +98,15 @@ def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
         stage, kind = f"evaluate_{policy}", "evaluate"
     elif script == "probe_base":
         kind = "probe"
+    for part, changes in job.params.get("changes", {}).items():
+        cfg = change(cfg, part, changes)
     needs = frozenset(map(dag.jobid, dag.dependencies[job]))
     return Job(cfg, gpu, find_shape(name), kind, tasks, stage, gpus, job.priority, needs)
+
+
+def change(cfg: Config, part: str, changes: dict) -> Config:
+    """The configuration with other settings in one part."""
+    return replace(cfg, **{part: replace(getattr(cfg, part), **changes)})
 
 
 def schedule_jobs(jobs: dict[int, Job], gpus: int) -> dict[int, float]:
@@ -150,7 +156,7 @@ def find_fix(job: Job) -> str:
             part, name = key.split(".")
             if getattr(getattr(cfg, part), name) != value:
                 words.append(f"{key} to {json.dumps(value)}")
-                cfg = replace(cfg, **{part: replace(getattr(cfg, part), **{name: value})})
+                cfg = change(cfg, part, {name: value})
         needed, free = replace(job, cfg=cfg).memory
         if needed <= free:
             return f"set {' and '.join(words)}"

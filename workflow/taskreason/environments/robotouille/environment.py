@@ -24,6 +24,7 @@ from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
 from .simulator.generator import generate_layout
 from .simulator.layout_files import load_layouts, parse_layout
+from .simulator.layout_reader import Reader
 from .teacher import KitchenTeacher
 from .world import KitchenWorld
 
@@ -68,7 +69,7 @@ class Robotouille(Environment):
 
     def load(self, row: Mapping[str, Any], source: str) -> KitchenWorld:
         """The kitchen whose layout, in the benchmark's JSON, stands in a row."""
-        return KitchenWorld(parse_layout(row["layout"], source))
+        return KitchenWorld(parse_layout(Reader(row, source, "").required("layout"), source))
 
     def dump(self, world: KitchenWorld) -> dict[str, Any]:
         """The layout, in the benchmark's JSON."""

@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
-from taskreason.report.episode_choice import choose_episode
 from taskreason.report.figures.heat_maps import draw_grid
 from taskreason.report.figures.style import (
     PAGE_WIDTH,
@@ -28,6 +27,7 @@ from taskreason.report.figures.style import (
     new_figure,
 )
 from taskreason.report.labels import label_policy, task_title
+from taskreason.report.numbers.episode import choose_episode
 from taskreason.report.published import load_published
 from taskreason.report.results import Results, load_results
 from taskreason.report.training_logs import (
@@ -65,62 +65,76 @@ def _read_logs(root: Path, cfg: Config, stage: str, columns: list[str]) -> Logs:
 
 def draw_learning_sft(logs: Logs) -> Figure:
     """Loss and token accuracy of SFT over epochs, one line a task."""
+    panels = {"loss": "Loss (nats a token)", "mean_token_accuracy": "Token accuracy"}
     figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.3)
-    for axis, column, label in zip(
-        axes[0],
-        ["loss", "mean_token_accuracy"],
-        ["Loss (nats a token)", "Token accuracy"],
-        strict=True,
-    ):
-        _draw_curves(axis, logs, "epoch", column)
-        axis.set(xlabel="Epoch", ylabel=label)
+    _draw_panels(figure, axes, logs, panels, ("epoch", "Epoch"), _draw_curve)
     axes[0, 0].set_yscale("log")
-    _label_tasks(figure, axes[0, 0], logs)
     return figure
 
 
 def draw_learning_grpo(logs: Logs) -> Figure:
     """Reward, KL to the SFT model, share of groups without variance, and entropy, by GRPO step."""
-    figure, axes = new_figure(2, 2, PAGE_WIDTH, 3.9, sharex=True)
     panels = {
         "reward": "Mean reward",
         "kl": "KL to the SFT model (nats)",
         "zero_std_share": "Groups without variance",
         "entropy": "Entropy (nats a token)",
     }
-    for axis, (column, label) in zip(axes.flat, panels.items(), strict=True):
-        _draw_curves(axis, logs, "step", column)
-        axis.set(ylabel=label)
-    for axis in axes[1]:
-        axis.set(xlabel="GRPO step")
+    figure, axes = new_figure(2, 2, PAGE_WIDTH, 3.9, sharex=True)
+    _draw_panels(figure, axes, logs, panels, ("step", "GRPO step"), _draw_curve)
     axes[0, 0].set_ylim(top=1.02)
     axes[1, 0].set_ylim(-0.02, 1.02)
-    figure.align_ylabels()
-    _label_tasks(figure, axes[0, 0], logs)
     return figure
 
 
 def draw_learning_validation(logs: Logs) -> Figure:
     """Greedy accuracy on training states and on unseen ones, and SR in validation worlds, by GRPO step."""
-    figure, axes = new_figure(1, 3, PAGE_WIDTH, 2.3, sharex=True, sharey=True)
     panels = {
         "training_states": "Right on training states",
         "unseen_states": "Right on unseen states",
         "sr": "SR in validation",
     }
-    for axis, (column, label) in zip(axes[0], panels.items(), strict=True):
-        for number, (task, log) in enumerate(logs.items()):
-            axis.plot(
-                log["step"],
-                log[column],
-                color=TASK_COLOURS[number % len(TASK_COLOURS)],
-                linestyle=TASK_LINES[number % len(TASK_LINES)],
-                marker=".",
-                label=task_title(task),
-            )
-        axis.set(xlabel="GRPO step", ylabel=label, ylim=(-0.02, 1.02))
-    _label_tasks(figure, axes[0, 0], logs)
+    figure, axes = new_figure(1, 3, PAGE_WIDTH, 2.3, sharex=True, sharey=True)
+    _draw_panels(figure, axes, logs, panels, ("step", "GRPO step"), _draw_points)
+    axes[0, 0].set_ylim(-0.02, 1.02)
     return figure
+
+
+def _draw_panels(
+    figure: Figure,
+    axes: np.ndarray,
+    logs: Logs,
+    panels: Mapping[str, str],
+    x: tuple[str, str],
+    draw: Callable[..., None],
+) -> None:
+    """A panel for each column of the logs, a line in it for each task; x: column and label."""
+    for axis, (column, label) in zip(axes.flat, panels.items(), strict=True):
+        for number, (task, log) in enumerate(logs.items()):
+            style = {
+                "color": TASK_COLOURS[number % len(TASK_COLOURS)],
+                "linestyle": TASK_LINES[number % len(TASK_LINES)],
+                "label": task_title(task),
+            }
+            draw(axis, log, x[0], column, style)
+        axis.set_ylabel(label)
+    for axis in axes[-1]:
+        axis.set_xlabel(x[1])
+    figure.align_ylabels()
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=max(len(logs), 1))
+
+
+def _draw_curve(axis, log: pd.DataFrame, x: str, column: str, style: Mapping) -> None:
+    """A running mean over a twentieth of the steps, the raw values faint."""
+    known = log.dropna(subset=[x, column])
+    mean = known[column].rolling(max(len(known) // 20, 1), min_periods=1, center=True).mean()
+    axis.plot(known[x], known[column], color=style["color"], linewidth=0.6, alpha=0.35)
+    axis.plot(known[x], mean, marker="." if len(known) == 1 else None, **style)
+
+
+def _draw_points(axis, log: pd.DataFrame, x: str, column: str, style: Mapping) -> None:
+    axis.plot(log[x], log[column], marker=".", **style)
 
 
 def draw_success_rate(results: Results) -> Figure:
@@ -214,28 +228,6 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
 
 def _mark(policy: str) -> dict[str, str]:
     return {"color": POLICY_COLOURS[policy], "marker": POLICY_MARKERS[policy]}
-
-
-def _draw_curves(axis, logs: Logs, x: str, column: str) -> None:
-    """One line a task: a running mean over a twentieth of the steps, the raw values faint."""
-    for number, (task, log) in enumerate(logs.items()):
-        known = log.dropna(subset=[x, column])
-        colour = TASK_COLOURS[number % len(TASK_COLOURS)]
-        mean = known[column].rolling(max(len(known) // 20, 1), min_periods=1, center=True).mean()
-        axis.plot(known[x], known[column], color=colour, linewidth=0.6, alpha=0.35)
-        axis.plot(
-            known[x],
-            mean,
-            color=colour,
-            linestyle=TASK_LINES[number % len(TASK_LINES)],
-            label=task_title(task),
-            marker="." if len(known) == 1 else None,
-        )
-
-
-def _label_tasks(figure: Figure, axis, logs: Logs) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=max(len(logs), 1))
 
 
 def draw_episode(results: Results) -> Figure:
