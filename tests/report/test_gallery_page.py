@@ -201,3 +201,15 @@ def test_it_fits_its_window(open_page, width, address):
         width,
     ]
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_worlds_that_nobody_draws_are_shown_as_their_text(browser, root, monkeypatch, tmp_path):
+    monkeypatch.setattr(ENV, "gallery", None, raising=False)
+    write_gallery(ENV, root, "played", TIMEOUTS, 100, tmp_path / "plain.html")
+    browser.get(f"{(tmp_path / 'plain.html').as_uri()}#burger/expert/-/1/1")
+    wait(browser, lambda: "kitchen" in text_of(browser, "title"))
+    world = ENV.load(read_jsonl(root / "worlds/burger/eval.jsonl")[0], "eval.jsonl")
+    assert text_of(browser, "state") == world.observe(world.initial).strip()
+    press(browser, Keys.ARROW_RIGHT)
+    assert text_of(browser, "state") != world.observe(world.initial).strip()
+    assert text_of(browser, "goal") == "" and browser.get_log("browser") == []

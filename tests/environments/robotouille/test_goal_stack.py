@@ -1,8 +1,11 @@
 """What fills a goal's slots and what stands in its way, against hand-made stacks and against shortest plans."""
 
+import re
+
 import pytest
 
 from kitchens import make_world, walk
+from taskreason.environments.robotouille import reasoning
 from taskreason.environments.robotouille.reasoning import recite_hand, recite_others, recite_stack
 from taskreason.environments.robotouille.simulator.domain import Op
 from taskreason.environments.robotouille.simulator.engine import Kitchen
@@ -14,6 +17,7 @@ from taskreason.environments.robotouille.simulator.goal_stack import (
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import PUBLISHED
 from taskreason.environments.robotouille.teacher import KitchenTeacher
+from taskreason.environments.robotouille.world import KitchenWorld
 
 GOAL = ["bottombun", "cheese", "patty", "topbun"]
 TAKING = (Op.pick_up_item, Op.unstack)
@@ -100,6 +104,13 @@ def test_obstacles_and_a_foreign_item_in_hand_are_said():
 def test_an_idle_item_of_a_wanted_kind_is_compared_with_the_others(stack, elsewhere, said):
     kitchen = stacked_kitchen([stack, elsewhere])
     assert recite_others(find_table2(kitchen)) == said
+
+
+def test_the_annotated_thought_is_what_the_expert_says():
+    world = KitchenWorld(stacked_kitchen([["bottombun", "topbun"], ["cheese", "patty"]]))
+    told = re.findall(r"^    (\S.*)$", reasoning.__doc__, re.MULTILINE)
+    reply = KitchenTeacher(world).reply(world.initial)
+    assert reply == f"Thought: {' '.join(told)}\nAction: Move robot1 from table1 to table2"
 
 
 @pytest.mark.parametrize("mode", ["scattered", "grouped"])

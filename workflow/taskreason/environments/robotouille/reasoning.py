@@ -1,24 +1,25 @@
 """The expert's thoughts: why an action is the next one, in words that can all be read off the prompt.
 
 A small model learns to act by copying names from place to place, so a thought goes from what the goal asks for to the
-action in steps of one look-up each. The thought before "Move robot1 from table2 to stove1", with a burger half done:
+action in steps of one look-up each. This one comes before "Move robot1 from table1 to table2", where a cheese burger's
+only top bun lies on its bottom bun already, and must come last:
 
-    See bottombun: 1 bottombun1 table2 under onion1, bottombun2 sink1.
-        Where the items for the goal's lowest slot are; the number of its slot stands before an item that is in its
-        final place.
-    Other topbun: topbun2 table3.
-        Only where an item lies idle on the stack while a slot for its kind is open: the others of that kind. If there
-        are too few, the idle one has to leave.
-    Tower table2 1 under onion1.
+    See bottombun: 1 bottombun1 table2 under topbun1.
+        Where the items for the goal's lowest slot are. A number stands before an item that is in its final place: that
+        of its slot.
+    Other topbun: none.
+        Only where an item lies idle on the stack while a slot for its kind is open: the others of that kind. Here
+        there is none, so that the idle one has to leave.
+    Tower table2 1 under topbun1.
         The table on which the stack grows, its filled slots, and what stands in the way there. Before the first slot
         is filled: "No tower. Empty table3", or "No tower. Empty none: table1 onion1, …" where a table must be cleared.
-    Next 2 cooked patty: patty1 stove1 cooked.
-        The next slot, and where the items for it are (for slot 1, that has been said already).
+    Next 3 cooked patty: patty1 table3 cooked.
+        The next slot that the plan fills, and where the items for it are (for slot 1, that has been said already).
     Robot holding nothing.
-        Followed by "away" where what it holds is not for the next slot.
-    Carry onion1 table2 to table3.
+        Followed by "away" where what it holds is of another kind than the next slot's.
+    Carry topbun1 table2 to table1.
         What is carried, from where, and where to; or what is cooked, cut or fried, and where.
-    Unstack table2 robot stove1 away.
+    Unstack table2 robot table1 away.
         What is done next and at which station, the robot's station, and whether the two are one: "here" or "away".
 """
 

@@ -1,8 +1,8 @@
 """The exact planner as a teacher: which of several optimal actions is taken, and the reply that says why.
 
 A learner needs the choice to be visible in the text, so ties between optimal actions are broken by what the observation
-shows: an action at hand before a move, lower goal slots first, then the order of the lists. What replies say is in
-:mod:`reasoning`.
+shows: an action at hand before a move, lower goal slots first, then the order of the lists. An annotated example of a
+thought is in `reasoning`.
 """
 
 from taskreason.environments.base import format_reply
