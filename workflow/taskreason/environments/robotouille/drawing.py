@@ -1,7 +1,7 @@
 """A kitchen drawn on its grid, with the moves of an episode numbered along their path.
 
 Input: a world and the episode's actions; output: a figure with the kitchen as the episode finds it (stations, stacks,
-robot) and the list of actions beside it. Replies that are no valid action are listed but not drawn.
+robot) and the list of actions. Replies that are no valid action are listed but not drawn.
 """
 
 from collections import Counter

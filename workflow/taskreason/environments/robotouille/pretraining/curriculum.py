@@ -99,7 +99,7 @@ class KitchenPretraining(Pretraining):
 
 
 class KitchenRehearsal(Rehearsal):
-    """Chores and reading exercises beside a task."""
+    """Chores and reading exercises, to be mixed into the training on a task."""
 
     def draw_decisions(self, seed: int, number: int) -> list[Decision]:
         """Decisions of the planner on chores."""

@@ -1,6 +1,6 @@
 """Random kitchens with small generic goals, in which the laptop's base model learns its chores.
 
-No goal has more than two slots, so neither a recipe of the tasks nor any three-high stack is ever asked for.
+No goal has more than two slots, so neither what a task asks for nor any three-high stack is ever asked for.
 """
 
 import random

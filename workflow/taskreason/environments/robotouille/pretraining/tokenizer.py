@@ -21,7 +21,7 @@ from ..simulator.domain import (
 PAD, END = "<pad>", "<end>"
 
 # Pieces of observations, goals and replies that always occur whole. Names come with the space before them, so that a
-# name is one token everywhere and stands right beside what is said of it.
+# name is one token everywhere and stands right before what is said of it.
 PHRASES = (
     *("Stations:\n", "Items:\n", "Containers:\n", "Timers:\n", "Robot", "Empty:"),
     *("Valid actions:\n", "Goal:", " on a", " any order", " last"),
@@ -48,7 +48,7 @@ def list_tokens() -> list[str]:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer, ready to be saved beside a model."""
+    """The tokenizer, ready to be saved with a model."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {PAD: 0, END: 1} | {char: n + 2 for n, char in enumerate(alphabet)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
