@@ -162,13 +162,12 @@ def test_the_default_target_makes_every_promised_output(tmp_path):
 
 
 def test_promised_names_are_those_of_the_library():
-    from taskreason.report.figures.results import FIGURES
-    from taskreason.report.tables.main import list_tables
+    from taskreason.report.inputs import NEEDS, list_tables
 
     tables = {Path(file).stem for file in PROMISED if file.startswith("results/tables/")}
     figures = {Path(file).stem for file in PROMISED if file.startswith("results/figures/")}
     assert tables == set(list_tables(TASKS))
-    assert figures == set(FIGURES)
+    assert figures == set(NEEDS["figures"])
 
 
 def test_a_scale_writes_only_under_its_own_folder(tmp_path):
