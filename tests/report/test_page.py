@@ -134,7 +134,7 @@ def test_the_headline_counts_the_tasks_with_a_gain_over_the_untrained_model(page
     assert len(lows) == len(TASKS) and 0 < number < len(TASKS), "both cases are there"
     text = " ".join((out / "index.html").read_text().split())
     assert (
-        f"untrained (Base, large), the interval of each gain above zero, on {number} of the" in text
+        f"untrained (Base, large), the interval of the gain above zero, on {number} of the" in text
     )
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from synthetic_results import CONFIG, LAYOUTS
 from taskreason.environments.base import list_plan
-from taskreason.report.episode_choice import ChosenEpisode
-from taskreason.report.numbers.episode import retrace
+from taskreason.report.numbers.episode import ChosenEpisode, retrace
 from taskreason.report.numbers.means import average_grid, average_rates
 from taskreason.report.numbers.settings import flatten_settings, list_printed, split_columns
 

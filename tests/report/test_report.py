@@ -38,11 +38,11 @@ from taskreason.report.numbers.macros import collect_macros, write_macros
 from taskreason.report.numbers.means import count_tasks
 from taskreason.report.numbers.settings import describe_compared
 from taskreason.report.numbers.theory import make_theory_macros
-from taskreason.report.numbers.verdicts import make_verdicts
-from taskreason.report.published import load_published
+from taskreason.report.numbers.verdicts import judge_tables
 from taskreason.report.render.latex import escape, format_value, name_macro, render_latex
 from taskreason.report.results import load_results
 from taskreason.report.tables.ablations import load_ablations, make_points, make_turns
+from taskreason.report.tables.comparison import make_comparison
 from taskreason.report.tables.gains import make_baselines
 from taskreason.report.tables.main import make_main
 from taskreason.report.tables.registry import make_table, write_table
@@ -70,13 +70,8 @@ def results(root):
 
 
 @pytest.fixture(scope="module")
-def published():
-    return load_published(CONFIG.env)
-
-
-@pytest.fixture(scope="module")
 def macros(results, published):
-    return collect_macros(results, published)
+    return collect_macros(results)
 
 
 def write_tables(root: Path, cfg, folder: Path) -> None:
@@ -188,7 +183,7 @@ def test_baselines_are_listed_with_the_policies_and_paired_gains(tmp_path):
     assert "Rule of thumb" not in render_latex(main) and "greedy" not in set(main.csv.policy)
 
 
-def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path, published):
+def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path):
     """The large one solves burger alone, so that SFT+GRPO, which solves everything, is ahead on the other three."""
     rates = {"base:large": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
@@ -200,7 +195,7 @@ def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path, 
     gains = make_baselines(results).csv.set_index(["row", "task"]).gain
     assert (gains["sft_grpo - base:large"] == [1, 0, 1, 1]).all()
     assert (gains["sft_grpo - base:small"] == 1).all()
-    verdicts = make_verdicts(results, published)
+    verdicts = judge_tables(make_comparison(results).csv, make_baselines(results).csv)
     assert verdicts["VerdictOverUntrained"] == "on 3 of the 4 tasks"
     assert verdicts["UntrainedBest"].startswith("Base, large, on burger: 1.00 [")
 
@@ -250,14 +245,14 @@ def test_failures_are_counted_on_either_side_of_the_bound(root, macros):
     assert shown == [str(total["within"]), str(total["beyond"])]
 
 
-def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path, published):
+def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path):
     tasks = ("burger", "cheese_burger")
     root = write_results(tmp_path / "laptop", kitchens=4, tasks=tasks)
     cfg = make_config(tasks=list(tasks))
     write_tables(root, cfg, tmp_path / "tables")
     for name in FIGURES:
         save_figure(make_figure(name, root, cfg), tmp_path / f"{name}.pdf")
-    macros = collect_macros(load_results(root, cfg), published)
+    macros = collect_macros(load_results(root, cfg))
     assert macros["SrSftDoubleCheeseBurger"] == "--"
 
 
@@ -326,12 +321,12 @@ def test_figures_are_byte_identical_from_run_to_run(name, root, tmp_path):
         assert first == (tmp_path / f"second.{kind}").read_bytes()
 
 
-def test_figures_survive_a_run_without_any_success(tmp_path, published):
+def test_figures_survive_a_run_without_any_success(tmp_path):
     root = tmp_path / "laptop"
     write_results(root, kitchens=4, rates=dict.fromkeys(("expert", "base", "sft", "sft_grpo"), 0.0))
     for name in FIGURES:
         save_figure(make_figure(name, root, CONFIG), tmp_path / f"{name}.pdf")
-    macros = collect_macros(load_results(root, CONFIG), published)
+    macros = collect_macros(load_results(root, CONFIG))
     assert macros["AsstSftGrpoBurger"] == "--"
     assert macros["VerdictOrdering"] == "on none of the 4 tasks"
     assert macros["KitchenOutcome"] == "does not reach the goal"
@@ -444,9 +439,7 @@ def draw_ablations(root, out):
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
 @pytest.mark.parametrize("published_scale", [False, True])
-def test_the_paper_compiles_cleanly_in_another_folder(
-    root, results, published, macros, published_scale
-):
+def test_the_paper_compiles_cleanly_in_another_folder(root, results, macros, published_scale):
     """Its text has two versions: of the laptop's model and expert, and of the published ones, here with the theory."""
     work = root.parents[1]
     out = work / "results"
@@ -454,7 +447,7 @@ def test_the_paper_compiles_cleanly_in_another_folder(
     (out / "figures").mkdir(exist_ok=True)
     if published_scale:
         cfg = make_config(scale="paper", base={}, report=EVERYTHING)
-        macros = collect_macros(replace(results, cfg=cfg), published)
+        macros = collect_macros(replace(results, cfg=cfg))
         draw_theory(root, out)
         draw_ablations(root, out)
     for name in FIGURES:

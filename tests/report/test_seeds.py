@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthetic_results import CONFIG, TASKS, make_config, write_lines, write_results
-from taskreason.report.numbers.verdicts import make_verdicts
-from taskreason.report.published import load_published
+from taskreason.report.numbers.verdicts import judge_results
 from taskreason.report.render.latex import render_latex
 from taskreason.report.results import Results, load_results
 from taskreason.report.tables.gains import make_seeds
@@ -92,7 +91,7 @@ def test_downward_is_the_lowest_of_a_task_and_simpler_ones(tmp_path):
 
 def test_verdicts_count_every_training(tmp_path):
     root = write_results(tmp_path / "laptop", kitchens=6, rates={"sft": 0.0, "sft_grpo": 1.0})
-    verdicts = make_verdicts(write_second_seed(root, success=False), load_published(CONFIG.env))
+    verdicts = judge_results(write_second_seed(root, success=False))
     assert verdicts["SeedTrainingsAbove"] == "4 of the 8"
     assert verdicts["SeedTrainingsBelow"] == "none of the 8"
     assert verdicts["SeedTrainingsSignificant"] == "4 of the 8"

@@ -1,6 +1,5 @@
 # The base model: one that is there already is checked and installed, or (base.rebuild) one is trained from scratch.
 REBUILT = f"{OUT}/models/rebuilt_base"
-BASE_SOURCE = REBUILT if cfg.base.rebuild else BASE
 
 
 # Needs the network, so it runs where Snakemake does; jobs on a cluster's nodes find the files in the shared cache.
@@ -59,7 +58,7 @@ use rule heavy as prepare_base with:
     params:
         script="prepare_base",
         needs=[] if cfg.base.rebuild else ["base.model"],
-        source=lambda wildcards: BASE_SOURCE,
+        source=lambda wildcards: BASE or REBUILT,
     message:
         "Checking and installing the base model"
 

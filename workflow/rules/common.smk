@@ -52,7 +52,9 @@ try:
             part[key] = from_project(part[key])
     cfg = load_config(resolved)
     check_own_tasks(cfg)
-    BASE, EXPERT = locate_model(cfg.base.model), locate_model(cfg.expert.model)
+    EXPERT = locate_model(cfg.expert.model)
+    # An environment without a model of its own trains one.
+    BASE = None if cfg.base.rebuild else locate_model(cfg.base.model)
     COMPARED = {name_compared(name): locate_model(name) for name in cfg.base.compare}
     # Which models a run may read: (key in the configuration, name).
     MODELS = [("base.compare", name) for name in COMPARED.values()]

@@ -6,7 +6,6 @@ from job import configure, logged
 
 with logged(snakemake):
     from taskreason.report.numbers.macros import collect_macros, write_macros
-    from taskreason.report.published import load_published
     from taskreason.report.results import load_results
 
     results = load_results(Path(snakemake.params.root), configure(snakemake))

@@ -69,8 +69,9 @@ NEEDS: dict[str, dict[str, Needs]] = {
                 "models/base/model.safetensors",
                 "models/base/config.json",
                 "trajectories/{task}.summary.json",
-                *(f"training/{{task}}{{run}}/{stage}.csv" for stage in ("sft", "grpo")),
-                *(f"training/{{task}}{{run}}/{stage}.provenance.json" for stage in ("sft", "grpo")),
+                "training/{task}{run}/grpo.csv",
+                "training/{task}{run}/sft.provenance.json",
+                "training/{task}{run}/grpo.provenance.json",
             ],
         )
     },

@@ -1,7 +1,6 @@
 """The subcommands of `taskreason` that are about kitchens: their options, and what each does with them.
 
-The value of a ``run_`` function is the exit status. What only one of them needs is imported by it, so that all start at
-once.
+The value of a ``run_`` function is the exit status.
 """
 
 import argparse
@@ -11,6 +10,9 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from .explain import explain
+from .play import play
+from .requests import answer_requests, plan_request, replay_request
 from .simulator.generator import MODES, generate_layout, list_different
 from .simulator.layout import Layout
 from .simulator.layout_files import load_layouts
@@ -53,14 +55,10 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def run_replay(args: Namespace) -> int:
-    from .requests import answer_requests, replay_request
-
     return answer_requests(args.requests, replay_request)
 
 
 def run_plan(args: Namespace) -> int:
-    from .requests import answer_requests, plan_request
-
     return answer_requests(args.requests, plan_request)
 
 
@@ -76,14 +74,10 @@ def run_propose(args: Namespace) -> int:
 
 
 def run_play(args: Namespace) -> int:
-    from .play import play
-
     return play(_find_kitchen(args))
 
 
 def run_explain(args: Namespace) -> int:
-    from .explain import explain
-
     print(explain(_find_kitchen(args)))
     return 0
 

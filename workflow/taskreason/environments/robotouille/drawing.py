@@ -40,6 +40,7 @@ ITEM_COLOURS = {
     "onion": "#D8BFD8",
     "potato": "#C8AD7F",
 }
+ARROW = {"arrowstyle": "-|>", "mutation_scale": 9}
 LINES_A_COLUMN = 19
 
 
@@ -95,16 +96,9 @@ def _draw_grid(axis: Axes, kitchen: Kitchen) -> None:
 def _draw_stations(axis: Axes, kitchen: Kitchen) -> None:
     halo = [withStroke(linewidth=1.2, foreground="white", alpha=0.8)]
     for number, (name, (x, y)) in enumerate(zip(kitchen.stations, kitchen.places, strict=True)):
-        box = FancyBboxPatch(
-            (x - 0.44, y - 0.44),
-            0.88,
-            0.88,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=STATION_COLOURS.get(kind_of(name), "#EEEEEE"),
-            edgecolor="#777777",
-            lw=0.7,
-        )
-        axis.add_patch(box)
+        colours = {"facecolor": STATION_COLOURS[kind_of(name)], "edgecolor": "#777777"}
+        shape = {"boxstyle": "round,pad=0,rounding_size=0.06", "lw": 0.7}
+        axis.add_patch(FancyBboxPatch((x - 0.44, y - 0.44), 0.88, 0.88, **shape, **colours))
         _write(axis, (x, y - 0.34), name, 6, zorder=7, path_effects=halo)
         things = [kitchen.items[item] for item in kitchen.initial.stacks[number]]
         _draw_stack(axis, (x, y - 0.13), things + _list_containers(kitchen, number))
@@ -123,19 +117,9 @@ def _draw_robot(axis: Axes, kitchen: Kitchen) -> None:
     robot = kitchen.layout.robot
     place, (dx, dy) = (robot.x, robot.y), robot.direction
     axis.add_patch(Circle(place, 0.25, facecolor="#4D4D4D", edgecolor="black", lw=0.7, zorder=3))
-    axis.add_patch(
-        FancyArrowPatch(
-            (robot.x + 0.2 * dx, robot.y + 0.2 * dy),
-            (robot.x + 0.5 * dx, robot.y + 0.5 * dy),
-            arrowstyle="-|>",
-            mutation_scale=9,
-            color="black",
-            lw=1.2,
-            zorder=3,
-            shrinkA=0,
-            shrinkB=0,
-        )
-    )
+    reach = [(robot.x + length * dx, robot.y + length * dy) for length in (0.2, 0.5)]
+    shrunk = {"shrinkA": 0, "shrinkB": 0}
+    axis.add_patch(FancyArrowPatch(*reach, **ARROW, color="black", lw=1.2, zorder=3, **shrunk))
     _write(axis, place, kitchen.robot, 5.5, color="white", zorder=4)
     hand = kitchen.initial.hand
     held = kitchen.items[hand : hand + 1] if hand >= 0 else ()
@@ -146,8 +130,8 @@ def _draw_stack(axis: Axes, base: tuple[float, float], names: Sequence[str]) -> 
     for height, name in enumerate(names):
         x, bottom = base[0], base[1] - 0.08 + 0.165 * height
         colour = ITEM_COLOURS.get(kind_of(name), "#DDDDDD")
-        edges = {"edgecolor": "#555555", "lw": 0.4}
-        axis.add_patch(Rectangle((x - 0.4, bottom), 0.8, 0.15, facecolor=colour, **edges))
+        edge = {"edgecolor": "#555555", "lw": 0.4}
+        axis.add_patch(Rectangle((x - 0.4, bottom), 0.8, 0.15, facecolor=colour, **edge))
         ink = "white" if kind_of(name) == "patty" else "black"
         halo = [withStroke(linewidth=1, foreground=colour)]
         _write(axis, (x, bottom + 0.068), name, 5, zorder=7, color=ink, path_effects=halo)
@@ -160,21 +144,9 @@ def _draw_path(axis: Axes, kitchen: Kitchen, moves: Sequence[Move], colours: Seq
         bend = 0.16 + 0.14 * passes[way]
         passes[way] += 1
         (x0, y0), (x1, y1) = kitchen.places[move.start], kitchen.places[move.end]
-        axis.add_patch(
-            FancyArrowPatch(
-                (x0, y0),
-                (x1, y1),
-                connectionstyle=f"arc3,rad={bend}",
-                arrowstyle="-|>",
-                lw=1.4,
-                mutation_scale=9,
-                color=colour,
-                alpha=0.9,
-                shrinkA=13,
-                shrinkB=13,
-                zorder=5,
-            )
-        )
+        bent = {"connectionstyle": f"arc3,rad={bend}", "shrinkA": 13, "shrinkB": 13, "alpha": 0.9}
+        arrow = FancyArrowPatch((x0, y0), (x1, y1), **ARROW, **bent, color=colour, lw=1.4, zorder=5)
+        axis.add_patch(arrow)
         # The midpoint of arc3's curve lies half its bend to the right of the chord.
         middle = (x0 + x1) / 2 + bend / 2 * (y1 - y0), (y0 + y1) / 2 - bend / 2 * (x1 - x0)
         box = {"boxstyle": "circle,pad=0.22", "facecolor": colour, "edgecolor": "white", "lw": 0.5}
@@ -188,14 +160,12 @@ def _list_actions(panel: Axes, actions: Sequence[str], colours: dict[int, tuple]
     for step, action in enumerate(actions, start=1):
         text = action.replace(" using robot1", "").replace("Move robot1", "Move")
         column, line = divmod(step - 1, LINES_A_COLUMN)
+        place = column / columns, 1 - (line + 0.5) / LINES_A_COLUMN
+        font = {"family": "DejaVu Sans Mono", "fontsize": 6.2 if columns == 1 else 5}
+        ink = {
+            "color": colours.get(step, "black"),
+            "weight": "bold" if step in colours else "normal",
+        }
         panel.text(
-            column / columns,
-            1 - (line + 0.5) / LINES_A_COLUMN,
-            f"{step:>2}  {text}",
-            fontsize=6.2 if columns == 1 else 5,
-            color=colours.get(step, "black"),
-            va="center",
-            transform=panel.transAxes,
-            family="DejaVu Sans Mono",
-            weight="bold" if step in colours else "normal",
+            *place, f"{step:>2}  {text}", va="center", transform=panel.transAxes, **font, **ink
         )

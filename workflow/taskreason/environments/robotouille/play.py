@@ -74,8 +74,13 @@ def find_actions(kitchen: Kitchen, actions: tuple[Action, ...], line: str) -> li
         return list(actions[int(line) - 1 : int(line)]) if int(line) else []
     if whole := [action for action in actions if action.text.lower() == line.lower()]:
         return whole
-    given = [word for word in line.lower().split() if word not in FILLERS | {kitchen.robot}]
+    given = _tell_apart(kitchen, line)
     return [action for action in actions if given and _fits(given, _key_words(kitchen, action))]
+
+
+def _tell_apart(kitchen: Kitchen, text: str) -> list[str]:
+    """The words of a text that tell it from others."""
+    return [word for word in text.lower().split() if word not in FILLERS | {kitchen.robot}]
 
 
 def _key_words(kitchen: Kitchen, action: Action) -> list[str]:
@@ -84,8 +89,7 @@ def _key_words(kitchen: Kitchen, action: Action) -> list[str]:
         return ["move", kitchen.stations[action.b]]
     if action.op is Op.wait:
         return ["do", "nothing", "wait"]
-    words = action.text.lower().replace("'s contents", "").split()
-    return [word for word in words if word not in FILLERS | {kitchen.robot}]
+    return _tell_apart(kitchen, action.text.replace("'s contents", ""))
 
 
 def _fits(given: list[str], words: list[str]) -> bool:
@@ -103,9 +107,8 @@ def _begins(part: str, word: str) -> bool:
 
 def paint(text: str, *codes: str) -> str:
     """The text in colour on a terminal, as it is elsewhere and where NO_COLOR is set."""
-    colourful = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    colourful = colourful and os.environ.get("TERM") != "dumb"
-    return f"\033[{';'.join(codes)}m{text}\033[0m" if colourful else text
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return text if plain or not sys.stdout.isatty() else f"\033[{';'.join(codes)}m{text}\033[0m"
 
 
 def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:

@@ -18,7 +18,7 @@ from taskreason.report.numbers.settings import BUNDLED
 from taskreason.report.render.markdown import render_markdown
 from taskreason.report.render.templates import render
 from taskreason.report.tables.main import ASAT, ASST, SR
-from taskreason.report.tables.spec import COUNT, STEPS, Column, Spec, name
+from taskreason.report.tables.spec import COUNT, RATE, STEPS, Spec, columns, name
 from taskreason.report.training_logs import read_json
 from taskreason.rollouts.metrics import read_episodes, summarise
 
@@ -35,22 +35,20 @@ OPERATIONAL = ("micro_batch", "save_steps", "eval_steps", "vllm_")
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 """A hub's names for numbers of examples below a bound."""
 RESULTS = Spec(
-    names=[name("title", "Task")],
-    values=[
-        Column("episodes", "Episodes", COUNT),
+    [name("title", "Task")],
+    [
+        *columns(COUNT, episodes="Episodes"),
         *(SR, ASAT, ASST),
-        Column("minimal_rate", "Shortest plans"),
-        Column("timeout", "Timeout", COUNT),
+        *columns(RATE, minimal_rate="Shortest plans"),
+        *columns(COUNT, timeout="Timeout"),
     ],
 )
 DECISIONS = Spec(
-    names=[name("task", "Task", "`{}`".format)],
-    values=[
-        Column("decisions", "Decisions", COUNT),
-        Column("accepted", "Trajectories", COUNT),
-        Column("kitchens_tried", "Tried", COUNT),
-        Column("mean_steps", "Steps of a trajectory", STEPS),
-        Column("bound", "Bound", COUNT),
+    [name("task", "Task", "`{}`".format)],
+    [
+        *columns(COUNT, decisions="Decisions", accepted="Trajectories", kitchens_tried="Tried"),
+        *columns(STEPS, mean_steps="Steps of a trajectory"),
+        *columns(COUNT, bound="Bound"),
     ],
 )
 

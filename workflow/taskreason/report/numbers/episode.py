@@ -1,19 +1,50 @@
 r"""One episode in full, as LaTeX macros: what the policy read first, and every thought and action with a verdict.
 
-Input: the episode of the figure that draws one (`episode_choice.py`), played again in its world, where the teacher says
+Input: the episode that a figure draws, chosen here for both and played again in its world, where the teacher says
 which actions were optimal; output: macro name -> text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from taskreason.environments.base import Environment
+from taskreason.environments.base import Environment, World
 from taskreason.policies.prompt import build_prompt
 from taskreason.policies.reply import read_thought
-from taskreason.report.episode_choice import ChosenEpisode, choose_episode
-from taskreason.report.labels import task_title
+from taskreason.report.labels import GRID_POLICY, task_title
 from taskreason.report.render.latex import escape
 from taskreason.report.results import Results
+
+
+@dataclass(frozen=True)
+class ChosenEpisode:
+    """The drawn episode and the world in which it was played."""
+
+    task: str
+    world: World
+    actions: Sequence[str]
+    replies: Sequence[str]
+    steps: int
+    optimal_steps: int
+    success: bool
+
+
+def choose_episode(results: Results) -> ChosenEpisode:
+    """The trained policy's first successful episode on the task to draw, or its first if none succeeded."""
+    task = results.cfg.report.drawn_task
+    frame = results.episodes[results.key(GRID_POLICY, task)]
+    won = frame[frame["success"]]
+    row = (won if len(won) else frame).iloc[0]
+    worlds = results.worlds[task]
+    found = worlds[worlds["layout_hash"] == row["layout_hash"]].iloc[0].to_dict()
+    return ChosenEpisode(
+        task=task,
+        world=results.cfg.env.load(found, f"world {row['layout_hash']}"),
+        actions=[action or "(no action)" for action in row["actions"]],
+        replies=list(row["replies"]),
+        steps=int(row["steps"]),
+        optimal_steps=int(row["optimal_steps"]),
+        success=bool(row["success"]),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 r"""Every number that the paper quotes, as a LaTeX macro in results/macros.tex.
 
 Input: `Results` and the published numbers; output: \newcommand lines. A macro's name is its quantity followed by policy
-and task, in letters only: \SrSftGrpoBurger, \SrLowSftGrpoBurger, \PubSrSftGrpoBurger. What a run does not have (no
-success, a task left out) prints as two dashes, so that the paper still compiles. Verdicts (`verdicts.py`) are phrases
-computed from the data, so that no sentence of the paper can be falsified by a rerun.
+and task, in letters only: \SrSftGrpoBurger, \PubSrSftGrpoBurger. What a run does not have (no success, a task left out)
+prints as two dashes, so that the paper still compiles. Verdicts (`verdicts.py`) are phrases computed from the data, so
+that no sentence of the paper can be falsified by a rerun.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,9 @@ from taskreason.report.labels import GRID_POLICY, POLICIES, list_reported_tasks
 from taskreason.report.numbers.episode import make_episode_macros
 from taskreason.report.numbers.means import average_rates, print_rate
 from taskreason.report.numbers.settings import make_setting_macros
-from taskreason.report.numbers.training import (
-    make_provenance_macros,
-    make_training_macros,
-    make_trajectory_macros,
-)
-from taskreason.report.numbers.verdicts import make_verdicts
-from taskreason.report.published import Published
+from taskreason.report.numbers.training import make_provenance_macros, make_training_macros
+from taskreason.report.numbers.verdicts import judge_results, judge_tables
+from taskreason.report.published import Published, load_published
 from taskreason.report.render.latex import (
     MISSING,
     escape,
@@ -31,36 +27,34 @@ from taskreason.report.render.latex import (
     name_macro,
 )
 from taskreason.report.results import Cell, Results
+from taskreason.report.tables.comparison import make_comparison
 from taskreason.report.tables.expert import SIDES, split_at_bound
+from taskreason.report.tables.gains import make_baselines
 from taskreason.rollouts.metrics import wilson_interval
 
 Macros = Iterator[tuple[str, str]]
-RATES = ("sr", "sr_low", "sr_high", "minimal_rate", "invalid_rate", "malformed_rate")
-STEPS = ("asat", "asat_low", "asat_high", "asst")
-GAINS = {
-    "grpo": ("sft_grpo", "sft"),
-    "grpo_over_longer": ("sft_grpo", "sft_longer"),
-    "sft": ("sft", "base"),
-}
+METRICS = {"sr": format_rate, "asat": format_steps, "asst": format_steps}
+GAINS = {"grpo": "sft", "grpo_over_longer": "sft_longer"}
+"""Name of GRPO's gain -> the policy that it is over."""
 
 
-def collect_macros(results: Results, published: Published) -> dict[str, str]:
+def collect_macros(results: Results) -> dict[str, str]:
     """Macro name -> LaTeX text."""
+    published = load_published(results.cfg.env)
+    claims = judge_tables(make_comparison(results).csv, make_baselines(results).csv)
     macros: dict[str, str] = {}
     for part in (
         make_setting_macros(results.cfg),
         ((name_macro("pub", "setting", k), escape(v)) for k, v in published.setting.items()),
         _cell_macros(results, published),
-        _grid_macros(results, published),
         _gain_macros(results),
         _world_macros(results),
         _bound_macros(results),
-        make_trajectory_macros(results),
         make_training_macros(results),
         make_provenance_macros(results),
-        _expert_macros(results),
         make_episode_macros(results),
-        make_verdicts(results, published).items(),
+        claims.items(),
+        judge_results(results).items(),
     ):
         macros |= dict(part)
     return macros
@@ -73,55 +67,38 @@ def write_macros(macros: Mapping[str, str], path: Path) -> None:
     Path(path).write_text("\n".join(lines) + "\n")
 
 
-def _name_values(
-    values: object, rates: tuple, steps: tuple, *place: str, before: str = ""
-) -> Macros:
-    """Attributes of a cell's metrics, of which there may be none."""
-    for fields, form in ((rates, format_rate), (steps, format_steps)):
-        for field in fields:
-            yield name_macro(before, field, *place), form(getattr(values, field, None))
-
-
 def _cell_macros(results: Results, published: Published) -> Macros:
     for policy in dict.fromkeys((*POLICIES, *results.policies)):
         for task in list_reported_tasks(results.cfg):
             cell, theirs = results.cell(policy, task), published.main_cell(task, policy)
-            yield from _name_values(cell and cell.metrics, RATES, STEPS, policy, task)
+            for key, form in METRICS.items():
+                yield name_macro(key, policy, task), form(cell and getattr(cell.metrics, key))
+                yield name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
             yield name_macro("single_turn", policy, task), _print_single_turn(cell, results)
-            yield from _name_values(theirs, ("sr",), ("asat", "asst"), policy, task, before="pub")
-
-
-def _grid_macros(results: Results, published: Published) -> Macros:
-    tasks = list_reported_tasks(results.cfg)
-    for train_task, eval_task in ((a, b) for a in tasks for b in tasks):
-        place = ("from", train_task, "to", eval_task)
-        cell = results.cell(GRID_POLICY, eval_task, train_task)
-        theirs = published.grid.get((train_task, eval_task))
-        yield from _name_values(cell and cell.metrics, RATES[:3], (), *place, before="grid")
-        yield from _name_values(theirs, ("sr",), (), *place, before="pub_grid")
+    expert = (results.cell("expert", task).metrics.rate for task in results.tasks)
+    yield "ExpertSrMean", print_rate(average_rates([rate] for rate in expert))
 
 
 def _gain_macros(results: Results) -> Macros:
-    for name, pair in GAINS.items():
+    for name, worse in GAINS.items():
         for task in list_reported_tasks(results.cfg):
             gain = [MISSING] * 3
-            if all(results.cell(policy, task) for policy in pair):
-                gain = map(format_signed, results.gain(*pair, task))
+            if results.cell(worse, task):
+                gain = map(format_signed, results.gain(GRID_POLICY, worse, task))
             for suffix, text in zip(("", "low", "high"), gain, strict=True):
                 yield name_macro("gain", name, task, suffix), text
 
 
 def _world_macros(results: Results) -> Macros:
+    """Of the evaluation worlds: the mean shortest plan, and the share in which it is within the timeout."""
     cfg = results.cfg
     for task in list_reported_tasks(cfg):
-        mean = low = high = reachable = MISSING
+        mean = reachable = MISSING
         if task in results.worlds:
             optima = results.worlds[task]["optimal_steps"]
-            mean, low, high = f"{optima.mean():.1f}", str(optima.min()), str(optima.max())
+            mean = f"{optima.mean():.1f}"
             reachable = format_rate(float((optima <= cfg.timeout_of(task)).mean()))
         yield name_macro("optimal_mean", task), mean
-        yield name_macro("optimal_min", task), low
-        yield name_macro("optimal_max", task), high
         yield name_macro("reachable", task), reachable
         yield name_macro("timeout", task), format_value(cfg.timeout_of(task))
         yield name_macro("bound", task), format_value(cfg.bound_of(task))
@@ -146,8 +123,3 @@ def _print_single_turn(cell: Cell | None, results: Results) -> str:
     states = cell.single_turn_states
     interval = wilson_interval(rate * states, states, results.cfg.report.confidence)
     return f"{format_rate(rate)} {format_interval(*interval)}"
-
-
-def _expert_macros(results: Results) -> Macros:
-    cells = [results.cell("expert", task) for task in results.tasks]
-    yield "ExpertSrMean", print_rate(average_rates([cell.metrics.rate] for cell in cells))

@@ -123,14 +123,9 @@ def list_printed(cfg: Config) -> list[str]:
 
 def split_columns(keys: Sequence[str]) -> tuple[list[str], list[str]]:
     """The keys in two parts that are about as long; a group (what stands before the dot) is not torn apart."""
-    groups = [list(group) for _, group in groupby(keys, key=_name_group)]
-    cuts = range(len(groups) + 1)
-    sizes = [abs(2 * sum(map(len, groups[:cut])) - len(keys)) for cut in cuts]
-    cut = sizes.index(min(sizes))
-    left, right = (
-        [key for group in part for key in group] for part in (groups[:cut], groups[cut:])
-    )
-    return left, right
+    ends = [n for n in range(1, len(keys)) if _name_group(keys[n]) != _name_group(keys[n - 1])]
+    cut = min(ends, key=lambda end: abs(2 * end - len(keys)))
+    return list(keys[:cut]), list(keys[cut:])
 
 
 def _name_group(key: str) -> str:

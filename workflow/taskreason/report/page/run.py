@@ -14,7 +14,7 @@ import pandas as pd
 from taskreason.config.models import Config
 from taskreason.report.labels import task_title
 from taskreason.report.numbers.settings import flatten_settings
-from taskreason.report.tables.spec import COUNT, STEPS, Column, Spec, name
+from taskreason.report.tables.spec import COUNT, STEPS, Spec, columns, name
 from taskreason.report.training_logs import read_json
 
 STAGES = {"sft": "SFT", "grpo": "GRPO", "sft_longer": "Longer SFT"}
@@ -26,7 +26,7 @@ SPECS = {
         ],
         [
             name("seed", "Seed"),
-            Column("minutes", "Minutes", STEPS),
+            *columns(STEPS, minutes="Minutes"),
             name("commit", "Commit"),
             name("machine", "Machine"),
         ],
@@ -34,11 +34,10 @@ SPECS = {
     "costs": Spec(
         [name("stage", "Stage")],
         [
-            Column("jobs", "Jobs", COUNT),
-            Column("minutes", "Minutes", STEPS),
-            Column("longest", "Longest job", STEPS),
-            Column("processor", "Processor minutes", STEPS),
-            Column("memory", "Largest, MiB", COUNT),
+            *columns(COUNT, jobs="Jobs"),
+            *columns(STEPS, minutes="Minutes", longest="Longest job"),
+            *columns(STEPS, processor="Processor minutes"),
+            *columns(COUNT, memory="Largest, MiB"),
         ],
     ),
     "versions": Spec([name("package", "Package")], [name("version", "Version")]),

@@ -22,7 +22,8 @@ def render_html(spec: Spec, table: pd.DataFrame, name: str) -> str:
     """A table whose id is "table-NAME"."""
     frame, _ = lay_out(spec, table, FORM)
     text = frame.style.hide(names=True).to_html(exclude_styles=True)
-    head, body = text.replace("<table>", f'<table id="table-{name}">').split("<tbody>")
+    kind = ' class="single"' if frame.index.nlevels == 1 else ""
+    head, body = text.replace("<table>", f'<table id="table-{name}"{kind}>').split("<tbody>")
     head = head.replace("<th ", '<th scope="col" ').replace(" >", ">")
     # Styler has a row of its own for the titles of what names the rows; here they close the last row of the head.
     for title in reversed(frame.index.names):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from taskreason.config.models import Config
 from taskreason.report.labels import label_policy
-from taskreason.report.tables.spec import COUNT, SIGNED, Column, Spec, Table, name, spread
+from taskreason.report.tables.spec import COUNT, SIGNED, Column, Spec, Table, columns, name, spread
 from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
 from taskreason.rollouts.metrics import CellMetrics, paired_gain, read_episodes, summarise
 from taskreason.studies.ablations import PLAIN, Study
@@ -35,19 +35,14 @@ def label_study(study: str) -> str:
 SPECS = {
     "ablation_points": [
         Spec(
-            names=[name("study", "Changed", label_study)],
-            values=[Column("episodes", "Episodes", COUNT, screen=True), *RATES, GAIN],
+            [name("study", "Changed", label_study)],
+            [Column("episodes", "Episodes", COUNT, screen=True), *RATES, GAIN],
         )
     ],
     "ablation_turns": [
         Spec(
-            names=[name("turns", "GRPO on", label_study), name("seed", "Seed")],
-            values=[
-                *RATES,
-                GAIN,
-                Column("tokens", "Tokens", COUNT),
-                Column("seconds", "Seconds", COUNT),
-            ],
+            [name("turns", "GRPO on", label_study), name("seed", "Seed")],
+            [*RATES, GAIN, *columns(COUNT, tokens="Tokens", seconds="Seconds")],
             select=lambda rows: rows.sort_values("turns", ascending=False, kind="stable"),
         )
     ],

@@ -11,8 +11,8 @@ from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment
 from taskreason.report.labels import TRAINED
 from taskreason.report.results import Results
-from taskreason.report.tables.main import POLICY, TASK
-from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, name
+from taskreason.report.tables.main import POLICY, SR, TASK
+from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, columns, name
 from taskreason.report.training_logs import read_json
 from taskreason.rollouts.metrics import wilson_interval
 
@@ -40,38 +40,27 @@ def _list_reasons(rows: pd.DataFrame) -> pd.DataFrame:
 def make_specs(env: Environment) -> dict[str, list[Spec]]:
     """The tables by name, in the words of an environment."""
     worlds = Column("kitchens", env.worlds.capitalize(), COUNT)
-    bound = Spec(
-        names=[TASK, POLICY],
-        values=[
-            worlds,
-            Column("episodes", "Episodes", COUNT, screen=True),
-            Column("failures", "Failures", COUNT),
-            Column("sr", "SR"),
-        ],
-        across=name("side", "", SIDES.get),
-    )
-    collection = Spec(
-        names=[TASK],
-        values=[
-            name("expert", "Expert", screen=True),
-            worlds,
-            Column("episodes", "Episodes", COUNT),
-            Column("acceptance_rate", "Accepted", bounds=""),
-            Column("mean_steps", "Steps", STEPS),
-            Column("reply_tokens", "Tokens written", COUNT),
-            name("rejected", "Rejected", align=r"p{0.26\textwidth}"),
-        ],
-        select=_list_reasons,
-    )
-    probes = Spec(
-        names=[name("probe", "Probe", env.probe_labels.get)],
-        values=[
-            Column("asked", "Asked", COUNT),
-            Column("right", "Right", COUNT, screen=True),
-            Column("rate", "Rate", bounds=""),
-        ],
-    )
-    return {"bound": [bound], "collection": [collection], "probes": [probes]}
+    episodes = Column("episodes", "Episodes", COUNT, screen=True)
+    sides = [worlds, episodes, *columns(COUNT, failures="Failures"), SR]
+    collection = [
+        name("expert", "Expert", screen=True),
+        worlds,
+        *columns(COUNT, episodes="Episodes"),
+        Column("acceptance_rate", "Accepted", bounds=""),
+        *columns(STEPS, mean_steps="Steps"),
+        *columns(COUNT, reply_tokens="Tokens written"),
+        name("rejected", "Rejected", align=r"p{0.26\textwidth}"),
+    ]
+    probes = [
+        *columns(COUNT, asked="Asked"),
+        Column("right", "Right", COUNT, screen=True),
+        Column("rate", "Rate", bounds=""),
+    ]
+    return {
+        "bound": [Spec([TASK, POLICY], sides, name("side", "", SIDES.get))],
+        "collection": [Spec([TASK], collection, select=_list_reasons)],
+        "probes": [Spec([name("probe", "Probe", env.probe_labels.get)], probes)],
+    }
 
 
 def split_at_bound(results: Results, policy: str, task: str) -> dict[str, pd.DataFrame]:

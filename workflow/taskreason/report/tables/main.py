@@ -11,7 +11,17 @@ import pandas as pd
 from taskreason.report.inputs import Key
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.results import Results
-from taskreason.report.tables.spec import COUNT, SHARE, STEPS, Column, Spec, Table, name
+from taskreason.report.tables.spec import (
+    COUNT,
+    RATE,
+    SHARE,
+    STEPS,
+    Column,
+    Spec,
+    Table,
+    columns,
+    name,
+)
 
 MAIN_COLUMNS = [
     *("task", "policy", "model", "seed", "episodes", "sr", "sr_low", "sr_high", "asat", "asst"),
@@ -24,19 +34,16 @@ GRID_COLUMNS = [
 TASK = name("task", "Task", task_title)
 POLICY = name("policy", "Policy", label_policy)
 SEED = name("seed", "Seed", several=True)
-SR, ASAT, ASST = Column("sr", "SR"), Column("asat", "ASAT", STEPS), Column("asst", "ASST", STEPS)
+SR, ASAT, ASST = Column("sr", "SR"), *columns(STEPS, asat="ASAT", asst="ASST")
 MAIN = Spec(
     names=[TASK, POLICY, SEED],
     values=[
         Column("episodes", "Episodes", COUNT, screen=True),
-        SR,
-        ASAT,
-        ASST,
-        Column("minimal_rate", "Shortest plans"),
+        *(SR, ASAT, ASST),
+        *columns(RATE, minimal_rate="Shortest plans"),
         Column("excess_steps", "Steps over optimal", SHARE, screen=True),
-        Column("invalid_rate", "Invalid"),
-        Column("malformed_rate", "Malformed"),
-        Column("single_turn_optimal_rate", "Single turn"),
+        *columns(RATE, invalid_rate="Invalid", malformed_rate="Malformed"),
+        *columns(RATE, single_turn_optimal_rate="Single turn"),
     ],
 )
 GRID = Spec(

@@ -55,6 +55,11 @@ class Column:
         return self.style(row) if callable(self.style) else self.style
 
 
+def columns(style: str | Callable[[Row], str], **titles: str) -> list[Column]:
+    """Columns of numbers that are printed alike: KEY="Title"."""
+    return [Column(key, title, style) for key, title in titles.items()]
+
+
 def name(key: str, title: str, words: Callable[[str], str] = str, **changes) -> Column:
     """A column of words."""
     return Column(key, title, words=words, **changes)

@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from taskreason.report.tables.spec import Column, Spec, Table, name
+from taskreason.report.tables.spec import RATE, Spec, Table, columns, name
 from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
 
 LAST_STEPS = 5
@@ -14,16 +14,14 @@ LAST_STEPS = 5
 SPECS = {
     "sweep": [
         Spec(
-            names=[name("point", "Changed")],
-            values=[
-                Column("sr_before", "SR|before"),
-                Column("sr_after", "SR|after"),
-                Column("training_states", "States|training"),
-                Column("unseen_states", "States|unseen"),
-                Column("reward", "Reward"),
+            [name("point", "Changed")],
+            [
+                *columns(RATE, sr_before="SR|before", sr_after="SR|after"),
+                *columns(RATE, training_states="States|training", unseen_states="States|unseen"),
+                *columns(RATE, reward="Reward"),
                 # Without beta there is no reference policy, and no KL divergence from it.
-                Column("kl", "KL", ".4f"),
-                Column("zero_std_share", "No spread"),
+                *columns(".4f", kl="KL"),
+                *columns(RATE, zero_std_share="No spread"),
             ],
         )
     ]

@@ -15,6 +15,7 @@ from taskreason.report.tables.spec import (
     Column,
     Row,
     Spec,
+    columns,
     name,
 )
 from taskreason.report.theory_data import POLICIES
@@ -66,65 +67,47 @@ def make_specs(env: Environment) -> dict[str, list[Spec]]:
     """The tables by name, in the words of an environment."""
     worlds = env.worlds.capitalize()
     policy = name("policy", "Policy", lambda key: "Both" if key == ALL else label_policy(key))
-    means = [Column(key, label_policy(key), FINE) for key in POLICIES]
-    gain = Column("gain", "Gain", "+.3f")
+    gains = [*columns(FINE, **{key: label_policy(key) for key in POLICIES})]
+    gains.append(Column("gain", "Gain", "+.3f"))
     single = [
-        *means,
-        gain,
-        Column("improved", "Up"),
+        *columns(COUNT, states="States"),
+        *gains,
+        *columns(RATE, improved="Up"),
         Column("unchanged", "Same", screen=True),
-        Column("worse", "Down"),
-        Column("worse_by_chance", "Down by chance"),
-        Column("sign_test", "p", P_VALUE),
-        Column("fixed_point", "Limit", FINE),
+        *columns(RATE, worse="Down", worse_by_chance="Down by chance"),
+        *columns(P_VALUE, sign_test="p"),
+        *columns(FINE, fixed_point="Limit"),
     ]
     recursion = [
-        Column("kitchens", worlds, COUNT),
+        *columns(COUNT, kitchens=worlds),
         Column("unique_states", "Unique|states", narrow=True),
         Column("unique_kitchens", f"Unique|{env.worlds}", narrow=True),
         Column("denied", "Denied", FINE, narrow=True),
-        Column("predicted", "Predicted"),
-        Column("observed", "Seen"),
-        Column("error", "Error", SIGNED),
-        Column("inside", "Inside"),
+        *columns(RATE, predicted="Predicted", observed="Seen"),
+        *columns(SIGNED, error="Error"),
+        *columns(RATE, inside="Inside"),
     ]
     multi = [
         Column("kitchens", worlds, COUNT, screen=True),
-        *means,
-        gain,
-        Column("states_not_lower", "Not lower|states"),
-        Column("kitchens_not_lower", f"Not lower|{env.worlds}"),
-        Column("assumption", "Assumption|holds"),
-        Column("assumption_by_chance", "Assumption|by chance"),
-        Column("given_assumption", "Given it"),
+        *gains,
+        *columns(RATE, states_not_lower="Not lower|states"),
+        *columns(RATE, kitchens_not_lower=f"Not lower|{env.worlds}"),
+        *columns(RATE, assumption="Assumption|holds", assumption_by_chance="Assumption|by chance"),
+        *columns(RATE, given_assumption="Given it"),
     ]
     horizons = [
         Column("steps", "Steps", STEPS, screen=True),
-        Column("product", "Product"),
-        Column("observed", "Seen"),
+        *columns(RATE, product="Product", observed="Seen"),
     ]
-    shared = [
-        Column("prefix", "Prefix", _style_shared),
-        Column("skills", "Kinds", _style_shared),
-        Column("length", "Length", _style_shared),
+    tasks = [
+        name("train_task", "Trained on", _title_trained),
+        name("eval_task", "Evaluated on", task_title),
     ]
-    trained = name("train_task", "Trained on", _title_trained)
+    shared = [*columns(_style_shared, prefix="Prefix", skills="Kinds", length="Length"), SR]
     return {
-        "theory_single": [
-            Spec(
-                [TASK, name("reply", "Right reply")],
-                [Column("states", "States", COUNT), *single],
-                select=_join_replies,
-            )
-        ],
+        "theory_single": [Spec([TASK, name("reply", "Right reply")], single, select=_join_replies)],
         "theory_recursion": [Spec([TASK, policy], recursion)],
         "theory_multi": [Spec([TASK], multi)],
         "theory_horizons": [Spec([TASK, policy], horizons, name("share", "", _name_part))],
-        "theory_grid": [
-            Spec(
-                [trained, name("eval_task", "Evaluated on", task_title)],
-                [*shared, SR],
-                select=_add_correlation,
-            )
-        ],
+        "theory_grid": [Spec(tasks, shared, select=_add_correlation)],
     }

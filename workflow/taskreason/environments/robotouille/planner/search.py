@@ -54,20 +54,15 @@ class Planner:
         steps = self.distance(state)
         if not steps:
             return ()
-        kitchen = self.kitchen
-        return tuple(
-            action
-            for action in kitchen.valid_actions(state)
-            if self.within(kitchen.step(state, action), steps - 1)
-        )
+        step, actions = self.kitchen.step, self.kitchen.valid_actions(state)
+        return tuple(a for a in actions if self.within(step(state, a), steps - 1))
 
     def plan(self, state: State | None = None) -> list[Action] | None:
         """One shortest plan from ``state`` (default: the initial state); None when the goal can't be reached."""
         return self._search(self.kitchen.initial if state is None else state, None)
 
     def _estimate(self, state: State) -> int:
-        lower = self._lower.get(state, 0)
-        return max(lower, self._bound.steps(state))
+        return max(self._lower.get(state, 0), self._bound.steps(state))
 
     def _search(self, start: State, limit: int | None) -> list[Action] | None:
         """A shortest plan of at most ``limit`` steps, or None; records what the search proves."""
@@ -125,17 +120,8 @@ class Planner:
             path.append(action)
         path.reverse()
         state = end
-        while rest:
-            rest -= 1
-            state, action = self._descend(state, rest)
+        for left in range(rest - 1, -1, -1):
+            steps = ((self.kitchen.step(state, a), a) for a in self.kitchen.valid_actions(state))
+            state, action = next(step for step in steps if self.within(step[0], left))
             path.append(action)
         return path
-
-    def _descend(self, state: State, rest: int) -> tuple[State, Action]:
-        """A successor at exactly ``rest`` steps from the goal, and the action to it."""
-        kitchen = self.kitchen
-        for action in kitchen.valid_actions(state):
-            after = kitchen.step(state, action)
-            if self.within(after, rest):
-                return after, action
-        raise AssertionError("an exact distance has no successor one step nearer")

@@ -21,11 +21,8 @@ COVERED = 0.5
 HELD = 0.25
 """Share of kitchens in which the robot holds something at the start."""
 PREPARED = {
-    "chicken": ("iscookable", "iscooked"),
-    "patty": ("iscookable", "iscooked"),
-    "lettuce": ("iscuttable", "iscut"),
-    "onion": ("iscuttable", "iscut"),
-    "tomato": ("iscuttable", "iscut"),
+    **dict.fromkeys(("chicken", "patty"), ("iscookable", "iscooked")),
+    **dict.fromkeys(("lettuce", "onion", "tomato"), ("iscuttable", "iscut")),
 }
 """Kinds that are prepared: their flag before and after."""
 
@@ -48,8 +45,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
         tables, others = rng.randint(2, 7), rng.randint(0, 6)
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
     stations = tuple(Thing(kind, *cells.pop()) for kind in kinds)
-    taken = {(s.x, s.y) for s in stations}
-    robot = _place_robot(stations, taken, size, rng)
+    robot = _place_robot(stations, size, rng)
     goal, wanted = _draw_goal(rng)
     names = list(wanted)
     pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
@@ -87,10 +83,9 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     return Layout(stations, tuple(items), robot, (), (), goal, "A chore", size, size, "chore")
 
 
-def _place_robot(
-    stations: tuple[Thing, ...], taken: set[tuple[int, int]], size: int, rng: random.Random
-) -> Robot:
+def _place_robot(stations: tuple[Thing, ...], size: int, rng: random.Random) -> Robot:
     """The robot on a free cell beside a random station, turned to it."""
+    taken = {(s.x, s.y) for s in stations}
     for station in rng.sample(stations, len(stations)):
         steps = list(DIRECTIONS)
         rng.shuffle(steps)

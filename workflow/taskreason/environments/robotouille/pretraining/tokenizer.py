@@ -14,8 +14,8 @@ from ..simulator.domain import (
     ITEM_KINDS,
     MEAL_KINDS,
     STATION_KINDS,
-    WORDING,
     Flag,
+    Op,
 )
 
 PAD, END = "<pad>", "<end>"
@@ -37,8 +37,8 @@ PHRASES = (
 def list_tokens() -> list[str]:
     """All tokens beyond single bytes: phrases, pieces of action texts, flags, kinds and names."""
     tokens = dict.fromkeys(piece for piece in PHRASES if len(piece) > 1)
-    for wording in WORDING.values():
-        text = wording.replace("{robot}", "robot1").replace(" {0}", "|").replace(" {1}", "|")
+    for op in Op:
+        text = op.wording.replace("{robot}", "robot1").replace(" {0}", "|").replace(" {1}", "|")
         tokens |= dict.fromkeys(piece for piece in text.split("|") if piece)
     tokens |= dict.fromkeys(f" {flag.name.removeprefix('is')}" for flag in Flag)
     for kind in (*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS):

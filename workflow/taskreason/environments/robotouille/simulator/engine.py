@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .domain import ARGUMENTS, WORDING, Action, Flag, Op, kind_of
+from .domain import Action, Flag, Op, kind_of
 from .effects import BOIL, COOK, FILL, FRY, cut, put, start, update
 from .goal import Goal
 from .layout import Layout, Thing
@@ -34,6 +34,7 @@ class State(NamedTuple):
     effects: tuple[tuple[int, int, int, int], ...]
 
 
+TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
 _new = tuple.__new__
 
 
@@ -63,9 +64,12 @@ class Kitchen:
         self.item_kinds = tuple(map(kind_of, self.items))
         self.container_kinds = tuple(map(kind_of, self.containers))
         self.station_index = {name: i for i, name in enumerate(self.stations)}
-        self._actions: dict[tuple, Action] = {}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
-        self._moves = [self._moves_from(loc) for loc in range(len(self.stations))]
+        everywhere = range(len(self.stations))
+        self._moves = [
+            tuple(self._action(Op.move, loc, to) for to in everywhere if to != loc)
+            for loc in everywhere
+        ]
         self._wait = self._action(Op.wait)
         self.initial = self._initial_state(stations, items, containers, meals)
         self.goal = Goal(self, layout.goal)
@@ -96,21 +100,8 @@ class Kitchen:
     # ---------------------------------------------------------------- actions
 
     def _action(self, op: Op, a: int = -1, b: int = -1) -> Action:
-        key = (op, a, b)
-        found = self._actions.get(key)
-        if found is None:
-            names = [
-                getattr(self, things)[n] if n >= 0 else ""
-                for things, n in zip(ARGUMENTS[op], (a, b), strict=True)
-            ]
-            found = Action(op, a, b, WORDING[op].format(*names, robot=self.robot))
-            self._actions[key] = found
-        return found
-
-    def _moves_from(self, loc: int) -> tuple[Action, ...]:
-        return tuple(
-            self._action(Op.move, loc, to) for to in range(len(self.stations)) if to != loc
-        )
+        names = [getattr(self, kind)[n] for kind, n in zip(op.sources, (a, b), strict=False)]
+        return Action(op, a, b, op.wording.format(*names, robot=self.robot))
 
     def valid_actions(self, state: State) -> tuple[Action, ...]:
         """All valid actions in ``state``: those at the robot's station, then moves, then ``Do nothing``."""
@@ -119,10 +110,7 @@ class Kitchen:
             return (self._wait,)
         stack = state.stacks[loc]
         flags = state.flags[stack[0]] if len(stack) == 1 else 0
-        if self.containers:
-            key = (loc, state.hand, stack, flags, state.containers, state.meals, state.added)
-        else:
-            key = (loc, state.hand, stack, flags)
+        key = (loc, state.hand, stack, flags, state.containers, state.meals, state.added)
         found = self._valid.get(key)
         if found is None:
             found = (*sorted(self._local_actions(state)), *self._moves[loc], self._wait)
@@ -197,19 +185,14 @@ class Kitchen:
         elif op is Op.wait:
             if not effects:
                 return state
-        elif op is Op.pick_up_item:
-            hand = a
-            stacks = (*stacks[:loc], (), *stacks[loc + 1 :])
-        elif op is Op.unstack:
+        elif op is Op.pick_up_item or op is Op.unstack:
             hand = a
             stacks = (*stacks[:loc], stacks[loc][:-1], *stacks[loc + 1 :])
         elif op is Op.place_item or op is Op.stack:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
-        elif op is Op.cook:
-            effects = start(effects, COOK, a, b)
-        elif op is Op.fry:
-            effects = start(effects, FRY, a, b)
+        elif op in TIMERS:
+            effects = start(effects, TIMERS[op], a, b)
         elif op is Op.cut:
             flags, effects = cut(flags, effects, a)
         elif op is Op.pick_up_container:
@@ -218,10 +201,6 @@ class Kitchen:
         elif op is Op.place_container:
             hand = -1
             containers = put(containers, a, (loc, containers[a][1]))
-        elif op is Op.fill_pot:
-            effects = start(effects, FILL, a, b)
-        elif op is Op.boil_water:
-            effects = start(effects, BOIL, a, b)
         elif op is Op.add_to:
             hand = -1
             added = added | {(a, containers[b][1])}
@@ -244,11 +223,7 @@ class Kitchen:
 
     def held_name(self, state: State) -> str | None:
         """Name of the item or container in the robot's hand, or None."""
-        if state.hand < 0:
-            return None
-        if state.hand < len(self.items):
-            return self.items[state.hand]
-        return self.containers[state.hand - len(self.items)]
+        return None if state.hand < 0 else (*self.items, *self.containers)[state.hand]
 
     def replay(self, texts: list[str]) -> list[tuple[State, bool]]:
         """States after each action text, with whether it was valid; an invalid one changes nothing."""

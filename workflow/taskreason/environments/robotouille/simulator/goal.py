@@ -6,32 +6,38 @@ partial assignment by whatever the state offers, so it never enumerates permutat
 """
 
 from collections import Counter, defaultdict
-from itertools import product
+from itertools import pairwise, product
 
-from .domain import MEAL_KINDS, PLAYER_KINDS, Flag
+from .domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, PLAYER_KINDS, STATION_KINDS, Flag
 
-# Predicate -> whether it holds in a state (s) of one object or two: items i and j, station x, container c, meal m,
-# robot r, each by its index.
-HOLDS = {
-    **{f.name: lambda s, i, bit=int(f): s.flags[i] & bit for f in Flag},
-    "clear": lambda s, i: any(stack and stack[-1] == i for stack in s.stacks),
-    "isboiling": lambda s, m: s.meals[m],
-    "container_empty": lambda s, c: s.containers[c][1] < 0,
-    "vacant": lambda s, x: x != s.loc,
-    "station_empty": lambda s, x: not s.stacks[x] and all(place != x for place, _ in s.containers),
-    "nothing": lambda s, r: s.hand < 0,
-    "item_on": lambda s, i, x: s.stacks[x][:1] == (i,),
-    "item_at": lambda s, i, x: i in s.stacks[x],
-    "atop": lambda s, i, j: any(
-        i in stack[1:] and stack[stack.index(i) - 1] == j for stack in s.stacks
+ITEM, STATION, CONTAINER, MEAL = ITEM_KINDS, STATION_KINDS, CONTAINER_KINDS, MEAL_KINDS
+ROBOT = PLAYER_KINDS
+PREDICATES = {
+    **{f.name: (lambda s, i, bit=int(f): s.flags[i] & bit, ITEM) for f in Flag},
+    "clear": (lambda s, i: any(stack and stack[-1] == i for stack in s.stacks), ITEM),
+    "isboiling": (lambda s, m: s.meals[m], MEAL),
+    "container_empty": (lambda s, c: s.containers[c][1] < 0, CONTAINER),
+    "vacant": (lambda s, x: x != s.loc, STATION),
+    "station_empty": (
+        lambda s, x: not s.stacks[x] and all(p != x for p, _ in s.containers),
+        STATION,
     ),
-    "container_at": lambda s, c, x: s.containers[c][0] == x,
-    "in": lambda s, m, c: s.containers[c][1] == m,
-    "addedto": lambda s, i, m: (i, m) in s.added,
-    "loc": lambda s, r, x: x == s.loc,
-    "has_item": lambda s, r, i: i == s.hand,
-    "has_container": lambda s, r, c: c + len(s.flags) == s.hand,  # counted after the items
+    "nothing": (lambda s, r: s.hand < 0, ROBOT),
+    "item_on": (lambda s, i, x: s.stacks[x][:1] == (i,), ITEM, STATION),
+    "item_at": (lambda s, i, x: i in s.stacks[x], ITEM, STATION),
+    "atop": (lambda s, i, j: any((j, i) in pairwise(stack) for stack in s.stacks), ITEM, ITEM),
+    "container_at": (lambda s, c, x: s.containers[c][0] == x, CONTAINER, STATION),
+    "in": (lambda s, m, c: s.containers[c][1] == m, MEAL, CONTAINER),
+    "addedto": (lambda s, i, m: (i, m) in s.added, ITEM, MEAL),
+    "loc": (lambda s, r, x: x == s.loc, ROBOT, STATION),
+    "has_item": (lambda s, r, i: i == s.hand, ROBOT, ITEM),
+    "has_container": (
+        lambda s, r, c: c + len(s.flags) == s.hand,
+        ROBOT,
+        CONTAINER,
+    ),  # counted after the items
 }
+"""Predicate -> (whether it holds in a state of one object or two, given by index, the kinds of each)."""
 
 
 class Goal:
@@ -75,7 +81,7 @@ class Goal:
         if index == len(self.terms):
             return True
         predicate, ids = self.terms[index]
-        holds = HOLDS[predicate]
+        holds, *_ = PREDICATES[predicate]
         for values in product(*(self._candidates(key, bound, state) for key in ids)):
             if holds(state, *values):
                 extended = bound | dict(zip(ids, values, strict=True))

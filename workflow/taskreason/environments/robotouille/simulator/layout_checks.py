@@ -7,20 +7,16 @@ way to give them what the goal asks of them); a goal that passes may still have 
 
 from collections import Counter, defaultdict
 
+from .domain import LAYOUT_FLAGS
 from .layout import Layout
 
-_MEANS = {
-    "iscookable": "list iscookable in the item's predicates",
-    "iscooking": "add a stove and list iscookable in the item's predicates",
-    "iscooked": "add a stove and list iscookable in the item's predicates",
-    "iscuttable": "list iscuttable in the item's predicates",
-    "iscut": "add a board and list iscuttable in the item's predicates",
-    "isfryable": "list isfryable in the item's predicates",
-    "isfryableifcut": "list isfryableifcut in the item's predicates",
-    "isfried": "add a fryer and list isfryable in the item's predicates",
-    "isboiling": "add a stove and a pot",
+_PREPARED = {
+    "iscooked": ("stove", "iscookable"),
+    "iscooking": ("stove", "iscookable"),
+    "iscut": ("board", "iscuttable"),
+    "isfried": ("fryer", "isfryable"),
 }
-"""How a kitchen comes by things of which the goal asks for a predicate."""
+"""Predicate -> station at which an item comes by it, and the predicate that it needs for that."""
 
 
 def find_placement_fault(layout: Layout) -> str | None:
@@ -103,29 +99,33 @@ def _find_missing_objects(kinds: dict[int, str], present: Counter) -> str | None
 
 def _find_missing_preparation(layout: Layout, present: Counter) -> str | None:
     """A goal that asks for more cooked, cut, fried ... items of a kind than there can be."""
-    for predicate in sorted({g.predicate for g in layout.goal} & set(_MEANS)):
+    flags = {*LAYOUT_FLAGS, *_PREPARED, "isboiling"}
+    for predicate in sorted({g.predicate for g in layout.goal} & flags):
         wanted = {(g.args[0], g.ids[0]) for g in layout.goal if g.predicate == predicate}
         for kind, needed in Counter(kind for kind, _ in wanted).items():
             things = [i for i in (*layout.items, *layout.meals) if i.name == kind]
             able = sum(_can_become(predicate, set(i.predicates), present) for i in things)
-            if kind == "water" and present["pot"] and present["stove"]:
-                continue
-            if able < needed:
+            if able < needed and not (kind == "water" and present["pot"] and present["stove"]):
                 return (
                     f"goal needs {predicate} of {needed} {kind} but the kitchen can have {able}, "
-                    f"so it can never be reached, {_MEANS[predicate]}"
+                    f"so it can never be reached, {_suggest(predicate)}"
                 )
     return None
 
 
+def _suggest(predicate: str) -> str:
+    """How a kitchen comes by things of which a goal asks for a predicate."""
+    station, raw = _PREPARED.get(predicate, ("", predicate))
+    if predicate == "isboiling":
+        return "add a stove and a pot"
+    return f"{f'add a {station} and ' * bool(station)}list {raw} in the item's predicates"
+
+
 def _can_become(predicate: str, own: set[str], present: Counter) -> bool:
-    cut = "iscut" in own or ("iscuttable" in own and present["board"] > 0)
-    fryable = "isfryable" in own or ("isfryableifcut" in own and cut)
-    ways = {
-        "iscooked": "iscookable" in own and present["stove"] > 0,
-        "iscooking": "iscookable" in own and present["stove"] > 0,
-        "iscut": cut,
-        "isfryable": fryable,
-        "isfried": fryable and present["fryer"] > 0,
-    }
-    return predicate in own or ways.get(predicate, False)
+    """Whether a thing has a predicate or can come by it."""
+    if predicate in own:
+        return True
+    if predicate == "isfryable":
+        return "isfryableifcut" in own and _can_become("iscut", own, present)
+    station, raw = _PREPARED.get(predicate, ("", ""))
+    return present[station] > 0 and _can_become(raw, own, present)

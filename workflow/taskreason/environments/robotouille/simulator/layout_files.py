@@ -20,27 +20,10 @@ from .domain import (
     PLAYER_KINDS,
     STATION_KINDS,
 )
+from .goal import PREDICATES
 from .layout import DIRECTIONS, GoalPredicate, Layout, Robot, Thing
 from .layout_checks import find_goal_fault, find_placement_fault
 from .layout_reader import LayoutError, Reader, parse_json, read_text
-
-GOAL_PREDICATES: dict[str, tuple[tuple[str, ...], ...]] = {
-    **dict.fromkeys((*LAYOUT_FLAGS, "iscooking", "clear"), (ITEM_KINDS,)),
-    "isboiling": (MEAL_KINDS,),
-    "item_on": (ITEM_KINDS, STATION_KINDS),
-    "item_at": (ITEM_KINDS, STATION_KINDS),
-    "atop": (ITEM_KINDS, ITEM_KINDS),
-    "container_at": (CONTAINER_KINDS, STATION_KINDS),
-    "container_empty": (CONTAINER_KINDS,),
-    "in": (MEAL_KINDS, CONTAINER_KINDS),
-    "addedto": (ITEM_KINDS, MEAL_KINDS),
-    "vacant": (STATION_KINDS,),
-    "station_empty": (STATION_KINDS,),
-    "loc": (PLAYER_KINDS, STATION_KINDS),
-    "nothing": (PLAYER_KINDS,),
-    "has_item": (PLAYER_KINDS, ITEM_KINDS),
-    "has_container": (PLAYER_KINDS, CONTAINER_KINDS),
-}
 
 
 def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
@@ -131,8 +114,8 @@ def _read_robot(top: Reader, size: tuple[int, ...]) -> Robot:
 
 def _read_goal_predicate(row: Reader) -> GoalPredicate:
     row.refuse_other_keys(("predicate", "args", "ids"))
-    predicate = row.text("predicate", tuple(GOAL_PREDICATES))
-    signature = GOAL_PREDICATES[predicate]
+    predicate = row.text("predicate", tuple(PREDICATES))
+    _, *signature = PREDICATES[predicate]
     args, ids = row.array("args"), row.array("ids")
     for key, values in (("args", args), ("ids", ids)):
         if len(values) != len(signature):
