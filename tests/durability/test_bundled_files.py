@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,7 +62,7 @@ def read_weights(resources):
 
 
 def read_published(resources):
-    return load_published({}, resources / "published")
+    return load_published(SimpleNamespace(data=resources, tasks={}))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing"])

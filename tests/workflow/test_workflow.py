@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from taskreason.cli.preflight import TRAINING
+from taskreason.environments import ENVIRONMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
@@ -185,6 +186,18 @@ def test_a_scale_writes_only_under_its_own_folder(tmp_path):
     for scale in ("laptop", "smoke"):
         for output in list_outputs(tmp_path, "--config", f"scale={scale}"):
             assert output in shared or output.startswith(f"results/{scale}/"), output
+
+
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "robotouille"])
+def test_another_environment_goes_through_the_same_rules_in_a_folder_of_its_own(tmp_path, name):
+    options = ["--config", f"environment={name}", "scale=smoke"]
+    outputs = list_outputs(tmp_path, *options)
+    shared = ("results/tables/", "results/figures/", "results/macros.tex", "results/index.html")
+    heavy = [path for path in outputs if not path.startswith((*shared, "results/gallery/"))]
+    assert heavy and all(path.startswith(f"results/{name}_smoke/") for path in heavy)
+    assert {"draw_worlds", "train_grpo", "make_table"} <= count_jobs(
+        run_snakemake(tmp_path, "-n", *options)
+    ).keys()
 
 
 def test_heavy_stages_write_where_the_contract_says(tmp_path):

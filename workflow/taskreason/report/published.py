@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from taskreason.durability.bundled_files import verify_shipped
-from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment
 from taskreason.rollouts.metrics import check_asat_identity, wilson_interval
 
@@ -63,7 +62,7 @@ def load_published(env: Environment) -> Published:
     folder = env.data / "published" if env.data else None
     if folder is None or not folder.is_dir():
         return Published()
-    setting = _read_csv(folder / "setting.csv", ["key", "value"])
+    setting = _read_csv(folder / "setting.csv")
     return Published(
         _read_cells(folder / "table1_main.csv", ["task", "model"], env),
         _read_cells(folder / "generalization.csv", ["train_task", "eval_task"], env),
@@ -73,8 +72,7 @@ def load_published(env: Environment) -> Published:
 
 def _read_cells(path: Path, keys: list[str], env: Environment) -> dict[tuple, PublishedCell]:
     cells = {}
-    rows = _read_csv(path, [*keys, "sr", "asat", "asst"]).to_dict("records")
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(_read_csv(path).to_dict("records"), start=2):
         asst = None if pd.isna(row["asst"]) else row["asst"]
         cells[tuple(row[key] for key in keys)] = PublishedCell(row["sr"], row["asat"], asst)
         task = env.tasks.get(row["task"] if "task" in keys else row["eval_task"])
@@ -84,15 +82,6 @@ def _read_cells(path: Path, keys: list[str], env: Environment) -> dict[tuple, Pu
     return cells
 
 
-def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read_csv(path: Path) -> pd.DataFrame:
     verify_shipped([path])
-    try:
-        frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); restore it from the repository"
-        ) from None
-    missing = [column for column in columns if column not in frame]
-    if missing:
-        raise UserError(f"{path}: lacks the column '{missing[0]}'; restore it from the repository")
-    return frame
+    return pd.read_csv(path)

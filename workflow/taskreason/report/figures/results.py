@@ -5,7 +5,8 @@ dates. A policy or a task has the same colour in every figure.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -38,103 +39,104 @@ from taskreason.report.training_logs import (
     read_training_log,
 )
 
-Logs = Mapping[str, pd.DataFrame]
-"""The log of each task's training, averaged over its seeds step by step."""
-
 
 def make_figure(name: str, root: Path, cfg: Config) -> Figure:
     """The figure of that name, from what it needs of results/SCALE (``root``); UserError for an unknown one."""
-    if name in FROM_LOGS:
-        draw, stage, columns = FROM_LOGS[name]
-        return draw(_read_logs(root, cfg, stage, columns))
+    if name in CURVES:
+        return draw_learning(_read_logs(root, cfg, CURVES[name]), CURVES[name])
     if name not in FROM_RESULTS:
-        known = ", ".join([*FROM_LOGS, *FROM_RESULTS])
+        known = ", ".join([*CURVES, *FROM_RESULTS])
         raise UserError(f"figure '{name}': does not exist; choose one of {known}")
     return FROM_RESULTS[name](load_results(root, cfg, "figures", name))
 
 
-def _read_logs(root: Path, cfg: Config, stage: str, columns: list[str]) -> Logs:
-    folder, runs = root / "training", list_runs(cfg.seeds)
-    return {
-        task: average_logs(
-            [read_training_log(folder / f"{task}{run}" / f"{stage}.csv", columns) for run in runs]
-        )
-        for task in cfg.tasks
-    }
+@dataclass(frozen=True)
+class Curves:
+    """What is drawn of trainings. stage: of the log; panels: its columns and what they are called, row by row."""
+
+    stage: str
+    columns: Sequence[str]
+    x: str
+    panels: Mapping[str, str]
+    rows: int = 1
+    height: float = 2.3
+    smooth: bool = True
 
 
-def draw_learning_sft(logs: Logs) -> Figure:
-    """Loss and token accuracy of SFT over epochs, one line a task."""
-    panels = {"loss": "Loss (nats a token)", "mean_token_accuracy": "Token accuracy"}
-    figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.3)
-    _draw_panels(figure, axes, logs, panels, ("epoch", "Epoch"), _draw_curve)
-    axes[0, 0].set_yscale("log")
-    return figure
+CURVES = {
+    "learning_sft": Curves(
+        "sft",
+        SFT_COLUMNS,
+        "epoch",
+        {"loss": "Loss (nats a token)", "mean_token_accuracy": "Token accuracy"},
+    ),
+    "learning_grpo": Curves(
+        "grpo",
+        GRPO_COLUMNS,
+        "step",
+        {
+            "reward": "Mean reward",
+            "kl": "KL to the SFT model (nats)",
+            "zero_std_share": "Groups without variance",
+            "entropy": "Entropy (nats a token)",
+        },
+        rows=2,
+        height=3.9,
+    ),
+    "learning_validation": Curves(
+        "grpo_validation",
+        VALIDATION_COLUMNS,
+        "step",
+        {
+            "training_states": "Right on training states",
+            "unseen_states": "Right on unseen states",
+            "sr": "SR in validation",
+        },
+        smooth=False,
+    ),
+}
+X_LABELS = {"epoch": "Epoch", "step": "GRPO step"}
+RANGES = {
+    **dict.fromkeys(("zero_std_share", *VALIDATION_COLUMNS[1:]), (-0.02, 1.02)),
+    "reward": (None, 1.02),
+}
+"""Ends of the axes of columns that are shares."""
 
 
-def draw_learning_grpo(logs: Logs) -> Figure:
-    """Reward, KL to the SFT model, share of groups without variance, and entropy, by GRPO step."""
-    panels = {
-        "reward": "Mean reward",
-        "kl": "KL to the SFT model (nats)",
-        "zero_std_share": "Groups without variance",
-        "entropy": "Entropy (nats a token)",
-    }
-    figure, axes = new_figure(2, 2, PAGE_WIDTH, 3.9, sharex=True)
-    _draw_panels(figure, axes, logs, panels, ("step", "GRPO step"), _draw_curve)
-    axes[0, 0].set_ylim(top=1.02)
-    axes[1, 0].set_ylim(-0.02, 1.02)
-    return figure
+def _read_logs(root: Path, cfg: Config, curves: Curves) -> dict[str, pd.DataFrame]:
+    """The log of each task's training, averaged over its seeds step by step."""
+    logs = {}
+    for task in cfg.tasks:
+        homes = [root / "training" / f"{task}{run}" for run in list_runs(cfg.seeds)]
+        files = [home / f"{curves.stage}.csv" for home in homes]
+        logs[task] = average_logs([read_training_log(file, curves.columns) for file in files])
+    return logs
 
 
-def draw_learning_validation(logs: Logs) -> Figure:
-    """Greedy accuracy on training states and on unseen ones, and SR in validation worlds, by GRPO step."""
-    panels = {
-        "training_states": "Right on training states",
-        "unseen_states": "Right on unseen states",
-        "sr": "SR in validation",
-    }
-    figure, axes = new_figure(1, 3, PAGE_WIDTH, 2.3, sharex=True, sharey=True)
-    _draw_panels(figure, axes, logs, panels, ("step", "GRPO step"), _draw_points)
-    axes[0, 0].set_ylim(-0.02, 1.02)
-    return figure
-
-
-def _draw_panels(
-    figure: Figure,
-    axes: np.ndarray,
-    logs: Logs,
-    panels: Mapping[str, str],
-    x: tuple[str, str],
-    draw: Callable[..., None],
-) -> None:
-    """A panel for each column of the logs, a line in it for each task; x: column and label."""
-    for axis, (column, label) in zip(axes.flat, panels.items(), strict=True):
+def draw_learning(logs: Mapping[str, pd.DataFrame], curves: Curves) -> Figure:
+    """A panel for each column of the logs, in it a line for each task: a running mean, the raw values faint."""
+    wide = len(curves.panels) // curves.rows
+    figure, axes = new_figure(curves.rows, wide, PAGE_WIDTH, curves.height, sharex=True)
+    for axis, (column, label) in zip(axes.flat, curves.panels.items(), strict=True):
         for number, (task, log) in enumerate(logs.items()):
-            style = {
-                "color": TASK_COLOURS[number % len(TASK_COLOURS)],
-                "linestyle": TASK_LINES[number % len(TASK_LINES)],
-                "label": task_title(task),
-            }
-            draw(axis, log, x[0], column, style)
-        axis.set_ylabel(label)
+            colour = TASK_COLOURS[number % len(TASK_COLOURS)]
+            line = TASK_LINES[number % len(TASK_LINES)]
+            known = log.dropna(subset=[curves.x, column])
+            shown, few = known[column], not curves.smooth or len(known) == 1
+            if curves.smooth:
+                axis.plot(known[curves.x], shown, color=colour, linewidth=0.6, alpha=0.35)
+                window = max(len(known) // 20, 1)
+                shown = shown.rolling(window, min_periods=1, center=True).mean()
+            style = {"marker": "." if few else None, "label": task_title(task)}
+            axis.plot(known[curves.x], shown, color=colour, linestyle=line, **style)
+        axis.set(ylabel=label, ylim=RANGES.get(column))
+        axis.set_yscale("log" if column == "loss" else "linear")
     for axis in axes[-1]:
-        axis.set_xlabel(x[1])
+        axis.set_xlabel(X_LABELS[curves.x])
     figure.align_ylabels()
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=max(len(logs), 1))
-
-
-def _draw_curve(axis, log: pd.DataFrame, x: str, column: str, style: Mapping) -> None:
-    """A running mean over a twentieth of the steps, the raw values faint."""
-    known = log.dropna(subset=[x, column])
-    mean = known[column].rolling(max(len(known) // 20, 1), min_periods=1, center=True).mean()
-    axis.plot(known[x], known[column], color=style["color"], linewidth=0.6, alpha=0.35)
-    axis.plot(known[x], mean, marker="." if len(known) == 1 else None, **style)
-
-
-def _draw_points(axis, log: pd.DataFrame, x: str, column: str, style: Mapping) -> None:
-    axis.plot(log[x], log[column], marker=".", **style)
+    return figure
 
 
 def draw_success_rate(results: Results) -> Figure:
@@ -249,11 +251,6 @@ def draw_episode(results: Results) -> Figure:
     return figure
 
 
-FROM_LOGS: dict[str, tuple[Callable[[Logs], Figure], str, list[str]]] = {
-    "learning_sft": (draw_learning_sft, "sft", SFT_COLUMNS),
-    "learning_grpo": (draw_learning_grpo, "grpo", GRPO_COLUMNS),
-    "learning_validation": (draw_learning_validation, "grpo_validation", VALIDATION_COLUMNS),
-}
 FROM_RESULTS: dict[str, Callable[[Results], Figure]] = {
     "success_rate": draw_success_rate,
     "generalization_sr": partial(draw_grid, metric="sr"),

@@ -16,10 +16,7 @@ from taskreason.report.tables.spec import Spec, Table
 
 MAKERS: dict[str, Callable[[Results], Table]] = {
     "main": main.make_main,
-    "generalization": main.make_grid,
-    "generalization_sr": partial(main.make_grid, name="generalization_sr"),
-    "generalization_asat": partial(main.make_grid, name="generalization_asat"),
-    "generalization_asst": partial(main.make_grid, name="generalization_asst"),
+    **{name: partial(main.make_grid, name=name) for name in main.SPECS if name.startswith("gen")},
     "comparison": comparison.make_comparison,
     "baselines": gains.make_baselines,
     "bound": expert.make_bound,
