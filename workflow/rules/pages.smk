@@ -28,7 +28,8 @@ use rule shown as make_gallery with:
             "make_gallery",
             "report/labels.py",
             "report/gallery/**/*",
-            f"environments/{cfg.environment}/**/*.js",
+            f"environments/{cfg.environment}/gallery.py",
+            f"environments/{cfg.environment}/data/gallery/*",
         ),
     output:
         [mark_page(file, "gallery", "The episode gallery") for file in GALLERY],
