@@ -21,7 +21,7 @@ from taskreason.theory.analysis import (
     list_states,
     mean_interval,
     predict_along,
-    predict_kitchens,
+    predict_worlds,
     read_measurement,
 )
 from taskreason.theory.fixed_point import amplify, find_fixed_point
@@ -132,7 +132,7 @@ def test_what_is_measured_is_what_the_policy_does(tmp_path):
     measure(policy, starts, replace(CFG, theory=theory), tmp_path / "sft.jsonl")
     rows = read_measurement(tmp_path / "sft.jsonl")
     assert [row["layout_hash"] for row in rows] == [start.world.id for start in starts]
-    table = predict_kitchens(rows).set_index("layout_hash")
+    table = predict_worlds(rows).set_index("layout_hash")
     along = predict_along(rows)
     states = list_states(rows)
     for start, row in zip(starts, rows, strict=True):
@@ -203,11 +203,11 @@ def test_a_wrong_recursion_is_noticed():
     ]
     row = {"layout_hash": "k", "optimal_steps": 2, "states": states, "off_path": []}
     for right, inside in ((25, True), (50, False), (2, False)):
-        table = predict_kitchens([row | {"rollouts": {"0": 100 - right, "2": right}}])
+        table = predict_worlds([row | {"rollouts": {"0": 100 - right, "2": right}}])
         assert table.predicted[0] == 0.25 and table.missed[0] == 0 and table.unique[0]
         assert table.inside[0] == inside
     unasked = states[:1] + [states[1] | {"optimal": {"go": -1}}]
-    table = predict_kitchens([row | {"states": unasked, "rollouts": {"0": 75, "2": 25}}])
+    table = predict_worlds([row | {"states": unasked, "rollouts": {"0": 75, "2": 25}}])
     assert (table.predicted[0], table.missed[0]) == (0, 0.25)
 
 

@@ -19,7 +19,7 @@ use rule draw_worlds as ablate_worlds with:
     params:
         split="train",
         task=ABLATED,
-        changes={"worlds": {"training": cfg.ablation.kitchens}},
+        changes={"worlds": {"training": cfg.ablation.worlds}},
         settings={key: config["worlds"][key] for key in ["mode", "train_seed"]},
     message:
         "Drawing training worlds of {params.task} for the ablations"

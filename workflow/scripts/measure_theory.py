@@ -16,4 +16,4 @@ with logged(snakemake):
         folder(given.model), replace(cfg, rollout=rollout), snakemake.params.temperature
     )
     starts = load_starts(snakemake.params.task, Path(given.worlds), cfg.env)
-    measure(policy, starts[: cfg.theory.kitchens], cfg, Path(snakemake.output[0]))
+    measure(policy, starts[: cfg.theory.worlds], cfg, Path(snakemake.output[0]))

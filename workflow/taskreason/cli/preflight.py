@@ -131,6 +131,6 @@ def check_accelerate(cfg: Config) -> None:
         )
     if kind in SHARDED and cfg.grpo.eval_steps:
         raise UserError(
-            f"grpo.eval_steps: validation kitchens can't be played with weights that {path} spreads over GPUs "
+            f"grpo.eval_steps: validation worlds can't be played with weights that {path} spreads over GPUs "
             f"({kind}); set it to 0 or use a file with distributed_type MULTI_GPU."
         )

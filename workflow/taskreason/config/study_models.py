@@ -79,7 +79,7 @@ class Sweep:
 class Theory:
     """What `snakemake theory` measures on the SFT and the SFT+GRPO policy of each task."""
 
-    kitchens: int = Field(30, ge=1, le=100_000)
+    worlds: int = Field(30, ge=1, le=100_000)
     """Evaluation worlds a task, the first of them."""
     replies: int = Field(16, ge=2, le=10_000)
     """Replies sampled at each state, from which its single-turn success is counted."""
@@ -97,7 +97,7 @@ class Ablation:
 
     task: str = ""
     """The task; empty takes the first of tasks."""
-    kitchens: int = Field(800, ge=1, le=1_000_000)
+    worlds: int = Field(800, ge=1, le=1_000_000)
     """Training worlds from which the trajectories are drawn, those of worlds.training first."""
     trajectories: Unique[Annotated[int, Field(ge=1, le=100_000)]] = (10, 30, 300)
     """Numbers of expert trajectories besides expert.trajectories, each with SFT and GRPO."""

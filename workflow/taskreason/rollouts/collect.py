@@ -80,7 +80,7 @@ def collect(
         "prompt": asdict(cfg.prompt),
     }
     attempts = Attempts(output.with_name(f".{output.stem}.attempts.jsonl"), settings, policy)
-    accepted, tried = _try_kitchens(task, cfg, starts, policy, attempts)
+    accepted, tried = _try_worlds(task, cfg, starts, policy, attempts)
     _check_number(len(accepted), cfg, worlds_path, len(tried), attempts.number, bound)
     decisions = [
         decision
@@ -100,7 +100,7 @@ def load_expert(cfg: Config) -> Policy:
     return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
 
 
-def _try_kitchens(
+def _try_worlds(
     task: str, cfg: Config, starts: list[Start], policy: Policy, attempts: Attempts
 ) -> tuple[list[tuple[Start, Episode]], list[Start]]:
     """Accepted trajectories in the worlds' order, and the worlds that were looked at for them."""

@@ -52,8 +52,8 @@ def load_template(task: TaskSpec) -> Layout:
     """The task's own kitchen. A relative path of a person's own is looked for here, then in the checkout."""
     if not task.file:
         return _read_template(DATA / "layouts" / f"{task.name}.json")
-    file = Path(task.file)
-    return _read_template(file if file.exists() else PROJECT / file)
+    file = Path(task.file).absolute()
+    return _read_template(file if file.exists() else PROJECT / task.file)
 
 
 @cache
