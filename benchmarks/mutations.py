@@ -47,8 +47,8 @@ MUTATIONS = (
         f"{KITCHEN}/simulator/effects.py",
         (
             (
-                "done = on and count + 1 == TICKS\n            if kind == COOK",
-                "done = on and count + 2 == TICKS\n            if kind == COOK",
+                "done = on and count + 1 == TICKS\n            bits",
+                "done = on and count + 2 == TICKS\n            bits",
             ),
         ),
         f"{KITCHEN}/test_engine.py",
