@@ -31,9 +31,10 @@ lint: ## check style and workflow
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
+	lint-imports
 	snakemake --lint
 
-bench: ## measure the speeds that the README quotes
+bench: ## measure the speeds that docs/performance.md quotes
 	@envs/bootstrap.sh run
 	OMP_NUM_THREADS=1 python benchmarks/run.py
 
@@ -41,7 +42,7 @@ verify: ## hold the results of a run against the reference results
 	@envs/bootstrap.sh run
 	taskreason verify
 
-readme: ## fill the generated parts of README.md from results/, and write config/README.md
+readme: ## fill the generated parts of README.md and docs/ from results/, and write config/README.md
 	@envs/bootstrap.sh run
 	python benchmarks/update_readme.py
 	python docs/write_config_keys.py
@@ -60,4 +61,5 @@ clean: ## remove tables, figures and paper, which take a minute to make; keeps t
 	rm -rf results/tables results/figures results/gallery results/macros.tex results/index.html results/checksums results/paper-build paper/main.pdf
 
 distclean: clean ## remove all results, trained models included, and the environment
-	rm -rf results .snakemake .venv
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake .venv

@@ -1,4 +1,4 @@
-# Entry point: `snakemake --cores all` from here makes the rule below. The workflow itself is in workflow/Snakefile.
+# Entry point: `snakemake` from here makes the rule below. The workflow itself is in workflow/Snakefile.
 include: "workflow/Snakefile"
 
 

@@ -33,151 +33,148 @@ class Mutation:
     tests: str
 
 
+KITCHEN = "environments/robotouille"
+
 MUTATIONS = (
     Mutation(
         "items are stacked in reverse order",
-        "kitchen/engine.py",
+        f"{KITCHEN}/simulator/engine.py",
         (("(*stacks[loc], a)", "(a, *stacks[loc])"),),
-        "test_engine.py",
+        f"{KITCHEN}/test_engine.py",
     ),
     Mutation(
         "a patty is cooked a step too early",
-        "kitchen/effects.py",
+        f"{KITCHEN}/simulator/effects.py",
         (
             (
-                "done = on and count + 1 == TICKS\n            if kind",
-                "done = on and count + 2 == TICKS\n            if kind",
+                "done = on and count + 1 == TICKS\n            if kind == COOK",
+                "done = on and count + 2 == TICKS\n            if kind == COOK",
             ),
         ),
-        "test_engine.py",
+        f"{KITCHEN}/test_engine.py",
     ),
     Mutation(
         "plans that are a step too long count as optimal",
-        "planner.py",
+        f"{KITCHEN}/planner/search.py",
         (
             (
                 "self.within(kitchen.step(state, action), steps - 1)",
                 "self.within(kitchen.step(state, action), steps)",
             ),
         ),
-        "test_planner.py",
+        f"{KITCHEN}/test_planner.py",
     ),
     Mutation(
         "no reward for the format",
-        "task.py",
-        (("FORMAT_REWARD * reply.well_formed", "0.0 * reply.well_formed"),),
-        "test_task.py",
+        "training/rewards.py",
+        (("FORMAT_REWARD * read.well_formed", "0.0 * read.well_formed"),),
+        "training/test_rewards.py",
     ),
     Mutation(
         "the last of several actions counts",
-        "task.py",
+        "environments/base.py",
         (
             (
-                "match = _ACTION.search(text)\n    action = ",
-                "match = ([None, *_ACTION.finditer(text)])[-1]\n    action = ",
+                "match = ACTION_LINE.search(reply)",
+                "match = [None, *ACTION_LINE.finditer(reply)][-1]",
             ),
         ),
-        "test_task.py",
+        "policies/test_reply.py",
     ),
     Mutation(
         "any valid action is rewarded",
-        "train/grpo.py",
-        (
-            (
-                "accepted = decision.optimal_actions if any_optimal else (decision.action,)",
-                "accepted = tuple(decision.prompt.splitlines())",
-            ),
-        ),
-        "test_training.py::test_the_reward_switch_decides_which_actions_are_accepted",
+        "training/rewards.py",
+        (("else (decision.action,)", "else tuple(decision.prompt.splitlines())"),),
+        "training/test_rewards.py",
     ),
     Mutation(
         "the names that are rewarded are not those of the renamed prompt",
-        "train/grpo.py",
-        (("[rename(action, renaming) for action in accepted]", "list(accepted)"),),
-        "test_training.py::test_augmentation_renames_what_is_accepted_with_the_prompt",
+        "training/examples.py",
+        (('for key in ("prompt", "completion", "action")', 'for key in ("prompt", "completion")'),),
+        "training/test_training.py::test_augmentation_renames_what_is_accepted_with_the_prompt",
     ),
     Mutation(
         "advantages are not divided by the group's standard deviation",
-        "train/grpo.py",
+        "training/grpo.py",
         (('scale_rewards="group"', 'scale_rewards="none"'),),
-        "test_training.py::test_rewards_of_a_group_become_its_advantages",
+        "training/test_training.py::test_rewards_of_a_group_become_its_advantages",
     ),
     Mutation(
         "no KL divergence from the SFT policy",
-        "train/grpo.py",
+        "training/grpo.py",
         (("beta=grpo.beta,", "beta=0.0,"),),
-        "test_training.py::test_rewards_of_a_group_become_its_advantages",
+        "training/test_training.py::test_rewards_of_a_group_become_its_advantages",
     ),
     Mutation(
         "SFT learns the prompts, too",
-        "train/common.py",
+        "training/examples.py",
         (("[-100] * len(p) + c", "p + c"),),
-        "test_training.py::test_sft_learns_replies_and_nothing_of_the_prompt",
+        "training/test_training.py::test_sft_learns_replies_and_nothing_of_the_prompt",
     ),
     Mutation(
-        "evaluation kitchens are those of the training",
-        "trajectories.py",
+        "evaluation worlds are those of the training",
+        "rollouts/dataset.py",
         (
             (
-                "(cfg.kitchens.evaluation, cfg.kitchens.eval_seed)",
-                "(cfg.kitchens.evaluation, cfg.kitchens.train_seed)",
+                "(cfg.worlds.evaluation, cfg.worlds.eval_seed)",
+                "(cfg.worlds.evaluation, cfg.worlds.train_seed)",
             ),
             ("exclude = {row", "exclude = set() and {row"),
         ),
-        "test_trajectories.py",
+        "rollouts/test_dataset.py",
     ),
     Mutation(
         "evaluation samples instead of taking the likeliest reply",
-        "evaluate.py",
+        "rollouts/evaluate.py",
         (("temperature=float(cfg.rollout.do_sample)", "temperature=1.0"),),
-        "test_evaluate.py",
+        "rollouts/test_evaluate.py",
     ),
     Mutation(
         "an episode may take a step more than its timeout",
-        "rollout.py",
+        "rollouts/episode.py",
         (("len(run.actions) >= timeout", "len(run.actions) > timeout"),),
-        "test_rollout.py",
+        "rollouts/test_episode.py",
     ),
     Mutation(
         "a reply that names no valid action costs no step",
-        "rollout.py",
-        (('self.actions.append(wanted or "")', "self.actions += [wanted] if action else []"),),
-        "test_rollout.py",
+        "rollouts/episode.py",
+        (('self.actions.append(wanted or "")', "self.actions += [wanted] if after else []"),),
+        "rollouts/test_episode.py",
     ),
     Mutation(
         "a failure counts with its steps, not with the timeout",
-        "metrics.py",
+        "rollouts/metrics.py",
         (("charged = np.where(success, steps, timeout)", "charged = steps"),),
-        "test_metrics.py",
+        "rollouts/test_metrics.py",
     ),
     Mutation(
         "intervals are of one standard error",
-        "metrics.py",
+        "rollouts/metrics.py",
         (("z = NormalDist().inv_cdf(0.5 + confidence / 2)", "z = 1.0"),),
-        "test_metrics.py",
+        "rollouts/test_metrics.py",
     ),
     Mutation(
-        "gains are paired by the order of the kitchens",
-        "metrics.py",
+        "gains are paired by the order of the worlds",
+        "rollouts/metrics.py",
         (
             (
                 "    pairs = better.merge(",
                 '    worse = worse.assign(layout_hash=better["layout_hash"].to_numpy())\n    pairs = better.merge(',
             ),
         ),
-        "test_metrics.py",
+        "rollouts/test_metrics.py",
     ),
     Mutation(
         "the recursion takes any action for an optimal one",
         "theory/recursion.py",
-        (("self.planner.optimal_actions(state)", "self.kitchen.valid_actions(state)"),),
-        "test_theory.py::test_the_recursion_equals_brute_force",
+        (("self.teacher.optimal(state)", "self.world.actions(state)"),),
+        "theory/test_theory.py::test_the_recursion_equals_brute_force",
     ),
     Mutation(
         "the recursion adds chances up along a trajectory",
         "theory/recursion.py",
         (("products.append(chance * products[-1]", "products.append(chance + products[-1]"),),
-        "test_theory.py::test_equally_good_actions_add_up_and_trajectories_multiply",
+        "theory/test_theory.py::test_equally_good_actions_add_up_and_trajectories_multiply",
     ),
 )
 
@@ -221,7 +218,7 @@ def try_mutation(mutation: Mutation, checkout: Path) -> str:
         text=True,
         timeout=LONGEST_S,
     )
-    failed = re.findall(r"^(?:FAILED|ERROR) tests/([\w.]+::\w+)", done.stdout, re.MULTILINE)
+    failed = re.findall(r"^(?:FAILED|ERROR) tests/([\w./]+::\w+)", done.stdout, re.MULTILINE)
     if done.returncode not in (0, 1):
         sys.exit(f"{mutation.name}: the tests did not run\n{done.stdout[-2000:]}")
     return failed[0] if failed else ""

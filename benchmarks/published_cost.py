@@ -16,23 +16,20 @@ ESTIMATED = (("paper", "h200"), ("paper", "h100"), ("paper_24gb", "rtx4090"))
 
 def make_estimate() -> str:
     """GPU-hours of the stages that need GPUs, memory, disk and wall time, on three kinds of card."""
-    results = [estimate(*place) for place in ESTIMATED]
-    heavy = [stage.stage for stage in results[0].stages if stage.gpus_per_job]
-    body = []
-    for name in heavy:
-        stages = [next(s for s in result.stages if s.stage == name) for result in results]
-        cells = [
-            f"{s.gpu_hours:.1f} h, {s.memory_gb:.0f} GB" if s.gpus_per_job else "–" for s in stages
-        ]
-        body.append([f"`{name}`", *cells])
-    body.append(["all jobs", *(f"{result.gpu_hours:.0f} GPU-hours" for result in results)])
-    body.append(
-        ["wall time", *(f"{result.wall_hours:.0f} h on {result.gpus}" for result in results)]
-    )
-    body.append(["disk", *(f"{result.disk_gb:.0f} GB" for result in results)])
-    header = ["Stage", *(f"{result.gpu}, scale `{result.scale}`" for result in results)]
+    columns = {}
+    for scale, gpu in ESTIMATED:
+        result = estimate({"scale": scale}, gpu)
+        heavy = result["stages"].query("gpus_per_job > 0").itertuples()
+        cells = {f"`{s.stage}`": f"{s.gpu_hours:.1f} h, {s.memory_gb:.0f} GB" for s in heavy}
+        columns["{gpu}, scale `{scale}`".format_map(result)] = cells | {
+            "all jobs": f"{result['gpu_hours']:.0f} GPU-hours",
+            "wall time": f"{result['wall_hours']:.0f} h on {result['gpus']}",
+            "disk": f"{result['disk_gb']:.0f} GB",
+        }
+    names = next(iter(columns.values()))
+    body = [[name, *(cells.get(name, "–") for cells in columns.values())] for name in names]
     return (
-        f"{format_rows(header, body)}\n\n"
+        f"{format_rows(['Stage', *columns], body)}\n\n"
         "Hours of all jobs of the stage, and memory a GPU. Made by `taskreason estimate` and `make readme`: "
         "a calculation, some of whose constants come from the steps above (`workflow/taskreason/cost/model.py`)."
     )

@@ -2,7 +2,7 @@
 
 The weights are random, in the exact shape of Qwen2.5-1.5B, which speed does not depend on. What they write is noise
 that hardly ever ends, so every reply is as long as it may be: a step of GRPO, and a rollout, are worst cases. The
-tokenizer is made here, and cuts kitchens into about as many tokens as the published one. No checkpoint is written.
+tokenizer is made here, and cuts observations into about as many tokens as the published one. No checkpoint is written.
 
 On a GPU the defaults are those of `scale=paper`, and with `--lora-rank 16` those of `scale=paper_24gb`; on a CPU take a
 tiny batch and adapters, since AdamW on all weights needs more than 24 GB:
@@ -33,12 +33,13 @@ from taskreason.config.models import Config
 from taskreason.durability.files import read_lines, write_lines
 from taskreason.durability.provenance import describe_hardware
 from taskreason.policies.generation import Sampling
-from taskreason.policies.prompt import tokenize
+from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.rollouts.dataset import load_decisions, make_worlds
+from taskreason.training.curve import CurveLog
 from taskreason.training.launch import Job, train
-from taskreason.training.setup import CurveLog, TrainingFiles
+from taskreason.training.setup import TrainingFiles
 from taskreason.training.trainer import SharedPromptTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from chat_models import build_chat_tokenizer  # noqa: E402
 
 TASK = "cheese_burger"
+HEAD = 128
+"""Width of an attention head."""
 ON_GPU = torch.cuda.is_available()
 MATRIX = 8192 if ON_GPU else 1024
 """Rows of the square matrices whose product says what the machine can do."""
@@ -144,8 +147,8 @@ def save_model(folder: Path, shape: dict[str, int]):
                 "hidden_size": SHAPE.hidden,
                 "num_hidden_layers": SHAPE.layers,
                 "intermediate_size": SHAPE.intermediate,
-                "num_attention_heads": SHAPE.heads,
-                "num_key_value_heads": SHAPE.kv_heads,
+                "num_attention_heads": SHAPE.hidden // HEAD,
+                "num_key_value_heads": SHAPE.keys // HEAD,
                 "max_position_embeddings": 32768,
                 "tie_word_embeddings": SHAPE.tied,
                 "eos_token_id": tokenizer.eos_token_id,
@@ -164,11 +167,11 @@ def save_model(folder: Path, shape: dict[str, int]):
 
 
 def draw_decisions(cfg: Config, number: int, path: Path) -> None:
-    """The first ``number`` decisions of the planner, in PATH.jsonl; its kitchens in PATH.kitchens."""
+    """The first ``number`` decisions of the planner, in PATH.jsonl; its worlds in PATH.worlds."""
     cfg = replace(cfg, expert=replace(cfg.expert, trajectories=-(-number // 9)))
-    kitchens, whole = path.with_suffix(".kitchens"), path.with_suffix(".whole")
-    make_kitchens(TASK, "train", cfg, kitchens)
-    collect(TASK, cfg, kitchens, whole, path.with_suffix(".summary"))
+    worlds, whole = path.with_suffix(".worlds"), path.with_suffix(".whole")
+    make_worlds(TASK, "train", cfg, worlds)
+    collect(TASK, cfg, worlds, whole, path.with_suffix(".summary"))
     write_lines(path.with_suffix(".jsonl"), read_lines(whole, (), str(whole))[:number])
 
 
@@ -184,10 +187,11 @@ def measure_training(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str
     )
     shutil.rmtree(files.checkpoints, ignore_errors=True)
     decisions = load_decisions(files.trajectories)
-    prompts = [len(ids) for ids in tokenize([d.prompt for d in decisions], tokenizer, cfg.prompt)]
+    texts = [decision.prompt for decision in decisions]
+    prompts = [len(ids) for ids in choose_format(cfg).tokenize(texts, tokenizer)]
     replies = [len(ids) for ids in tokenizer([d.completion for d in decisions])["input_ids"]]
     watch = Watch()
-    train(Job(stage, TASK, files, work / f"{stage}.kitchens", work / "validation.csv"), cfg)
+    train(Job(stage, TASK, files, work / f"{stage}.worlds", work / "validation.csv"), cfg)
     watch.stop()
     found = {
         "prompt": fmean(prompts),
@@ -211,12 +215,11 @@ def measure_rollout(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str,
     """Seconds and memory of greedy replies to a batch of prompts, the median without the first."""
     decisions = load_decisions(work / f"{stage}.jsonl")
     texts = [decision.prompt for decision in decisions]
-    prompts = [len(ids) for ids in tokenize(texts, tokenizer, cfg.prompt)]
+    asked = choose_format(cfg)
+    prompts = [len(ids) for ids in asked.tokenize(texts, tokenizer)]
     tokens = cfg.rollout.max_new_tokens
     clear_memory()
-    policy = TransformersPolicy.load(
-        work / "model", len(texts), Sampling(tokens, 0.0, 0), cfg.prompt
-    )
+    policy = TransformersPolicy.load(work / "model", len(texts), Sampling(tokens, 0.0, 0), asked)
     seconds = []
     for _ in range(min(2, cfg.grpo.steps) if cfg.grpo.steps else 1):
         start = time.perf_counter()

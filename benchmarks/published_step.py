@@ -12,14 +12,19 @@ from pathlib import Path
 
 from taskreason.config.load import load_config
 from taskreason.config.models import Config
-from taskreason.cost.generation import generation_bytes, generation_seconds
-from taskreason.cost.lengths import Lengths
-from taskreason.cost.memory import grpo_memory, sft_memory
-from taskreason.cost.model import ARCHITECTURES, GPUS, Gpu, Rows, training_flops
-from taskreason.cost.workload import Workload
+from taskreason.cost.model import (
+    GPUS,
+    SHAPES,
+    Gpu,
+    Rows,
+    generation_bytes,
+    generation_seconds,
+    training_flops,
+)
+from taskreason.cost.stages import Lengths, Work
 
 MEASURED = Path(__file__).with_name("published_size.csv")
-SHAPE = ARCHITECTURES["Qwen/Qwen2.5-1.5B-Instruct"]
+SHAPE = SHAPES["Qwen2.5-1.5B-Instruct"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def configure(step: Step, tokens: int, steps: int) -> Config:
     grpo |= {"micro_batch": step.micro_batch, "vllm": "none", "eval_steps": 0}
     return replace(
         cfg,
-        kitchens=replace(cfg.kitchens, training=200, validation=1),
+        worlds=replace(cfg.worlds, training=200, validation=1),
         sft=replace(cfg.sft, **sft) if step.stage == "sft" else cfg.sft,
         grpo=replace(cfg.grpo, **grpo) if step.stage == "grpo" else cfg.grpo,
         train=replace(cfg.train, lora_rank=step.lora_rank),
@@ -89,19 +94,16 @@ def find_card(hardware: str) -> Gpu | None:
 def count_flops(step: Step) -> float:
     """FLOPs of a training step, by the model of cost; each prompt is read once for its group."""
     rows = Rows(step.rows, step.prompt, step.rows * step.group, step.reply)
-    return training_flops(SHAPE, rows, bool(step.lora_rank), False)
+    return training_flops(SHAPE, rows, step.lora_rank, False)
 
 
 def predict(step: Step) -> tuple[float, float, float]:
     """Seconds, seconds of sampling (nan without any) and GB that the model of cost gives for the step on its card."""
     card = find_card(step.hardware)
-    work = Workload(configure(step, 256, 1), card, SHAPE, 1, (1, 1))
-    if step.stage == "sft":
-        return work.sft_step_seconds(step.lengths), nan, sft_memory(work, step.lengths) / 1e9
-    if step.stage == "grpo":
-        seconds = work.grpo_step_seconds(step.lengths)
-        sampling = work.sampling_seconds(step.lengths)
-        return seconds, sampling, grpo_memory(work, step.lengths) / 1e9
+    if step.stage != "rollout":
+        work = Work(configure(step, 256, 1), card, SHAPE, step.stage)
+        sampling = work.sampling_seconds(step.lengths) if step.stage == "grpo" else nan
+        return work.step_seconds(step.lengths), sampling, work.training_bytes(step.lengths) / 1e9
     rows = Rows(step.rows, step.prompt, step.rows, step.reply)
     seconds = generation_seconds(SHAPE, rows, step.longest_reply, card, "transformers")
     longest = step.longest_prompt + step.longest_reply

@@ -1,4 +1,4 @@
-"""Photograph one step of an episode in the gallery for README.md.
+"""Photograph one step of an episode in the gallery, for README.md and docs/results.md.
 
 Reads results/gallery/index.html in Chromium (`envs/bootstrap.sh dev browser` installs it) and writes
 docs/gallery.png. The argument is what follows the file's name in the page's address.

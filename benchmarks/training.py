@@ -13,6 +13,7 @@ import random
 import statistics
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -22,21 +23,20 @@ from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer.utils import add_fused_lm_head
 
 from taskreason.config.load import load_config
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.generator import generate_layout
-from taskreason.environments.robotouille.tasks import TASKS
-from taskreason.environments.robotouille.teacher import Expert
+from taskreason.environments import load_environment
+from taskreason.environments.base import Decision, list_plan
 from taskreason.policies.attention import share_prompts
 from taskreason.policies.generation import Sampling
-from taskreason.policies.prompt import build_prompt
 from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
 from taskreason.rollouts.episode import Start, run_episodes
-from taskreason.training.grpo import action_reward, format_reward
-from taskreason.training.setup import common_arguments, encode
+from taskreason.training.examples import encode
+from taskreason.training.grpo import list_rewards
+from taskreason.training.rewards import expert
+from taskreason.training.setup import common_arguments
 from taskreason.training.trainer import SharedPromptTrainer, copy_model, score_completions
 
-MODEL = Path(__file__).resolve().parents[1] / "workflow" / "resources" / "base_model"
+ENV = load_environment("robotouille")
+MODEL = ENV.data / "base_model"
 TASK, KITCHENS = "burger", 40
 WHOLE = load_config({}).train
 """Every weight is trained, in one process."""
@@ -61,15 +61,17 @@ def measure_training() -> dict[str, float]:
 
 
 def draw_rows() -> list[dict]:
-    """Expert decisions as prompt, completion and accepted actions."""
+    """Expert decisions as prompt, completion and what their reward is counted from."""
     rows = []
     for seed in range(KITCHENS):
-        kitchen = Kitchen(generate_layout(TASKS[TASK].template, seed, "scattered"))
-        expert = Expert(kitchen)
-        plan = expert.plan(kitchen.initial)
+        world = ENV.draw(ENV.tasks[TASK], seed, "scattered")
+        teacher = ENV.teacher(world)
+        plan = list_plan(world, teacher)
         for step, (state, action) in enumerate(plan):
-            prompt, reply = build_prompt(kitchen, state), expert.reply_at(plan, step)
-            rows.append({"prompt": prompt, "completion": reply, "accepted": [action.text]})
+            texts = {"prompt": world.observe(state), "completion": teacher.reply(state)}
+            optimal, left = tuple(teacher.optimal(state)), len(plan) - step
+            decision = Decision(world.id, step, *texts.values(), action, optimal, left)
+            rows.append(texts | {"decision": asdict(decision)})
     random.Random(0).shuffle(rows)
     return rows
 
@@ -105,7 +107,7 @@ def measure_grpo(rows: list[dict]) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder:
             trainer = kind(
                 model=model,
-                reward_funcs=[format_reward, action_reward],
+                reward_funcs=list_rewards("expert"),
                 args=GRPOConfig(
                     max_steps=STEPS + 1,
                     per_device_train_batch_size=32,
@@ -149,15 +151,9 @@ def run_bare_grpo(rows: list[dict]) -> float:
         inputs = tokenizer([row["prompt"] for row in group], return_tensors="pt", padding=True)
         replies = sample_bare(sampler, tokenizer, inputs)
         texts = tokenizer.batch_decode(replies, skip_special_tokens=True)
-        accepted = [row["accepted"] for row in group for _ in range(GROUP)]
-        rewards = torch.tensor(
-            [
-                a + b
-                for a, b in zip(
-                    format_reward(texts), action_reward(texts, accepted=accepted), strict=True
-                )
-            ]
-        ).view(-1, GROUP)
+        decisions = [Decision(**row["decision"]) for row in group for _ in range(GROUP)]
+        earned = [sum(expert(text, d)) for text, d in zip(texts, decisions, strict=True)]
+        rewards = torch.tensor(earned).view(-1, GROUP)
         spread = rewards - rewards.mean(1, keepdim=True)
         advantages = (spread / (rewards.std(1, keepdim=True) + 1e-4)).view(-1)
         ended = (replies == tokenizer.eos_token_id).cumsum(1)
@@ -267,8 +263,8 @@ def measure_rollout(episodes: int = 40) -> dict[str, float]:
     policy = TransformersPolicy.load(MODEL, episodes, Sampling(TOKENS))
     starts = []
     for seed in range(1000, 1000 + episodes):
-        kitchen = Kitchen(generate_layout(TASKS[TASK].template, seed, "scattered"))
-        starts.append(Start(kitchen, TASK, Planner(kitchen).distance(kitchen.initial)))
+        world = ENV.draw(ENV.tasks[TASK], seed, "scattered")
+        starts.append(Start(world, TASK, ENV.teacher(world).distance(world.initial)))
     timeout = load_config({}).timeout_of(TASK)
     began = time.perf_counter()
     done = run_episodes(policy, starts, timeout, episodes)

@@ -210,7 +210,8 @@ def make_graph() -> str:
         sys.exit(done.stderr)
     names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", done.stdout, re.MULTILINE))
     arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", done.stdout, re.MULTILINE)
-    edges = {(names[start], names[end]) for start, end in arrows}
+    # Worlds of one split are drawn after those of another, by the same rule: no arrow of a graph of rules.
+    edges = {(names[start], names[end]) for start, end in arrows if names[start] != names[end]}
     lines = [f"    {start} --> {end}" for start, end in sorted(reduce_edges(edges))]
     return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
 

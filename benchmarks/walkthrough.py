@@ -1,13 +1,13 @@
 """Follow README.md to the letter in a fresh clone, by the clock: from nothing to a figure that has moved.
 
-The commands are read from README.md: `make reproduce`, then those of "Change the reward and see a figure move", then
-those of "A task of your own", of which the run in earnest is left out. The clone makes an environment of its own.
+The commands are read from README.md: `make reproduce`, then those of its sections "A reward" and "A task", the latter
+at the smoke scale, as they stand there. The clone makes an environment of its own.
 
     python benchmarks/walkthrough.py [FOLDER]    # where the clone is made; default results/bench/walkthrough
 
-What every command took, and whether the figure has moved, is in results/bench/walkthrough.json, which `make readme`
-shows. Called again, it goes on in the same folder with what has not ended well. The exit status is 1 where a command
-fails or the figure is as it was.
+What every command took, and whether the figure has moved, is in results/bench/walkthrough.json, of which `make readme`
+makes a table. Called again, it goes on in the same folder with what has not ended well. The exit status is 1 where a
+command fails or the figure is as it was.
 """
 
 import argparse
@@ -40,12 +40,7 @@ def main() -> int:
     folder = parser.parse_args().folder.resolve()
     if not folder.exists():
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    text = (folder / "README.md").read_text()
-    parts = {
-        "reproduce": read_blocks(text, "## Two commands", "sh")[0][:1],
-        "reward": read_blocks(text, "### Change the reward and see a figure move", "sh")[0],
-        "task": list_own_task(text),
-    }
+    parts = list_parts((folder / "README.md").read_text())
     found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
     found.setdefault("latex", bool(shutil.which("latexmk")))
     for part, commands in parts.items():
@@ -63,34 +58,28 @@ def main() -> int:
     return 0 if moved else 1
 
 
-def read_blocks(text: str, heading: str, language: str) -> list[list[str]]:
-    """Lines of the blocks of code in a section, comments left out."""
+def list_parts(text: str) -> dict[str, list[str]]:
+    """The commands that a reader of the page types, by part."""
+    return {
+        "reproduce": read_section(text, "## Two commands")[:1],
+        "reward": read_section(text, "### A reward"),
+        "task": [". .venv/bin/activate", *read_section(text, "### A task")],
+    }
+
+
+def read_section(text: str, heading: str) -> list[str]:
+    """The commands of a section, comments left out."""
     _, found, section = text.partition(f"\n{heading}\n")
     if not found:
         sys.exit(f"README.md: has no section '{heading}'; name it in benchmarks/walkthrough.py.")
-    section = re.split(r"\n#+ (?=[A-Z])", section)[0]
-    blocks = re.findall(rf"^ *```{language}\n(.*?)^ *```", section, re.DOTALL | re.MULTILINE)
-    return [
-        [line for line in (re.sub(r"\s+# .*", "", line) for line in block.splitlines()) if line]
-        for block in blocks
-    ]
+    return read_commands(re.split(r"\n#+ (?=[A-Z])", section)[0])
 
 
-def list_own_task(text: str) -> list[str]:
-    """The steps to a recipe of one's own, its entry appended to config.yaml, and the run in minutes."""
-    heading = "## A task of your own"
-    *_, layout, runs = read_blocks(text, heading, "sh")
-    (entry,) = read_blocks(text, heading, "yaml")
-    short = [run.strip() for run in runs if "scale=smoke" in run]
-    indent = len(entry[0]) - len(entry[0].lstrip())
-    lines = " ".join(f"'{line[indent:]}'" for line in entry)
-    return [
-        ". .venv/bin/activate",
-        *layout,
-        f"printf '%s\\n' {lines} >> config.yaml",
-        *short,
-        "git checkout --quiet config.yaml",
-    ]
+def read_commands(text: str) -> list[str]:
+    """The lines of a page's blocks of shell, comments left out."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    lines = [re.sub(r"(^|\s+)# .*", "", line).strip() for line in "".join(blocks).splitlines()]
+    return [line for line in lines if line]
 
 
 def follow(folder: Path, commands: list[str]) -> list[dict]:
@@ -130,8 +119,7 @@ def make_table() -> str | None:
     if not FOUND.exists():
         return None
     found = json.loads(FOUND.read_text())
-    parts = [found[name] for name in ("reproduce", "reward")]
-    steps = [step for part in parts for step in part["steps"]]
+    steps = [step for part in ("reproduce", "reward", "task") for step in found[part]["steps"]]
     body = [[f"`{step['command']}`", f"{step['seconds'] / 60:.1f}"] for step in steps]
     body.append(["all", f"{sum(step['seconds'] for step in steps) / 60:.1f}"])
     before, after = found["reward"]["reward"]

@@ -6,8 +6,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2TokenizerFast
 
-from taskreason.policies.prompt import list_messages
+from taskreason.config.load import load_config
+from taskreason.policies.prompt import choose_format
 
+CHAT = choose_format(load_config({"prompt": {"style": "chat", "history": True}}))
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -26,7 +28,7 @@ def build_chat_tokenizer() -> Qwen2TokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator([m["content"] for m in list_messages("")], trainer)
+    core.train_from_iterator([m["content"] for m in CHAT.list_messages("")], trainer)
     tokenizer = Qwen2TokenizerFast(
         tokenizer_object=core,
         eos_token="<|im_end|>",

@@ -4,12 +4,17 @@ import json
 import random
 from pathlib import Path
 
-from taskreason.environments.robotouille.planner.search import shortest_plan
+from taskreason.environments import load_environment
+from taskreason.environments.base import list_plan
+from taskreason.environments.robotouille.planner.search import Planner
 from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.environments.robotouille.tasks import TASKS, load_template
+from taskreason.environments.robotouille.world import KitchenWorld
 from taskreason.rollouts.episode import Start
+
+ENV = load_environment("robotouille")
+TEMPLATES = {name: load_template(task) for name, task in TASKS.items()}
 
 SOUP = {
     "width": 4,
@@ -35,19 +40,58 @@ SOUP = {
         {"predicate": "addedto", "args": ["potato", "water"], "ids": [3, 1]},
     ],
 }
+TOAST = {
+    "version": "1.0.0",
+    "width": 4,
+    "height": 4,
+    "config": {},
+    "stations": [{"name": "table", "x": 0, "y": y} for y in range(3)],
+    "items": [
+        {"name": "bread", "x": 0, "y": 0, "stack-level": 0},
+        {"name": "cheese", "x": 0, "y": 1, "stack-level": 0},
+    ],
+    "players": [{"name": "robot", "x": 1, "y": 1, "direction": [-1, 0]}],
+    "goal_description": "Cheese on bread.",
+    "goal": [
+        {"predicate": "item_on", "args": ["bread", "table"], "ids": [1, 2]},
+        {"predicate": "atop", "args": ["cheese", "bread"], "ids": [3, 1]},
+    ],
+}
+"""A task of one's own. Three steps: pick up the cheese, go to the bread, stack."""
+
+
+def write_layout(folder, name="cheese_toast", **changes):
+    """The layout file of a task of one's own."""
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(TOAST | changes))
+    return path
+
+
+def make_world(task, seed, mode="scattered"):
+    """The kitchen of one seed, as the library knows it."""
+    return ENV.draw(TASKS[task], seed, mode)
 
 
 def make_kitchen(task, seed, mode="scattered"):
-    """The kitchen of one seed."""
-    return Kitchen(generate_layout(TASKS[task].template, seed, mode))
+    """The same, as the simulator knows it."""
+    return make_world(task, seed, mode).kitchen
+
+
+def make_plan(world):
+    """The expert's plan from the start, as pairs of a state and an action's text."""
+    return list_plan(world, ENV.teacher(world))
 
 
 def make_start(task, seed, left):
-    """A kitchen that needs so many more steps."""
-    kitchen = make_kitchen(task, seed)
-    for action in shortest_plan(kitchen)[:-left]:
-        kitchen.initial = kitchen.step(kitchen.initial, action)
-    return Start(kitchen, task, left)
+    """A kitchen that needs `left` more steps."""
+    world = make_world(task, seed)
+    world.initial, _ = make_plan(world)[-left]
+    return Start(world, task, left)
+
+
+def shortest_plan(kitchen):
+    """A shortest plan's actions; None where there is none."""
+    return Planner(kitchen).plan()
 
 
 def walk(kitchen, seed, steps):
@@ -64,6 +108,11 @@ def walk(kitchen, seed, steps):
 def soup_kitchen():
     """A kitchen with every kind of timer, container and meal."""
     return Kitchen(parse_layout(SOUP, "soup"))
+
+
+def soup_world():
+    """The same, as the library knows it."""
+    return KitchenWorld(soup_kitchen())
 
 
 def read_jsonl(path):

@@ -6,10 +6,10 @@ SFT policy wastes its first three steps in three ways and then plays as the plan
 
 from pathlib import Path
 
-from taskreason.config.load import load_config, resolve_config
-from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.config.load import load_config
+from taskreason.environments.base import format_reply
 from taskreason.policies.loading import load_rules
-from taskreason.rollouts.dataset import load_starts, make_kitchens
+from taskreason.rollouts.dataset import load_starts, make_worlds
 from taskreason.rollouts.episode import rollout_to_file
 
 TASKS = ("cheese_sandwich", "burger")
@@ -25,26 +25,24 @@ class Told:
 
     name = "told"
 
-    def __init__(self, replies, timeout):
-        self.told = list(replies)
-        self.timeout = timeout
-        self.planner = load_rules("expert", 0)
-        self.start = None
+    def __init__(self, replies, planner):
+        self.told, self.planner, self.world = list(replies), planner, None
 
     def act(self, turns):
         (turn,) = turns
-        if turn.kitchen is not self.start:
-            self.start, self.waiting = turn.kitchen, list(self.told)
+        if turn.world is not self.world:
+            self.world, self.waiting = turn.world, list(self.told)
         return [self.waiting.pop(0)] if self.waiting else self.planner.act(turns)
 
 
 def write_played_results(root: Path) -> Path:
     """Write results/SCALE at ``root``: kitchens, and the episodes that a gallery shows."""
-    config = load_config(resolve_config({"kitchens": {"evaluation": KITCHENS}}))
+    config = load_config({"worlds": {"evaluation": KITCHENS}})
+    planner = load_rules("expert", 0, config.env)
     for task in TASKS:
-        path = root / "kitchens" / task / "eval.jsonl"
-        make_kitchens(task, "eval", config, path)
-        starts, timeout = load_starts(task, path), TIMEOUTS[task]
+        path = root / "worlds" / task / "eval.jsonl"
+        make_worlds(task, "eval", config, path)
+        starts, timeout = load_starts(task, path, config.env), TIMEOUTS[task]
         never = [IDLE, IMPOSSIBLE] * timeout
         policies = {
             ("expert", "-"): [],
@@ -54,5 +52,5 @@ def write_played_results(root: Path) -> Path:
         }
         for (policy, train_task), replies in policies.items():
             episodes = root / "episodes" / policy / train_task / f"{task}.jsonl"
-            rollout_to_file(Told(replies, timeout), starts, timeout, 1, episodes)
+            rollout_to_file(Told(replies, planner), starts, timeout, 1, episodes)
     return root

@@ -1,216 +1,15 @@
-"""The command line: the JSON-lines contract, refusals in one sentence, and the terminal game."""
+"""The command line: rollouts in JSON lines, refusals in one sentence, tables side by side."""
 
-import io
 import json
 import re
-import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from kitchens import soup_kitchen
+from calls import BURGER, COMMAND, UNREACHABLE, read_lines
 from taskreason.cli.main import main
-from taskreason.environments.robotouille.planner.search import Planner, shortest_plan
-from taskreason.environments.robotouille.play import describe_held, describe_things, find_actions
-from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
-
-BURGER = TASKS["burger"].template.to_json()
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run one command with this standard input: (exit status, stdout, stderr)."""
-
-    def run(*argv, stdin=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        status = main(list(argv))
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def read_lines(text):
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def write_lines(*rows):
-    return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def test_replay_reports_every_state(call):
-    actions = ["Pick up bottombun1 from table1 using robot1", "Fly", "Do nothing"]
-    requests = write_lines(
-        {"layout": BURGER, "actions": actions}, {"layout": BURGER, "actions": []}
-    )
-    status, out, err = call("replay", "-", stdin=requests)
-    assert (status, err) == (0, "")
-    first, second = read_lines(out)
-    assert [step["action"] for step in first["steps"]] == [None, *actions]
-    assert [step["accepted"] for step in first["steps"]] == [True, True, False, True]
-    start, held, unchanged, _ = first["steps"]
-    assert second["steps"] == [start]
-    assert "Do nothing" in start["valid"] and not start["done"]
-    assert "has_item(robot1,bottombun1)" in held["predicates"]
-    for key in ("valid", "predicates", "done"):
-        assert unchanged[key] == held[key]
-
-
-def test_a_plan_replays_to_the_goal_at_its_last_step(call):
-    status, out, _ = call("plan", "-", stdin=write_lines({"layout": BURGER}, BURGER))
-    plans = read_lines(out)
-    assert status == 0 and plans[0] == plans[1]
-    assert plans[0]["optimal_steps"] == len(plans[0]["plan"]) == 8
-    requests = write_lines({"layout": BURGER, "actions": plans[0]["plan"]})
-    (replay,) = read_lines(call("replay", "-", stdin=requests)[1])
-    assert [step["done"] for step in replay["steps"]] == [False] * 8 + [True]
-
-
-def test_requests_come_from_files_too(call, tmp_path):
-    pretty, lines = tmp_path / "kitchen.json", tmp_path / "kitchens.jsonl"
-    pretty.write_text(json.dumps(BURGER, indent=2))
-    lines.write_text(write_lines({"layout": BURGER}, {"layout": BURGER}))
-    assert len(read_lines(call("plan", str(pretty))[1])) == 1
-    assert len(read_lines(call("plan", str(lines))[1])) == 2
-
-
-UNREACHABLE = BURGER | {"players": [BURGER["players"][0] | {"direction": [1, 0]}]}
-
-
-@pytest.mark.parametrize(
-    "command, line, key",
-    [
-        ("plan", "{", "JSON"),
-        ("plan", "[]", "layout"),
-        ("plan", json.dumps({"layout": BURGER | {"items": 3}}), "items"),
-        ("plan", json.dumps(BURGER | {"items": BURGER["items"][1:]}), "bottombun"),
-        ("plan", json.dumps(UNREACHABLE), "goal"),
-        ("replay", json.dumps({"layout": BURGER}), "actions"),
-        ("replay", json.dumps({"actions": []}), "layout"),
-        ("replay", json.dumps({"layout": BURGER, "actions": [1]}), "actions[0]"),
-    ],
-)
-def test_a_bad_request_is_answered_with_one_sentence(call, command, line, key):
-    good = json.dumps({"layout": BURGER, "actions": []})
-    status, out, err = call(command, "-", stdin=f"{line}\n\n{good}\n")
-    bad, fine = read_lines(out)
-    assert status == 2 and "error" not in fine
-    assert bad["error"].startswith("stdin:1: ") and key in bad["error"]
-    assert bad["error"].endswith(".") and err == f"taskreason: {bad['error']}\n"
-
-
-def test_unreadable_requests_are_refused(call, tmp_path):
-    status, out, err = call("plan", str(tmp_path / "none.jsonl"))
-    assert (status, out) == (2, "")
-    assert "none.jsonl" in err and err.count("\n") == 1
-
-
-@pytest.mark.parametrize("mode", ["scattered", "grouped"])
-def test_generate_writes_layouts_of_the_benchmarks_format(call, mode):
-    argv = ["generate", "--task", "cheese_burger", "--count", "5", "--seed", "7", "--mode", mode]
-    status, out, _ = call(*argv)
-    layouts = [parse_layout(row, "generated") for row in read_lines(out)]
-    assert status == 0 and len({layout.hash for layout in layouts}) == 5
-    assert call(*argv)[1] == out
-    assert call(*argv[:-2], "--seed", "8", "--count", "4", "--mode", mode)[1] in out
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        [],
-        ["fly"],
-        ["generate"],
-        ["generate", "--task", "soup"],
-        ["generate", "--task", "burger", "--count", "0"],
-        ["generate", "--task", "burger", "--count", "many"],
-        ["play", "--task", "burger", "--layout", "x.json"],
-    ],
-)
-def test_wrong_options_exit_with_2_and_a_usage_line(argv, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(argv)
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: taskreason")
-
-
-def test_play_takes_numbers_texts_hints_and_undo(call):
-    moves = [
-        *("2", "u", "h", "fly", "99", "u"),
-        *("Move robot1 from table1 to table3", "Pick up patty1 from table3 using robot1"),
-        *("Move robot1 from table3 to table1", "Stack patty1 on top of bottombun1 using robot1"),
-        *("Move robot1 from table1 to table2", "Pick up topbun1 from table2 using robot1"),
-        *("Move robot1 from table2 to table1", "Stack topbun1 on top of patty1 using robot1"),
-    ]
-    status, out, err = call("play", "--task", "burger", stdin="\n".join(moves) + "\n")
-    assert (status, err) == (0, "")
-    assert "1 step done, at least 8 to go; that makes 9, and 8 would have done." in out
-    assert "Hint: 3  Move robot1 from table1 to table3\n" in out
-    assert "'fly' is no action that is valid here" in out and "'99' is no action" in out
-    assert "There is nothing to undo." in out
-    assert out.endswith(
-        "Served in 8 steps. The fewest possible are 8: a shortest plan, 100 points of\n"
-        "100. Hints: 1.\n"
-    )
-    assert "\x1b" not in out and max(map(len, out.splitlines())) <= 80
-
-
-def test_play_scores_detours_and_takes_shortened_words(call):
-    words = "m 2, undo, restart, move table3, p patty, m 1, st, m 2, pick topbun, m 3, m 1, s"
-    status, out, _ = call("play", "--task", "burger", stdin=words.replace(", ", "\n") + "\n")
-    assert status == 0
-    assert "Served in 9 steps. The fewest possible are 8: 1 too many, 89 points of 100.\n" in out
-
-
-@pytest.mark.parametrize(
-    ("line", "number"),
-    [("3", 1), ("0", 0), ("6", 0), ("u", 1), ("unstack", 1), ("m", 3), ("move 2", 1), ("m t3", 1)]
-    + [
-        ("Move robot1 from table1 to table4", 1),
-        ("do", 1),
-        ("wait", 1),
-        ("m 1", 0),
-        ("from", 0),
-        ("³", 0),
-    ],
-)
-def test_which_actions_a_line_means(line, number):
-    kitchen = Kitchen(TASKS["cheese_burger"].template)
-    actions = kitchen.valid_actions(kitchen.initial)
-    assert len(find_actions(kitchen, actions, line)) == number
-
-
-def test_play_names_what_was_done_to_things_and_what_goes_on():
-    kitchen = soup_kitchen()
-    shown = set()
-    for state, accepted in kitchen.replay([action.text for action in shortest_plan(kitchen)]):
-        assert accepted
-        for station in range(len(kitchen.stations)):
-            shown |= set(describe_things(kitchen, state, station))
-        shown.add(describe_held(kitchen, state))
-    assert {"potato1 (cuttable, fryableifcut)", "nothing"} <= shown
-    assert {"pot1 (fill 1/4)", "pot1 (water1)", "bowl1 (water1 and potato1)"} <= shown
-
-
-@pytest.mark.parametrize(
-    ("stdin", "done"), [("q\n", "0 steps"), ("", "0 steps"), ("1\n", "1 step")]
-)
-def test_play_stops_at_q_and_at_the_end_of_the_input(call, tmp_path, stdin, done):
-    path = tmp_path / "kitchen.json"
-    path.write_text(json.dumps(BURGER))
-    status, out, _ = call("play", "--layout", str(path), stdin=stdin)
-    assert status == 0 and out.endswith(f"Stopped after {done}.\n")
-
-
-def test_play_says_when_the_goal_is_out_of_reach(call, tmp_path):
-    path = tmp_path / "kitchen.json"
-    path.write_text(json.dumps(UNREACHABLE))
-    _, out, _ = call("play", "--layout", str(path), stdin="h\n")
-    assert "The start; the goal can't be reached from here." in out
-
 
 EPISODE_KEYS = set(
     ["layout_hash", "task", "steps", "success", "outcome", "optimal_steps", "actions"]
@@ -259,6 +58,31 @@ def test_rollout_stops_at_the_timeout_and_repeats_itself(call, tmp_path):
     assert read_lines(out_path.read_text()) == episodes
 
 
+@pytest.mark.parametrize("policy", ["greedy", "random", "planner"])
+def test_a_world_that_takes_long_to_plan_is_played_without_its_optimal_length(
+    call, tmp_path, monkeypatch, policy
+):
+    monkeypatch.setattr("taskreason.environments.robotouille.environment.QUICK_LIMIT", 3)
+    path = tmp_path / "kitchen.json"
+    path.write_text(json.dumps(BURGER))
+    argv = ["rollout", "--policy", policy, "--layouts", str(path), "--timeout", "8"]
+    status, out, err = call(*argv)
+    (episode,) = read_lines(out)
+    assert status == 0 and episode["optimal_steps"] is None and episode["steps"] <= 8
+    assert f"{episode['layout_hash']}: too large to find optimal_steps, written as null\n" in err
+    assert policy != "planner" or episode["success"]
+
+
+def test_rules_of_the_environment_are_policies_and_other_words_are_none(call, tmp_path):
+    path = tmp_path / "kitchen.json"
+    path.write_text(json.dumps(BURGER))
+    argv = ["rollout", "--layouts", str(path), "--timeout", "2", "--policy"]
+    (episode,) = read_lines(call(*argv, "greedy")[1])
+    assert (episode["model"], episode["steps"]) == ("greedy", 2)
+    status, out, err = call(*argv, "lazy")
+    assert (status, out) == (2, "") and "neither planner, random, greedy nor a model's" in err
+
+
 @pytest.mark.parametrize(
     "policy, content, key",
     [
@@ -277,7 +101,23 @@ def test_rollout_refuses_before_it_starts(call, tmp_path, policy, content, key):
     assert key in err and err.startswith("taskreason: ") and err.count("\n") == 1
 
 
-COMMAND = [sys.executable, "-m", "taskreason.cli.main"]
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["fly"],
+        ["generate"],
+        ["generate", "--task", "soup"],
+        ["generate", "--task", "burger", "--count", "0"],
+        ["generate", "--task", "burger", "--count", "many"],
+        ["play", "--task", "burger", "--layout", "x.json"],
+    ],
+)
+def test_wrong_options_exit_with_2_and_a_usage_line(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: taskreason")
 
 
 def test_a_closed_pipe_is_no_error():
@@ -288,38 +128,11 @@ def test_a_closed_pipe_is_no_error():
         assert process.stderr.read() == b""
 
 
-def test_requests_are_answered_one_by_one():
-    argv = [*COMMAND, "plan", "-"]
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        for _ in range(2):
-            process.stdin.write(write_lines({"layout": BURGER}))
-            process.stdin.flush()
-            assert json.loads(process.stdout.readline())["optimal_steps"] == 8
-        process.stdin.close()
-        assert process.wait(timeout=10) == 0
-
-
 def test_commands_start_without_heavy_imports():
     heavy = ("torch", "transformers", "numpy", "pandas", "matplotlib", "jsonschema")
     code = f"import sys, taskreason.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_explain_tells_a_shortest_plan_with_a_reason_for_every_step(capsys):
-    assert main(["explain", "--task", "cheese_burger"]) == 0
-    shown = capsys.readouterr().out
-    kitchen = Kitchen(TASKS["cheese_burger"].template)
-    actions = re.findall(r"^ *[0-9]+\. (.*)$", shown, re.MULTILINE)
-    best = Planner(kitchen).distance(kitchen.initial)
-    assert f"{best} steps, none fewer." in shown and len(actions) == best
-    *_, (last, accepted) = kitchen.replay(actions)
-    assert accepted and kitchen.is_goal(last)
-    first, *others = re.split(r"\n\n *[0-9]+\. ", shown)[1:]
-    assert [line.split()[0] for line in first.splitlines()[-3:]] == ["Robot", "Carry", "Unstack"]
-    assert all("\n     " in step for step in others) and max(map(len, shown.splitlines())) <= 80
 
 
 def test_compare_sets_two_runs_side_by_side(tmp_path, capsys):
@@ -337,9 +150,3 @@ def test_compare_sets_two_runs_side_by_side(tmp_path, capsys):
     assert re.search(r"burger +base 0.00 \(0.00-0.10\) 0.00 \(0.00-0.10\) \+0.00   ", shown)
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "nowhere")]) == 2
     assert "nowhere/tables/main.csv: is no table" in capsys.readouterr().err
-
-
-def test_the_recorded_game_is_what_a_terminal_shows():
-    root = Path(__file__).resolve().parents[2]
-    record = runpy.run_path(str(root / "benchmarks" / "record_play.py"))["record"]
-    assert record() == (root / "docs" / "play.txt").read_text()

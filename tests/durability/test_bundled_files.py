@@ -3,21 +3,20 @@
 import hashlib
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from kitchens import ENV
 from taskreason.durability import bundled_files
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.tasks import TASKS
+from taskreason.environments.base import TaskSpec
+from taskreason.environments.robotouille import tasks
 from taskreason.policies.model_names import list_model_files
 from taskreason.policies.transformers import load_model
 from taskreason.report.published import load_published
 
-ROOT = Path(__file__).resolve().parents[2]
-RESOURCES = ROOT / "workflow" / "taskreason" / "environments" / "robotouille" / "data"
 MANIFEST = bundled_files.MANIFEST
 
 
@@ -43,8 +42,8 @@ def test_the_manifest_is_of_the_files_as_they_are():
 @pytest.fixture
 def resources(tmp_path, monkeypatch):
     """A copy of the files that the library takes for its own."""
-    place = RESOURCES.relative_to(bundled_files.PACKAGE)
-    copy = shutil.copytree(RESOURCES, tmp_path / place)
+    place = ENV.data.relative_to(bundled_files.PACKAGE)
+    copy = shutil.copytree(ENV.data, tmp_path / place)
     monkeypatch.setattr(bundled_files, "PACKAGE", tmp_path)
     manifest = shutil.copy(MANIFEST, tmp_path / MANIFEST.name)
     monkeypatch.setattr(bundled_files, "MANIFEST", Path(manifest))
@@ -54,7 +53,8 @@ def resources(tmp_path, monkeypatch):
 
 
 def read_layout(resources):
-    return replace(TASKS["burger"], layout=resources / "layouts" / "burger.json").template
+    tasks._read_template.cache_clear()
+    return ENV.draw(TaskSpec("burger", 15, 10, str(resources / "layouts" / "burger.json")), seed=0)
 
 
 def read_weights(resources):

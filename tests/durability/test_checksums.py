@@ -107,6 +107,17 @@ def test_what_becomes_the_same_again_keeps_its_time(made):
     assert [os.stat(path).st_mtime_ns for path in made] == [30, 10]
 
 
+def test_a_job_on_other_tasks_keeps_the_record_of_what_it_made_before(made):
+    """The base model's evaluation, for example, writes one file a task of the run."""
+    record = locate_record(LOG)
+    before = read_record(record)
+    write_record(made[1:], record, [], before)
+    assert read_record(record) == before
+    Path(made[0]).unlink()
+    write_record(made[1:], record, [], before)
+    assert list(read_record(record)) == made[1:]
+
+
 def test_the_command_names_damage_and_puts_it_aside(made, capsys):
     assert main(["check"]) == 0 and capsys.readouterr().out == ""
     flip(made[1], 0)

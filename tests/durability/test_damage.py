@@ -1,7 +1,7 @@
 """What is truncated, has one bit flipped or is missing: noticed before it is used, named, and it alone is made again.
 
 Everything is written and read as jobs do it: by the scripts' own frame, the collector, the trainer and the rollouts, on
-few kitchens and the smallest model. What Snakemake adds, that a missing output is made by its rule,
+few worlds and the smallest model. What Snakemake adds, that a missing output is made by its rule,
 tests/workflow/test_smoke.py shows on a whole run. What the project comes with is damaged
 in tests/durability/test_bundled_files.py.
 """
@@ -18,18 +18,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from kitchens import ENV
 from taskreason.cli.main import main
 from taskreason.config.load import load_config
-from taskreason.durability.partial_results import Journal
-from taskreason.environments.robotouille.tasks import DATA
-from taskreason.policies.teacher import PlannerPolicy
+from taskreason.durability.partial_results import PartialResults
+from taskreason.policies.prompt import choose_format
+from taskreason.policies.teacher import TeacherPolicy
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, load_starts, make_kitchens
+from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 from taskreason.rollouts.episode import rollout_to_file
 from taskreason.rollouts.metrics import read_episodes
 from taskreason.training.base_model import install_base
-from taskreason.training.setup import CurveLog
+from taskreason.training.curve import CurveLog
 from taskreason.training.sft import train_sft
 from training_files import files_in
 
@@ -41,13 +42,13 @@ TASK, TIMEOUT, EPISODES = "cheese_sandwich", 15, 6
 SMOKE = load_config({"scale": "smoke"})
 CFG = replace(
     SMOKE,
-    kitchens=replace(SMOKE.kitchens, training=8, evaluation=EPISODES),
+    worlds=replace(SMOKE.worlds, training=8, evaluation=EPISODES),
     expert=replace(SMOKE.expert, trajectories=3),
     sft=replace(SMOKE.sft, epochs=1, batch_size=4, save_steps=2, rehearsal=0.0),
 )
 DAMAGES = ("truncated", "flipped", "missing")
 OUT = Path("results/smoke")
-TRAIN, EVAL = OUT / "kitchens/train.jsonl", OUT / "kitchens/eval.jsonl"
+TRAIN, EVAL = OUT / "worlds/train.jsonl", OUT / "worlds/eval.jsonl"
 DECISIONS, SUMMARY = OUT / "trajectories/decisions.jsonl", OUT / "trajectories/summary.json"
 BASE = OUT / "models/base"
 WEIGHTS = [
@@ -73,27 +74,27 @@ class Job:
 
 
 def roll_out(policy=None):
-    starts = load_starts(TASK, EVAL)
-    return rollout_to_file(policy or PlannerPolicy(), starts, TIMEOUT, 1, ROLLOUTS)
+    starts = load_starts(TASK, EVAL, ENV)
+    return rollout_to_file(policy or TeacherPolicy(ENV), starts, TIMEOUT, 1, ROLLOUTS)
 
 
 JOBS = {
-    "make_training_kitchens": Job([], [TRAIN], lambda: make_kitchens(TASK, "train", CFG, TRAIN)),
-    "make_evaluation_kitchens": Job(
-        [TRAIN], [EVAL], lambda: make_kitchens(TASK, "eval", CFG, EVAL, [TRAIN])
+    "make_training_worlds": Job([], [TRAIN], lambda: make_worlds(TASK, "train", CFG, TRAIN)),
+    "make_evaluation_worlds": Job(
+        [TRAIN], [EVAL], lambda: make_worlds(TASK, "eval", CFG, EVAL, [TRAIN])
     ),
     "collect": Job(
         [TRAIN], [DECISIONS, SUMMARY], lambda: collect(TASK, CFG, TRAIN, DECISIONS, SUMMARY)
     ),
     "prepare_base": Job(
-        [], WEIGHTS, lambda: install_base(DATA / "base_models/tiny", BASE, CFG.prompt)
+        [], WEIGHTS, lambda: install_base(ENV.data / "base_models/tiny", BASE, choose_format(CFG))
     ),
     "evaluate": Job([EVAL], [ROLLOUTS], roll_out),
 }
 READERS = {
     "trajectories": Job([DECISIONS], [], lambda: load_decisions(DECISIONS)),
     "weights": Job(WEIGHTS, [], lambda: load_model(BASE)),
-    "layouts": Job([EVAL], [], lambda: load_starts(TASK, EVAL)),
+    "layouts": Job([EVAL], [], lambda: load_starts(TASK, EVAL, ENV)),
     "episodes": Job([ROLLOUTS], [], lambda: read_episodes(ROLLOUTS)),
 }
 DAMAGED = {
@@ -214,19 +215,19 @@ def test_of_half_made_rollouts_the_damaged_episodes_alone_are_played_again(
     results, monkeypatch, damage
 ):
     whole = take_stock()
-    hashes = [start.kitchen.layout.hash for start in load_starts(TASK, EVAL)]
+    hashes = [start.world.id for start in load_starts(TASK, EVAL, ENV)]
     ROLLOUTS.unlink()
 
     def play(ended):
-        """The layouts that are played by a rollout that is killed after so many episodes, and its log."""
-        policy, asked = PlannerPolicy(), []
+        """The ids of the worlds that are played by a rollout that is killed after so many episodes, and its log."""
+        policy, asked = TeacherPolicy(ENV), []
 
         def act(turns, answer=policy.act):
             for turn in turns:
-                if turn.kitchen.layout.hash not in asked:
+                if turn.world.id not in asked:
                     if len(asked) == ended:
                         raise Killed
-                    asked.append(turn.kitchen.layout.hash)
+                    asked.append(turn.world.id)
             return answer(turns)
 
         policy.act = act
@@ -260,22 +261,22 @@ def test_of_half_made_rollouts_the_damaged_episodes_alone_are_played_again(
 
 def test_no_bit_and_no_end_of_half_made_work_can_change_unnoticed(tmp_path):
     """Whatever bit is flipped and wherever the file ends, what is read is what was written, a line less or two."""
-    journal, rows = Journal(tmp_path / "a.partial", "settings"), [{"n": n} for n in range(3)]
-    journal.begin(rows[:1])
-    journal.add(*rows[1:])
-    content = journal.path.read_bytes()
-    assert journal.read() == rows and Journal(journal.path, "others").read() == []
+    partial, rows = PartialResults(tmp_path / "a.partial", "settings"), [{"n": n} for n in range(3)]
+    partial.begin(rows[:1])
+    partial.add(*rows[1:])
+    content = partial.path.read_bytes()
+    assert partial.read() == rows and PartialResults(partial.path, "others").read() == []
     for place in range(len(content)):
         for bit in range(8):
             flipped = bytearray(content)
             flipped[place] ^= 1 << bit
-            journal.path.write_bytes(flipped)
-            found = journal.read()
+            partial.path.write_bytes(flipped)
+            found = partial.read()
             # A line break that is none any more joins two lines.
             assert found == [row for row in rows if row in found] and len(found) in (1, 2), place
-        journal.path.write_bytes(content[:place])
+        partial.path.write_bytes(content[:place])
         whole = content[:place].count(b"\n")
-        assert journal.read() in (rows[:whole], rows[: whole + 1])
+        assert partial.read() in (rows[:whole], rows[: whole + 1])
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from kitchens import ENV, TEMPLATES
 from taskreason.cli.main import main
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
+from taskreason.environments.base import Decision
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
 from taskreason.environments.robotouille.simulator.predicates import list_predicates
-from taskreason.environments.robotouille.tasks import TASKS
-from taskreason.policies.reply import parse_reply, recount, score_reply
+from taskreason.policies.reply import Reply, parse_reply, recount
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, load_starts, make_kitchens
+from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
+from taskreason.training.rewards import REWARDS
 
 CASES = 2000
 thorough = settings(
@@ -30,9 +32,10 @@ thorough = settings(
     deadline=5000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-LAYOUT = TASKS["burger"].template.to_json()
+LAYOUT = TEMPLATES["burger"].to_json()
+KNOWN = resolve_config({"scale": "smoke"})
 GROUPS = [
-    "kitchens",
+    "worlds",
     "expert",
     "base",
     "sft",
@@ -159,8 +162,7 @@ def test_layout_files(tmp_path, content, kind):
     values,
 )
 def test_configurations(data, group, key, value):
-    cfg = resolve_config({"scale": "smoke"})
-    given_keys = list(cfg[group]) if isinstance(cfg[group], dict) else [key]
+    given_keys = list(KNOWN[group])
     key = given_keys[len(key) % len(given_keys)] if key != "\x00" else key
     config = data | {group: {key: value}}
     try:
@@ -168,7 +170,7 @@ def test_configurations(data, group, key, value):
     except UserError as error:
         assert is_sentence(error)
     else:
-        assert resolved.keys() == cfg.keys() and resolved[group][key] == value
+        assert resolved.keys() == KNOWN.keys() and resolved[group][key] == value
         load_config(resolved)
 
 
@@ -177,7 +179,7 @@ def trajectories(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz")
     cfg = load_config({"scale": "smoke", "expert": {"trajectories": 1}})
     paths = [folder / name for name in ("train.jsonl", "decisions.jsonl", "summary.json")]
-    make_kitchens("burger", "train", cfg, paths[0])
+    make_worlds("burger", "train", cfg, paths[0])
     collect("burger", cfg, *paths)
     return paths[0], paths[1]
 
@@ -208,7 +210,7 @@ def test_trajectory_files(trajectories, tmp_path, data):
         for decision in decisions:
             assert decision.action in decision.prompt.splitlines()
             assert decision.action in decision.optimal_actions
-            assert sum(score_reply(decision.completion, (decision.action,))) == 1
+            assert parse_reply(decision.completion) == Reply(decision.action, well_formed=True)
 
 
 @thorough
@@ -219,12 +221,12 @@ def test_kitchen_files(trajectories, tmp_path, data):
     file = tmp_path / "train.jsonl"
     file.write_text(json.dumps(row) + "\n")
     try:
-        starts = load_starts("burger", file)
+        starts = load_starts("burger", file, ENV)
     except UserError as error:
         assert str(file) in str(error) and is_sentence(error)
     else:
         for start in starts:
-            check_layout(start.kitchen.layout)
+            check_layout(start.world.kitchen.layout)
 
 
 parts = st.one_of(
@@ -279,9 +281,10 @@ def read_by_hand(text):
 def test_replies(text):
     reply = parse_reply(text)
     assert reply.action == read_by_hand(text)
-    accepted = ("stay", "move from table1 to table2")
-    form, act = score_reply(text, accepted)
-    assert form in (0, 0.1) and act == (0.9 if read_by_hand(text) in accepted else 0)
+    decision = Decision("0", 0, "", "", "stay", ("stay", "move from table1 to table2"), 1)
+    form, act = REWARDS["optimal"].function(text, decision)
+    assert form in (0, 0.1)
+    assert act == (0.9 if read_by_hand(text) in decision.optimal_actions else 0)
     lines = text.strip().split("\n")
     assert reply.well_formed == (
         len(lines) == 2

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from namespaces import can_unshare
 from taskreason.durability.errors import UserError
 from taskreason.durability.machine_errors import check_writable, explain_fault
 
@@ -19,22 +19,8 @@ SNAKEMAKE = (
 )
 
 
-def can_unshare(*spaces):
-    command = ["unshare", *spaces, "true"]
-    return (
-        bool(shutil.which("unshare"))
-        and subprocess.run(command, capture_output=True).returncode == 0
-    )
-
-
 needs_mounts = pytest.mark.skipif(
     os.geteuid() != 0 or not can_unshare("--mount"), reason="mounts need root"
-)
-NETLESS = ["--net", "--map-root-user"]
-WITHOUT_NETWORK = ["unshare", *NETLESS] if can_unshare(*NETLESS) else []
-"""Before a command: it sees no network but a loopback that is down. The whole run of test_smoke.py goes through it."""
-needs_no_network = pytest.mark.skipif(
-    not WITHOUT_NETWORK, reason="network namespaces are not allowed here"
 )
 
 

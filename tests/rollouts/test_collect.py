@@ -6,17 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from kitchens import read_jsonl
+from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.environments.base import format_reply
 from taskreason.policies.generation import Usage
-from taskreason.policies.reply import recount, score_reply
-from taskreason.policies.teacher import PlannerPolicy
+from taskreason.policies.reply import Reply, parse_reply, recount
+from taskreason.policies.teacher import TeacherPolicy
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 
 TASK = "burger"
 EXPERT = {"policy": "model", "model": "api:nobody", "trajectories": 6, "attempts": 3}
@@ -28,17 +26,17 @@ class Killed(BaseException):
 
 
 class Wavering:
-    """The planner, but for a share of its steps: waiting, an impossible action, or no thought at all."""
+    """The teacher, but for a share of its steps: waiting, an impossible action, or no thought at all."""
 
     name = "wavering"
 
     def __init__(self, share=0.08, seed=0, dies_after=None):
-        self.planner, self.random, self.share = PlannerPolicy(), random.Random(seed), share
+        self.teacher, self.random, self.share = TeacherPolicy(ENV), random.Random(seed), share
         self.usage, self.dies_after = Usage(), dies_after
 
     def act(self, turns):
         replies = []
-        for reply in self.planner.act(turns):
+        for reply in self.teacher.act(turns):
             if self.random.random() < self.share:
                 reply = self.random.choice(
                     [
@@ -57,52 +55,52 @@ class Wavering:
 
 
 @pytest.fixture(scope="module")
-def kitchens(tmp_path_factory):
+def worlds(tmp_path_factory):
     path = tmp_path_factory.mktemp("collection") / "train.jsonl"
-    make_kitchens(TASK, "train", CFG, path)
+    make_worlds(TASK, "train", CFG, path)
     return path
 
 
-def run(kitchens, folder, cfg=CFG, policy=None):
-    collect(TASK, cfg, kitchens, folder / "d.jsonl", folder / "s.json", policy=policy or Wavering())
+def run(worlds, folder, cfg=CFG, policy=None):
+    collect(TASK, cfg, worlds, folder / "d.jsonl", folder / "s.json", policy=policy or Wavering())
     return json.loads((folder / "s.json").read_text())
 
 
-def test_what_is_kept_succeeds_within_the_bound_by_possible_actions(kitchens, tmp_path):
-    run(kitchens, tmp_path)
-    layouts = {row["layout_hash"]: row["layout"] for row in read_jsonl(kitchens)}
+def test_what_is_kept_succeeds_within_the_bound_by_possible_actions(worlds, tmp_path):
+    run(worlds, tmp_path)
+    drawn = {start.world.id: start.world for start in load_starts(TASK, worlds, ENV)}
     rows = read_jsonl(tmp_path / "d.jsonl")
     hashes = list(dict.fromkeys(row["layout_hash"] for row in rows))
     assert len(hashes) == CFG.expert.trajectories
     for layout_hash in hashes:
         steps = [row for row in rows if row["layout_hash"] == layout_hash]
         assert len(steps) <= CFG.bound_of(TASK)
-        kitchen = Kitchen(parse_layout(layouts[layout_hash], "train"))
-        state, before = kitchen.initial, None
+        world = drawn[layout_hash]
+        state, before = world.initial, None
         for row in steps:
-            assert sum(score_reply(row["completion"], (row["action"],))) == 1.0
+            assert parse_reply(row["completion"]) == Reply(row["action"], well_formed=True)
             assert row["completion"].startswith("Thought: I see. Thought: so, ")
             told = before and recount(before["completion"], accepted=True)
             assert row["prompt"].startswith(told or "Stations:")
-            state, before = kitchen.step(state, kitchen.find_action(state, row["action"])), row
-        assert kitchen.is_goal(state)
+            state, before = world.step(state, row["action"]), row
+        assert world.solved(state)
     assert len(load_decisions(tmp_path / "d.jsonl", exact=False)) == len(rows)
 
 
-def test_detours_are_refused_where_the_planner_is_the_expert(kitchens, tmp_path):
+def test_detours_are_refused_where_the_teacher_is_the_expert(worlds, tmp_path):
     waiting = Wavering(share=0)
     waiting.act = lambda turns: [
         format_reply("a moment", "Do nothing") if not turn.before else reply
-        for turn, reply in zip(turns, PlannerPolicy().act(turns), strict=True)
+        for turn, reply in zip(turns, TeacherPolicy(ENV).act(turns), strict=True)
     ]
-    run(kitchens, tmp_path, policy=waiting)
+    run(worlds, tmp_path, policy=waiting)
     with pytest.raises(UserError, match="not among optimal_actions"):
         load_decisions(tmp_path / "d.jsonl")
 
 
-def test_the_summary_accounts_for_every_episode_and_token(kitchens, tmp_path):
+def test_the_summary_accounts_for_every_episode_and_token(worlds, tmp_path):
     expert = Wavering(share=0.15)
-    summary = run(kitchens, tmp_path, policy=expert)
+    summary = run(worlds, tmp_path, policy=expert)
     rejected = summary["rejected"]
     beyond = rejected.pop("kitchen_beyond_bound")
     assert summary["episodes"] == summary["accepted"] + sum(rejected.values())
@@ -114,15 +112,15 @@ def test_the_summary_accounts_for_every_episode_and_token(kitchens, tmp_path):
     assert summary["reply_tokens"] == 10 * summary["requests"]
 
 
-def test_an_episode_as_short_as_possible_ends_the_attempts(kitchens, tmp_path):
-    summary = run(kitchens, tmp_path, policy=Wavering(share=0))
+def test_an_episode_as_short_as_possible_ends_the_attempts(worlds, tmp_path):
+    summary = run(worlds, tmp_path, policy=Wavering(share=0))
     assert set(summary["rejected"]) == {"kitchen_beyond_bound"}
     assert summary["episodes"] == summary["accepted"], "no second attempt after a perfect one"
 
 
-def test_a_killed_collection_goes_on_where_it_was(kitchens, tmp_path):
+def test_a_killed_collection_goes_on_where_it_was(worlds, tmp_path):
     with pytest.raises(Killed):
-        run(kitchens, tmp_path, policy=Wavering(dies_after=200))
+        run(worlds, tmp_path, policy=Wavering(dies_after=200))
     assert not (tmp_path / "d.jsonl").exists()
     left = tmp_path / ".d.attempts.jsonl"
     saved = [json.loads(line.partition(" ")[2]) for line in left.read_text().splitlines()]
@@ -130,41 +128,41 @@ def test_a_killed_collection_goes_on_where_it_was(kitchens, tmp_path):
     with left.open("a") as file:
         file.write('0123abcd {"episode": {"lay')
     expert = Wavering(seed=1)
-    summary = run(kitchens, tmp_path, policy=expert)
+    summary = run(worlds, tmp_path, policy=expert)
     assert summary["accepted"] == CFG.expert.trajectories
     first = sum(row["usage"]["requests"] for row in saved)
     assert first < summary["requests"] <= first + expert.usage.requests
     assert not left.exists()
 
 
-def test_episodes_of_another_expert_are_not_taken_up(kitchens, tmp_path):
+def test_episodes_of_another_expert_are_not_taken_up(worlds, tmp_path):
     with pytest.raises(Killed):
-        run(kitchens, tmp_path, policy=Wavering(dies_after=200))
+        run(worlds, tmp_path, policy=Wavering(dies_after=200))
     other = replace(CFG, expert=replace(CFG.expert, temperature=0.1))
     expert = Wavering(share=0)
-    summary = run(kitchens, tmp_path, other, expert)
+    summary = run(worlds, tmp_path, other, expert)
     assert summary["requests"] == expert.usage.requests
 
 
-def test_a_budget_ends_collection_with_what_there_is(kitchens, tmp_path):
+def test_a_budget_ends_collection_with_what_there_is(worlds, tmp_path):
     cfg = replace(CFG, expert=replace(CFG.expert, budget=5, attempts=1))
-    summary = run(kitchens, tmp_path, cfg, Wavering(share=0))
+    summary = run(worlds, tmp_path, cfg, Wavering(share=0))
     beyond = summary["rejected"].get("kitchen_beyond_bound", 0)
     assert summary["episodes"] == summary["accepted"] == summary["kitchens_tried"] - beyond == 5
     hopeless = replace(CFG, expert=replace(CFG.expert, budget=5))
     with pytest.raises(UserError, match="raise expert.budget"):
-        run(kitchens, tmp_path / "none", hopeless, Wavering(share=1))
+        run(worlds, tmp_path / "none", hopeless, Wavering(share=1))
 
 
-def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(kitchens, tmp_path):
+def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(worlds, tmp_path):
     expert = replace(CFG.expert, policy="planner", noise=0.15, attempts=10)
-    cfg = replace(CFG, expert=expert, kitchens=replace(CFG.kitchens))
-    collect(TASK, cfg, kitchens, tmp_path / "d.jsonl", tmp_path / "s.json")
+    cfg = replace(CFG, expert=expert)
+    collect(TASK, cfg, worlds, tmp_path / "d.jsonl", tmp_path / "s.json")
     decisions = load_decisions(tmp_path / "d.jsonl", exact=cfg.expert.is_exact)
     slips = [d for d in decisions if d.action not in d.optimal_actions]
     assert 0 < len(slips) < 0.15 * len(decisions)
     with pytest.raises(UserError, match="not among optimal_actions"):
         load_decisions(tmp_path / "d.jsonl")
     exact = replace(cfg, expert=replace(expert, noise=0.0))
-    collect(TASK, exact, kitchens, tmp_path / "e.jsonl", tmp_path / "s.json")
+    collect(TASK, exact, worlds, tmp_path / "e.jsonl", tmp_path / "s.json")
     assert load_decisions(tmp_path / "e.jsonl", exact=exact.expert.is_exact)

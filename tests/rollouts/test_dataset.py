@@ -2,71 +2,112 @@
 
 import json
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
-from kitchens import read_jsonl
+from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
-from taskreason.policies.prompt import build_prompt
-from taskreason.policies.reply import score_reply
+from taskreason.environments.base import TaskSpec
+from taskreason.policies.reply import Reply, parse_reply
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.rollouts.dataset import draw_worlds, load_decisions, load_starts, make_worlds
 
 CFG = load_config({"scale": "smoke"})
 
 
-@pytest.fixture(scope="module", params=list(TASKS))
+@pytest.fixture(scope="module", params=ENV.default_tasks)
 def collected(request, tmp_path_factory):
     folder, task = tmp_path_factory.mktemp(request.param), request.param
-    make_kitchens(task, "train", CFG, folder / "train.jsonl")
-    make_kitchens(task, "eval", CFG, folder / "eval.jsonl", disjoint_from=[folder / "train.jsonl"])
+    make_worlds(task, "train", CFG, folder / "train.jsonl")
+    make_worlds(task, "eval", CFG, folder / "eval.jsonl", disjoint_from=[folder / "train.jsonl"])
     collect(task, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
     return task, folder
 
 
-def test_training_and_evaluation_share_no_kitchen(collected):
+def test_training_and_evaluation_share_no_world(collected):
     _, folder = collected
     splits = [
-        {parse_layout(row["layout"], name).hash for row in read_jsonl(folder / name)}
+        {ENV.load(row, name).id for row in read_jsonl(folder / name)}
         for name in ("train.jsonl", "eval.jsonl")
     ]
-    assert len(splits[0]) == CFG.kitchens.training and len(splits[1]) == CFG.kitchens.evaluation
+    assert len(splits[0]) == CFG.worlds.training and len(splits[1]) == CFG.worlds.evaluation
     assert splits[0].isdisjoint(splits[1])
 
 
 def test_equal_seeds_do_not_make_equal_splits(collected, tmp_path):
-    """Disjoint by content: even with one seed for both splits no evaluation kitchen is a training one."""
+    """Disjoint by content: even with one seed for both splits no evaluation world is a training one."""
     task, folder = collected
-    cfg = replace(CFG, kitchens=replace(CFG.kitchens, eval_seed=CFG.kitchens.train_seed))
-    make_kitchens(
-        task, "eval", cfg, tmp_path / "eval.jsonl", disjoint_from=[folder / "train.jsonl"]
-    )
+    cfg = replace(CFG, worlds=replace(CFG.worlds, eval_seed=CFG.worlds.train_seed))
+    make_worlds(task, "eval", cfg, tmp_path / "eval.jsonl", disjoint_from=[folder / "train.jsonl"])
     train = {row["layout_hash"] for row in read_jsonl(folder / "train.jsonl")}
     assert train.isdisjoint(row["layout_hash"] for row in read_jsonl(tmp_path / "eval.jsonl"))
 
 
+class Die:
+    """An environment of three worlds, which come again and again."""
+
+    worlds = "faces"
+
+    def draw(self, task, seed, mode):
+        return SimpleNamespace(id=f"face {seed % 3}", mode=mode)
+
+
+def test_no_world_is_drawn_twice_and_a_seed_stands_for_the_same_one_in_every_split():
+    roll = partial(draw_worlds, Die(), TaskSpec("roll", 1, 1), "fair")
+    drawn = list(roll(4, 3))
+    assert [(seed, world.id) for seed, world in drawn] == [
+        (4, "face 1"),
+        (5, "face 2"),
+        (6, "face 0"),
+    ]
+    assert {world.mode for _, world in drawn} == {"fair"}
+    assert [seed for seed, _ in roll(4, 2)] == [4, 5], "a larger split begins as a smaller one"
+    assert [seed for seed, _ in roll(0, 2, {"face 1"})] == [0, 2]
+    with pytest.raises(UserError, match="roll: there are no more than 2 new faces, where 3 are"):
+        list(roll(0, 3, {"face 1"}))
+
+
+@pytest.mark.parametrize("mode", ENV.modes)
+@pytest.mark.parametrize("task", ENV.default_tasks)
+def test_seeds_of_the_training_that_come_again_bring_no_world_back(task, mode):
+    """Ids are of what is seen of a world, so the splits are disjoint by content."""
+    train = {world.id for _, world in draw_worlds(ENV, ENV.tasks[task], mode, 0, 40)}
+    unseen = list(draw_worlds(ENV, ENV.tasks[task], mode, 20, 40, train))
+    assert len(train) == 40 and train.isdisjoint(world.id for _, world in unseen)
+    assert [seed for seed, _ in unseen] == list(range(40, 80))
+
+
+def test_a_world_that_is_not_the_one_of_its_id_is_refused(collected, tmp_path):
+    task, folder = collected
+    rows = read_jsonl(folder / "eval.jsonl")
+    rows[1]["layout_hash"] = rows[0]["layout_hash"]
+    path = tmp_path / "eval.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(UserError, match=r"eval.jsonl:2: what is described is not what layout_hash"):
+        load_starts(task, path, ENV)
+
+
 def test_trajectories_are_shortest_successful_and_within_the_bound(collected):
     task, folder = collected
-    kitchens = {row["layout_hash"]: row["layout"] for row in read_jsonl(folder / "train.jsonl")}
+    starts = load_starts(task, folder / "train.jsonl", ENV)
+    worlds = {start.world.id: start.world for start in starts}
     rows = read_jsonl(folder / "decisions.jsonl")
     hashes = list(dict.fromkeys(row["layout_hash"] for row in rows))
     assert len(hashes) == CFG.expert.trajectories
     for layout_hash in hashes:
-        kitchen = Kitchen(parse_layout(kitchens[layout_hash], "train"))
-        planner, state = Planner(kitchen), kitchen.initial
+        world = worlds[layout_hash]
+        teacher, state = ENV.teacher(world), world.initial
         steps = [row for row in rows if row["layout_hash"] == layout_hash]
         assert len(steps) <= CFG.bound_of(task)
         for t, row in enumerate(steps):
-            assert row["t"] == t and row["prompt"] == build_prompt(kitchen, state)
-            assert row["optimal_steps_left"] == planner.distance(state) == len(steps) - t
-            assert sum(score_reply(row["completion"], (row["action"],))) == 1.0
-            state = kitchen.step(state, kitchen.find_action(state, row["action"]))
-        assert kitchen.is_goal(state)
+            assert row["t"] == t and row["prompt"] == world.observe(state)
+            assert row["optimal_steps_left"] == teacher.distance(state) == len(steps) - t
+            assert parse_reply(row["completion"]) == Reply(row["action"], well_formed=True)
+            state = world.step(state, row["action"])
+        assert world.solved(state)
 
 
 def test_the_summary_counts_what_was_rejected(collected):
@@ -76,12 +117,12 @@ def test_the_summary_counts_what_was_rejected(collected):
     assert summary["decisions"] == len(read_jsonl(folder / "decisions.jsonl"))
 
 
-def test_too_few_kitchens_are_reported_with_the_key(collected, tmp_path):
+def test_too_few_worlds_are_reported_with_the_key(collected, tmp_path):
     task, folder = collected
-    cfg = load_config({"scale": "smoke", "expert": {"trajectories": CFG.kitchens.training}})
+    cfg = load_config({"scale": "smoke", "expert": {"trajectories": CFG.worlds.training}})
     lines = (folder / "train.jsonl").read_text().splitlines()
     (tmp_path / "few.jsonl").write_text("\n".join(lines[:3]) + "\n")
-    with pytest.raises(UserError, match=r"raise kitchens\.training"):
+    with pytest.raises(UserError, match=r"raise worlds\.training"):
         collect(task, cfg, tmp_path / "few.jsonl", tmp_path / "d.jsonl", tmp_path / "s.json")
     assert not (tmp_path / "d.jsonl").exists()
 

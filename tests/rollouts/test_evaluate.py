@@ -1,4 +1,4 @@
-"""What an evaluation does with a policy: greedy episodes in every kitchen, and single replies on expert states."""
+"""What an evaluation does with a policy: greedy episodes in every world, and single replies on expert states."""
 
 import json
 from dataclasses import replace
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from kitchens import read_jsonl
+from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
 from taskreason.policies.random import RandomPolicy
-from taskreason.policies.teacher import PlannerPolicy
-from taskreason.rollouts.dataset import load_starts, make_kitchens
+from taskreason.policies.teacher import TeacherPolicy
+from taskreason.rollouts.dataset import load_starts, make_worlds
 from taskreason.rollouts.evaluate import evaluate, play, score_single_turns
 from taskreason.training.base_model import build_base
 
 CFG = load_config(
     {
         "scale": "smoke",
-        "kitchens": {"evaluation": 2},
+        "worlds": {"evaluation": 2},
         "rollout": {"max_new_tokens": 9},
     }
 )
@@ -25,9 +25,9 @@ CFG = load_config(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Two kitchens and a model that knows nothing, whose samples therefore differ from each other."""
+    """Two worlds and a model that knows nothing, whose samples therefore differ from each other."""
     folder = tmp_path_factory.mktemp("evaluate")
-    make_kitchens("burger", "eval", CFG, folder / "eval.jsonl")
+    make_worlds("burger", "eval", CFG, folder / "eval.jsonl")
     build_base(CFG, folder / "model", folder / "c", folder / "base.csv")
     return folder
 
@@ -52,13 +52,13 @@ def test_models_are_evaluated_greedily(made, tmp_path):
 
 
 def test_single_replies_are_counted_on_the_experts_states(made, tmp_path):
-    starts = load_starts("burger", made / "eval.jsonl")
+    starts = load_starts("burger", made / "eval.jsonl", ENV)
     states = sum(start.optimal_steps for start in starts)
-    counts = score_single_turns(PlannerPolicy(), starts, 1000)
+    counts = score_single_turns(TeacherPolicy(ENV), starts, 1000, ENV)
     assert counts == {"states": states, "valid": states, "expert": states, "optimal": states}
-    chance = score_single_turns(RandomPolicy(0), starts, 1000)
+    chance = score_single_turns(RandomPolicy(0), starts, 1000, ENV)
     assert chance["valid"] == states > chance["optimal"] >= chance["expert"]
-    assert score_single_turns(PlannerPolicy(), starts, 5)["states"] <= 5
+    assert score_single_turns(TeacherPolicy(ENV), starts, 5, ENV)["states"] <= 5
     _, knows_nothing = evaluate_into(tmp_path, made, CFG)
     assert knows_nothing["valid"] == 0 < knows_nothing["states"]
 

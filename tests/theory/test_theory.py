@@ -11,50 +11,51 @@ import pandas as pd
 import pytest
 import torch
 
-from kitchens import make_kitchen, make_start
+from kitchens import ENV, make_plan, make_start, make_world
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.planner.search import shortest_plan
-from taskreason.environments.robotouille.tasks import DATA
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.policies.prompt import build_prompt
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.theory.analysis import (
     follow_horizons,
     list_states,
     mean_interval,
     predict_along,
-    predict_kitchens,
+    predict_worlds,
     read_measurement,
 )
 from taskreason.theory.fixed_point import amplify, find_fixed_point
-from taskreason.theory.measure import measure, measure_kitchens
+from taskreason.theory.measure import measure, measure_worlds
 from taskreason.theory.recursion import OptimalPaths, multiply_along, predict_success
 
 CFG = load_config({"scale": "smoke"})
 
 
-def give_chances(kitchen, state, greed=0.0):
+def find_paths(world):
+    return OptimalPaths(world, ENV.teacher(world))
+
+
+def give_chances(world, state, greed=0.0):
     """A tabular policy over all valid actions, drawn anew for each state; ``greed`` goes to the first optimal one."""
-    actions = [action.text for action in kitchen.valid_actions(state)]
-    draw = np.random.default_rng(zlib.crc32(build_prompt(kitchen, state).encode()))
+    actions = world.actions(state)
+    draw = np.random.default_rng(zlib.crc32(world.observe(state).encode()))
     weights = draw.exponential(size=len(actions))
     shares = dict(zip(actions, (1 - greed) * weights / weights.sum(), strict=True))
     if greed:
-        shares[OptimalPaths(kitchen).planner.optimal_actions(state)[0].text] += greed
+        shares[ENV.teacher(world).optimal(state)[0]] += greed
     return shares
 
 
-def count_forward(kitchen, start, chances, steps):
+def count_forward(world, start, chances, steps):
     """Probability of reaching the goal in exactly ``steps`` steps: every sequence of actions, step by step."""
     mass, reached = {start: 1.0}, 0.0
     for step in range(1, steps + 1):
         ahead = Counter()
         for state, share in mass.items():
             given = chances(state)
-            for action in kitchen.valid_actions(state):
-                ahead[kitchen.step(state, action)] += share * given[action.text]
-        reached = sum(share for state, share in ahead.items() if kitchen.is_goal(state))
+            for action in world.actions(state):
+                ahead[world.step(state, action)] += share * given[action]
+        reached = sum(share for state, share in ahead.items() if world.solved(state))
         assert step == steps or not reached
         mass = ahead
     return reached
@@ -64,13 +65,11 @@ def count_forward(kitchen, start, chances, steps):
     ("task", "seed"), [("cheese_sandwich", 3), ("burger", 5), ("double_cheese_burger", 2)]
 )
 def test_the_recursion_equals_brute_force(task, seed):
-    kitchen = make_kitchen(task, seed)
-    state = kitchen.initial
-    for action in shortest_plan(kitchen)[:-5]:
-        state = kitchen.step(state, action)
-    chances = partial(give_chances, kitchen)
-    predicted = predict_success(state, OptimalPaths(kitchen).successors, chances)
-    assert predicted == pytest.approx(count_forward(kitchen, state, chances, 5), abs=1e-12)
+    world = make_world(task, seed)
+    state, _ = make_plan(world)[-5]
+    chances = partial(give_chances, world)
+    predicted = predict_success(state, find_paths(world).successors, chances)
+    assert predicted == pytest.approx(count_forward(world, state, chances, 5), abs=1e-12)
     assert 0 < predicted < 1
 
 
@@ -102,20 +101,20 @@ def test_amplification_raises_every_chance_to_a_fixed_point():
 class TabularPolicy(GeneratingPolicy):
     """Replies drawn from a tabular policy that is near the optimum, on states that a measurement may ask about."""
 
-    def __init__(self, kitchens):
+    def __init__(self, worlds):
         super().__init__("tabular", Sampling(50, 1.0))
         self.rng = np.random.default_rng(0)
         self.known = {}
-        for kitchen in kitchens:
-            paths, pending = OptimalPaths(kitchen), [kitchen.initial]
+        for world in worlds:
+            paths, pending = find_paths(world), [world.initial]
             while pending:
                 state = pending.pop()
-                after = [kitchen.step(state, action) for action in kitchen.valid_actions(state)]
+                after = [world.step(state, action) for action in world.actions(state)]
                 pending += paths.successors(state).values()
                 for known in (state, *after):
-                    if not kitchen.is_goal(known):
-                        shares = give_chances(kitchen, known, greed=0.7)
-                        self.known[build_prompt(kitchen, known)] = shares
+                    if not world.solved(known):
+                        shares = give_chances(world, known, greed=0.7)
+                        self.known[world.observe(known)] = shares
 
     def sample(self, texts, number):
         """``number`` replies to each text."""
@@ -128,20 +127,19 @@ class TabularPolicy(GeneratingPolicy):
 
 def test_what_is_measured_is_what_the_policy_does(tmp_path):
     starts = [make_start("burger", seed, left=3) for seed in range(12)]
-    policy = TabularPolicy([start.kitchen for start in starts])
+    policy = TabularPolicy([start.world for start in starts])
     theory = replace(CFG.theory, replies=400, rollouts=400, off_path=2)
-    measure(policy, starts, theory, 0, tmp_path / "sft.jsonl")
+    measure(policy, starts, replace(CFG, theory=theory), tmp_path / "sft.jsonl")
     rows = read_measurement(tmp_path / "sft.jsonl")
-    assert [row["layout_hash"] for row in rows] == [s.kitchen.layout.hash for s in starts]
-    table = predict_kitchens(rows).set_index("layout_hash")
+    assert [row["layout_hash"] for row in rows] == [start.world.id for start in starts]
+    table = predict_worlds(rows).set_index("layout_hash")
     along = predict_along(rows)
     states = list_states(rows)
     for start, row in zip(starts, rows, strict=True):
-        kitchen, paths = start.kitchen, OptimalPaths(start.kitchen)
         exact = predict_success(
-            kitchen.initial,
-            paths.successors,
-            lambda s, k=kitchen: policy.known[build_prompt(k, s)],
+            start.world.initial,
+            find_paths(start.world).successors,
+            lambda state, world=start.world: policy.known[world.observe(state)],
         )
         found = table.loc[row["layout_hash"]]
         assert found.predicted == pytest.approx(exact, abs=0.12)
@@ -160,21 +158,21 @@ def test_what_is_measured_is_what_the_policy_does(tmp_path):
 
 @pytest.mark.parametrize("damaged", [None, 0, 11])
 def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
-    """Parts of ten kitchens whose lines are whole stay; the others are measured again."""
+    """Parts of ten worlds whose lines are whole stay; the others are measured again."""
     starts = [make_start("burger", seed, left=2) for seed in range(22)]
-    policy = TabularPolicy([start.kitchen for start in starts])
+    policy = TabularPolicy([start.world for start in starts])
     path, asked = tmp_path / "sft.jsonl", []
 
-    def measure_part(policy, starts, theory, original=measure_kitchens):
+    def measure_part(policy, starts, *settings):
         if len(asked) == 2:
             raise KeyboardInterrupt
         asked.append(starts[0])
-        return original(policy, starts, theory)
+        return measure_worlds(policy, starts, *settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr("taskreason.theory.measure.measure_kitchens", measure_part)
+        patch.setattr("taskreason.theory.measure.measure_worlds", measure_part)
         with pytest.raises(KeyboardInterrupt):
-            measure(policy, starts, CFG.theory, 0, path)
+            measure(policy, starts, CFG, path)
     left = tmp_path / "sft.jsonl.partial"
     lines = left.read_bytes().splitlines(keepends=True)
     assert len(lines) == 20 and not path.exists()
@@ -183,16 +181,16 @@ def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
         left.write_bytes(b"".join(lines))
     asked.clear()
 
-    def note(policy, starts, theory, original=measure_kitchens):
+    def note(policy, starts, *settings):
         asked.append(starts[0])
-        return original(policy, starts, theory)
+        return measure_worlds(policy, starts, *settings)
 
-    monkeypatch.setattr("taskreason.theory.measure.measure_kitchens", note)
-    measure(policy, starts, CFG.theory, 0, path)
+    monkeypatch.setattr("taskreason.theory.measure.measure_worlds", note)
+    measure(policy, starts, CFG, path)
     wanted = {None: [20], 0: [0, 20], 11: [10, 20]}[damaged]
     assert asked == [starts[n] for n in wanted] and not left.exists()
     rows = read_measurement(path)
-    assert [row["layout_hash"] for row in rows] == [start.kitchen.layout.hash for start in starts]
+    assert [row["layout_hash"] for row in rows] == [start.world.id for start in starts]
     for n, line in enumerate(lines):
         if n // 10 * 10 not in wanted:
             assert rows[n] == json.loads(line.partition(b" ")[2])
@@ -205,11 +203,11 @@ def test_a_wrong_recursion_is_noticed():
     ]
     row = {"layout_hash": "k", "optimal_steps": 2, "states": states, "off_path": []}
     for right, inside in ((25, True), (50, False), (2, False)):
-        table = predict_kitchens([row | {"rollouts": {"0": 100 - right, "2": right}}])
+        table = predict_worlds([row | {"rollouts": {"0": 100 - right, "2": right}}])
         assert table.predicted[0] == 0.25 and table.missed[0] == 0 and table.unique[0]
         assert table.inside[0] == inside
     unasked = states[:1] + [states[1] | {"optimal": {"go": -1}}]
-    table = predict_kitchens([row | {"states": unasked, "rollouts": {"0": 75, "2": 25}}])
+    table = predict_worlds([row | {"states": unasked, "rollouts": {"0": 75, "2": 25}}])
     assert (table.predicted[0], table.missed[0]) == (0, 0.25)
 
 
@@ -230,10 +228,10 @@ def test_damaged_measurements_are_refused(tmp_path):
 
 def test_replies_in_groups_are_drawn_from_the_model():
     """First tokens of many replies, their prompts read once, against the model's probabilities at the prompts' ends."""
-    folder = DATA / "base_models" / "tiny"
+    folder = ENV.data / "base_models" / "tiny"
     policy = TransformersPolicy.load(folder, 600, Sampling(1, 1.0, seed=0))
-    kitchens = [make_kitchen("burger", 1), make_kitchen("double_cheese_burger", 2)]
-    texts = [build_prompt(kitchen, kitchen.initial)[:-40] for kitchen in kitchens]
+    worlds = [make_world("burger", 1), make_world("double_cheese_burger", 2)]
+    texts = [world.observe(world.initial)[:-40] for world in worlds]
     for text, replies in zip(texts, policy.sample(texts, 400), strict=True):
         ids = torch.tensor(policy.tokenizer([text])["input_ids"])
         with torch.no_grad():

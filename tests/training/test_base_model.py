@@ -1,29 +1,19 @@
-"""The shipped base model and its corpus: it loads, it is what the config says, and it has seen no recipe."""
+"""The shipped base models are what the configuration says and read; a folder is installed whole or not at all."""
 
-import os
-import random
-import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from kitchens import make_kitchen
+from kitchens import ENV
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.pretraining.curriculum import BLOCK, draw_examples
-from taskreason.environments.robotouille.pretraining.reading_exercises import draw_reading
-from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
-from taskreason.environments.robotouille.simulator.observation import describe_goal
-from taskreason.environments.robotouille.tasks import DATA, TASKS
-from taskreason.policies.prompt import build_prompt
+from taskreason.policies.model_names import expand
 from taskreason.policies.transformers import load_model
-from taskreason.training.base_model import build_base, encode_chores, install_base
-from taskreason.training.setup import encode
+from taskreason.training.base_model import build_base, install_base
+from taskreason.training.examples import encode
 
-SHIPPED = DATA / "base_model"
+SHIPPED = ENV.data / "base_model"
 
 
 def test_the_shipped_model_is_a_small_qwen2_with_its_own_tokenizer():
@@ -37,13 +27,13 @@ def test_the_shipped_model_is_a_small_qwen2_with_its_own_tokenizer():
         model.config.intermediate_size,
     )
     assert built == (base.hidden_size, base.layers, base.intermediate_size)
-    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    assert tokenizer.get_vocab() == ENV.pretraining.build_tokenizer().get_vocab()
     assert {file.suffix for file in SHIPPED.iterdir()} <= {".json", ".safetensors", ".csv", ".md"}
 
 
 def test_of_the_base_models_to_compare_one_is_larger_and_one_smaller_and_both_of_the_same_kind():
-    folders = load_config({"scale": "laptop"}).base.compare
-    models = [load_model(SHIPPED.parents[2] / folder) for folder in folders]
+    names = load_config({"scale": "laptop"}).base.compare
+    models = [load_model(expand(name, ENV)) for name in names]
     sizes = [sum(p.numel() for p in model.parameters()) for model, _ in models]
     base, tokenizer = load_model(SHIPPED)
     own_size = sum(p.numel() for p in base.parameters())
@@ -80,7 +70,9 @@ def test_a_shipped_model_reads_the_kitchen(folder):
     """It finds a thing that stands in front of it far more often than chance would."""
     model, tokenizer = load_model(SHIPPED.parent / folder)
     right = asked = 0
-    for example in draw_examples(seed=987, kitchens=60, decisions=0):
+    sizes = {"drills": 0, "small_chores": 0, "chores": 60}
+    examples = ENV.pretraining.draw_examples(987, sizes, processes=1)
+    for example in (e for e in examples if e["prompt"].endswith("Goal: ask\n")):
         ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]
         with torch.inference_mode():
             guesses = model(ids).logits[0].argmax(-1).tolist()
@@ -91,82 +83,6 @@ def test_a_shipped_model_reads_the_kitchen(folder):
                 asked += 1
                 right += guesses[n + 1] == ids[n + 2]
     assert asked > 40 and right / asked > 0.8
-
-
-def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
-    goals = {describe_goal(make_kitchen(task, 0)) for task in TASKS}
-    recipes = {re.sub(" any order| last|on a table | cooked", "", goal) for goal in goals}
-    seen = read = idle = 0
-    for example in draw_examples(seed=0, kitchens=1500, decisions=1, small=300, drills=20):
-        goal = re.search(r"^Goal: (.*)$", example["prompt"], re.MULTILINE)[1]
-        if "ask" in goal:  # a list to be read, never to be built: the reply has no action
-            listed = re.sub(" any order| last|on a table | ask| cooked", "", goal)
-            assert not any(listed.startswith(recipe) for recipe in recipes)
-            assert "Action:" not in example["completion"]
-            read += goal != "ask"
-        else:
-            assert goal not in goals and 1 <= len(re.findall(r" (\d) ", goal)) <= 2
-            assert " last" not in goal
-            idle += " Other " in example["completion"]
-            seen += 1
-    assert seen > 1000 and read > 400 and idle > 20
-
-
-def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
-    rng, heights = random.Random(3), set()
-    for _ in range(300):
-        exercise = draw_reading(rng)
-        prompt, answer = exercise["prompt"], exercise["completion"]
-        listed = prompt.rpartition("Goal: on a table ")[2]
-        if "any order" in listed or "last" in listed:
-            continue
-        slots = re.findall(r"\d ((?:cut |cooked )?\w+)", listed)
-        flags = dict(re.findall(r"^- (\w+) \w+ (cut|cooked)\b", prompt, re.MULTILINE))
-        furthest = 0
-        for stack in re.findall(r"^- table\d+ (.*)$", prompt, re.MULTILINE):
-            follows = 0
-            for slot, item in zip(slots, stack.split(), strict=False):
-                *flag, kind = slot.split()
-                if item.rstrip("0123456789") != kind or (flag and flags.get(item) != flag[0]):
-                    break
-                follows += 1
-            furthest = max(furthest, follows)
-        tower = re.search(r"Tower (table\d+)((?: \d)+)(?: under (.*?))?\.", answer)
-        assert (tower[2].split() if tower else []) == [str(n + 1) for n in range(furthest)]
-        if tower and furthest < len(slots):
-            stack = re.search(rf"^- {tower[1]} (.*)$", prompt, re.MULTILINE)[1].split()
-            assert (tower[3] or "").split() == stack[furthest:]
-        if furthest < len(slots):
-            assert f"Next {furthest + 1} {slots[furthest]}" in answer
-        heights.add(furthest)
-    assert heights >= set(range(6))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Boil pot1's contents on stove2 using robot1",
-        "héllo\t wörld \n\n",
-        "tableau table12 table123",
-        "~" * 50,
-    ],
-)
-def test_the_tokenizer_gives_any_text_back(text):
-    tokenizer = build_tokenizer()
-    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-
-
-def test_a_name_is_one_token_wherever_it_stands():
-    tokenizer = build_tokenizer()
-    kitchen = make_kitchen("double_cheese_burger", 2)
-    pieces = tokenizer.convert_ids_to_tokens(
-        tokenizer(build_prompt(kitchen, kitchen.initial))["input_ids"]
-    )
-    for name in (*kitchen.items, *kitchen.stations):
-        assert f" {name}" in pieces
-    assert not [
-        piece for piece in pieces if piece.strip() in ("table", "patty") and piece.startswith("t")
-    ]
 
 
 @pytest.mark.parametrize(
@@ -201,41 +117,13 @@ def test_the_base_model_is_rebuilt_from_scratch_and_resumes(tmp_path):
     assert losses[-1] < losses[0]
 
 
-def test_chores_are_the_same_for_the_same_seed():
-    first, second = (list(draw_examples(seed=3, kitchens=5, drills=2)) for _ in range(2))
-    assert first == second and first != list(draw_examples(seed=4, kitchens=5, drills=2))
-    assert len({example["prompt"] for example in first}) > 5
-    shared = list(draw_examples(seed=3, kitchens=3 * BLOCK, decisions=1, processes=2))
-    assert shared == list(draw_examples(seed=3, kitchens=3 * BLOCK, decisions=1))
-    tokenizer = build_tokenizer()
-    encoded = [encode_chores(shared[:100], tokenizer, processes) for processes in (1, 3)]
-    assert encoded[0].to_dict() == encoded[1].to_dict() and len(encoded[0]) == 100
-
-
 def test_a_reading_has_no_end_and_a_decision_has_one():
     """A model that learns to stop after a reading would stop there when it should act."""
-    tokenizer = build_tokenizer()
+    tokenizer = ENV.pretraining.build_tokenizer()
     decided = {"prompt": "Goal:\n", "completion": "Thought: Wait.\nAction: Do nothing"}
+    read = {"prompt": "Goal: 1 bread ask\n", "completion": "Thought: Robot holding nothing."}
     asked = {"prompt": "Goal: ask\n", "completion": "At patty1 table1."}
-    rows = encode([decided, draw_reading(random.Random(1)), asked], tokenizer)
+    rows = encode([decided, read, asked], tokenizer)
     ends = [row["labels"][-1] == tokenizer.eos_token_id for row in rows]
     assert ends == [True, False, True]
     assert all(row["labels"][-1] == row["input_ids"][-1] for row in rows)
-
-
-def test_chores_do_not_depend_on_the_order_of_sets():
-    """Python shuffles the hashes of strings anew in every process unless it is told not to."""
-    code = (
-        "from taskreason.environments.robotouille.pretraining.curriculum import *\n"
-        "print(*draw_examples(5, 40), draw_lessons(5, 40))"
-    )
-    drawn = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2", "3")
-    }
-    assert len(drawn) == 1

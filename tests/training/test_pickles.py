@@ -17,31 +17,30 @@ from pathlib import Path
 import pytest
 import torch
 
+from kitchens import ENV
 from taskreason.cli.main import main
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.checksums import describe_file, read_record
 from taskreason.durability.errors import UserError
-from taskreason.durability.partial_results import Journal
-from taskreason.environments.robotouille.simulator.layout_files import load_layouts
-from taskreason.environments.robotouille.tasks import DATA
+from taskreason.durability.partial_results import PartialResults
 from taskreason.policies.loading import load_model_policy
 from taskreason.policies.model_names import check_model
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, load_starts, make_kitchens
-from taskreason.train import checkpoints
+from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
+from taskreason.training import checkpoints
 from taskreason.training.base_model import install_base
-from taskreason.training.setup import CurveLog
+from taskreason.training.curve import CurveLog
 from taskreason.training.sft import train_sft
 from training_files import files_in
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = DATA / "base_models" / "tiny"
+TINY = ENV.data / "base_models" / "tiny"
 TASK = "cheese_sandwich"
 SMOKE = load_config({"scale": "smoke"})
 CFG = replace(
     SMOKE,
-    kitchens=replace(SMOKE.kitchens, training=8),
+    worlds=replace(SMOKE.worlds, training=8),
     expert=replace(SMOKE.expert, trajectories=2),
     sft=replace(SMOKE.sft, epochs=1, batch_size=8, save_steps=1, rehearsal=0.0),
 )
@@ -176,7 +175,7 @@ def test_a_model_in_another_format_is_refused_by_all_that_read_models(
     ]
     for load in readers:
         assert re.search(complaint, refuse(load, folder))
-    options = ["--layouts", str(DATA / "layouts" / "burger.json"), "--timeout", "3"]
+    options = ["--layouts", str(ENV.data / "layouts" / "burger.json"), "--timeout", "3"]
     assert main(["rollout", "--policy", str(folder), *options]) == 2
     shown = capsys.readouterr()
     assert not shown.out and re.search(complaint, shown.err) and shown.err.count("\n") == 1
@@ -210,7 +209,7 @@ def test_a_program_beside_the_weights_is_let_lie_and_modules_of_a_models_own_are
 def killed(tmp_path_factory):
     """What an SFT leaves that is killed near its end, and the folder of its inputs."""
     folder = tmp_path_factory.mktemp("killed")
-    make_kitchens(TASK, "train", CFG, folder / "train.jsonl")
+    make_worlds(TASK, "train", CFG, folder / "train.jsonl")
     collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
     original = CurveLog.on_log
 
@@ -306,9 +305,9 @@ def test_the_trainer_itself_runs_no_program_of_a_checkpoint(
 def test_a_program_in_place_of_data_is_refused(tmp_path, monkeypatch, marker, capsys, write):
     file = tmp_path / "data.jsonl"
     write(file, marker)
-    for read in (load_decisions, lambda path: load_starts(TASK, path), load_layouts):
+    for read in (load_decisions, lambda path: load_starts(TASK, path, ENV), ENV.read_worlds):
         refuse(read, file)
-    assert read_record(file) == {} and Journal(file).read() == []
+    assert read_record(file) == {} and PartialResults(file).read() == []
     assert f"{file}:1: damaged" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results/checksums").mkdir(parents=True)

@@ -1,9 +1,10 @@
 """SFT and GRPO on a model of a few thousand parameters: what they read, write, log, and resume."""
 
 import copy
+import inspect
 import json
-import re
-from dataclasses import replace
+from dataclasses import asdict, replace
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -13,31 +14,33 @@ from transformers import Qwen2Config
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from kitchens import ENV
 from taskreason.config.load import load_config
+from taskreason.config.models import TaskSettings
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.pretraining.curriculum import draw_rehearsal
-from taskreason.environments.robotouille.tasks import DATA
-from taskreason.policies import transformers as transformers_policy
-from taskreason.policies.reply import score_reply
+from taskreason.environments.base import REHEARSED
+from taskreason.policies.reply import Reply, parse_reply
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_kitchens
-from taskreason.train import common, shared_prompt
+from taskreason.rollouts.dataset import load_decisions, make_worlds
 from taskreason.training.base_model import build_base
-from taskreason.training.grpo import (
-    action_reward,
-    binary_reward,
-    choose_sampler,
-    draw_prompts,
-    format_reward,
-    train_grpo,
-)
-from taskreason.training.setup import CurveLog, TrainingFiles
-from taskreason.training.sft import mix_chores, repeat_decisions, train_sft
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import draw_rehearsed, encode, mix_lessons, repeat_decisions
+from taskreason.training.grpo import choose_sampler, draw_prompts, list_rewards, train_grpo
+from taskreason.training.sft import train_sft
+from taskreason.training.trainer import TRL_RELEASE, SharedPromptTrainer, copy_model
+from training_files import files_in
 
 TASK = "cheese_sandwich"
 CFG = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})
-SHIPPED = DATA / "base_model"
+TINY = ENV.data / "base_models" / "tiny"
+"""Knows the format, so that its replies earn differently."""
+TALKATIVE = replace(
+    CFG,
+    rollout=replace(CFG.rollout, max_new_tokens=64, batch_size=100),
+    task_settings={TASK: TaskSettings(timeout=3)},
+)
+"""Whole replies, and validations that take little of the time."""
 FILES = {
     "config.json",
     "generation_config.json",
@@ -54,29 +57,19 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
-    make_kitchens(TASK, "train", CFG, folder / "train.jsonl")
+    make_worlds(TASK, "train", CFG, folder / "train.jsonl")
     collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
-    make_kitchens(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
+    make_worlds(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
     build_base(CFG, folder / "base", folder / "c", folder / "base.csv")
     return folder
-
-
-def name_files(stage, made, out, start=None):
-    return TrainingFiles(
-        trajectories=made / "decisions.jsonl",
-        start=start or made / "base",
-        model=out / stage,
-        checkpoints=out / "c",
-        curve=out / "log.csv",
-        provenance=out / "provenance.json",
-    )
 
 
 def run(stage, made, out, cfg=CFG, start=None):
     train = {"sft": train_sft, "grpo": train_grpo}[stage]
     watched = [made / "validation.jsonl", out / "validation.csv"] if stage == "grpo" else []
-    train(TASK, cfg, name_files(stage, made, out, start), *watched)
-    return pd.read_csv(out / "log.csv")
+    files = files_in(out, made / "decisions.jsonl", start or made / "base")
+    train(TASK, cfg, files, *watched)
+    return pd.read_csv(files.curve)
 
 
 def test_an_engine_beside_the_trainer_needs_heads_of_the_usual_width(tmp_path):
@@ -97,11 +90,8 @@ def test_an_engine_beside_the_trainer_needs_heads_of_the_usual_width(tmp_path):
 @pytest.mark.parametrize("stage", ["sft", "grpo"])
 def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypatch, stage, capsys):
     """And ends with the same weights: the same data in the same order, the same draws."""
-    # Only a model that knows the format gets different rewards for different replies.
-    cfg = replace(
-        CFG, grpo=replace(CFG.grpo, steps=4), rollout=replace(CFG.rollout, max_new_tokens=64)
-    )
-    start = SHIPPED if stage == "grpo" else None
+    cfg = replace(TALKATIVE, grpo=replace(CFG.grpo, steps=4, eval_steps=3))
+    start = TINY if stage == "grpo" else None
     whole = run(stage, made, tmp_path / "whole", cfg, start)
     last = int(whole["step"].iloc[-1])
     original = CurveLog.on_log
@@ -115,18 +105,22 @@ def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypat
         patch.setattr(CurveLog, "on_log", kill_near_the_end)
         with pytest.raises(Killed):
             run(stage, made, tmp_path / "killed", cfg, start)
-    assert not (tmp_path / "killed" / stage).exists(), "no half-made model"
+    assert not (tmp_path / "killed" / "model").exists(), "no half-made model"
     capsys.readouterr()
     resumed = run(stage, made, tmp_path / "killed", cfg, start)
     assert "resuming from" in capsys.readouterr().out
     assert resumed["step"].tolist() == whole["step"].tolist()
-    assert {file.name for file in (tmp_path / "killed" / stage).iterdir()} == FILES
-    assert not (tmp_path / "killed" / "c").exists()
+    assert {file.name for file in (tmp_path / "killed" / "model").iterdir()} == FILES
+    assert not (tmp_path / "killed" / "checkpoints").exists()
     for name in set(whole) - {"seconds"}:
         assert resumed[name].equals(whole[name]), name
-    assert stage == "sft" or (whole["reward_std"] > 0).any()
+    if stage == "grpo":
+        assert (whole["reward_std"] > 0).any()
+        seen = [pd.read_csv(tmp_path / name / "validation.csv") for name in ("whole", "killed")]
+        assert seen[0].equals(seen[1]) and seen[0]["step"].tolist() == [0, 3, 4]
     weights = [
-        (tmp_path / name / stage / "model.safetensors").read_bytes() for name in ("whole", "killed")
+        (tmp_path / name / "model" / "model.safetensors").read_bytes()
+        for name in ("whole", "killed")
     ]
     assert weights[0] == weights[1]
 
@@ -134,8 +128,8 @@ def test_a_killed_training_resumes_from_its_checkpoint(made, tmp_path, monkeypat
 @pytest.mark.parametrize("fast_bf16", [True, False])
 def test_grpo_logs_what_the_report_draws(made, tmp_path, monkeypatch, fast_bf16):
     """On processors that multiply bf16, sampling has a copy of the policy; on others it is the policy itself."""
-    for module in (common, shared_prompt, transformers_policy):
-        monkeypatch.setattr(module, "has_fast_bf16", lambda: fast_bf16)
+    for module in ("training.setup", "training.trainer", "policies.transformers"):
+        monkeypatch.setattr(f"taskreason.{module}.has_fast_bf16", lambda: fast_bf16)
     curve = run("grpo", made, tmp_path)
     assert len(curve) == CFG.grpo.steps
     assert curve["reward"].between(0, 1).all() and (curve["kl"] >= 0).all()
@@ -153,15 +147,15 @@ def test_grpo_is_watched_from_before_its_first_step_to_after_its_last(made, tmp_
 
 
 def test_watching_leaves_the_training_as_it_is(made, tmp_path):
-    """Greedy looks draw no random number, so rewards and weights are those of a training without them."""
+    """Greedy validations draw no random number, so rewards and weights are those of a training without them."""
     run("grpo", made, tmp_path / "watched")
     run("grpo", made, tmp_path, replace(CFG, grpo=replace(CFG.grpo, eval_steps=0)))
     assert pd.read_csv(tmp_path / "validation.csv").empty
     one, other = (
-        pd.read_csv(path) for path in (tmp_path / "watched/log.csv", tmp_path / "log.csv")
+        pd.read_csv(path) for path in (tmp_path / "watched/curve.csv", tmp_path / "curve.csv")
     )
     assert one["reward"].tolist() == other["reward"].tolist()
-    weights = [load_model(path)[0] for path in (tmp_path / "watched" / "grpo", tmp_path / "grpo")]
+    weights = [load_model(path / "model")[0] for path in (tmp_path / "watched", tmp_path)]
     for first, second in zip(*(model.parameters() for model in weights), strict=True):
         assert torch.equal(first, second)
 
@@ -169,7 +163,7 @@ def test_watching_leaves_the_training_as_it_is(made, tmp_path):
 def test_a_copy_of_a_patched_model_runs_on_its_own_weights(made):
     model, tokenizer = load_model(made / "base")
     add_fused_lm_head(model)
-    twin = shared_prompt.copy_model(model)
+    twin = copy_model(model)
     with torch.no_grad():
         for weight in twin.parameters():
             weight.zero_()
@@ -180,40 +174,31 @@ def test_a_copy_of_a_patched_model_runs_on_its_own_weights(made):
 def test_training_refuses_a_foreign_trajectory_file_before_it_loads_a_model(made, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"prompt": "hello"}\n')
     with pytest.raises(UserError, match="bad.jsonl:1"):
-        bad = replace(
-            name_files("sft", made, tmp_path),
-            trajectories=tmp_path / "bad.jsonl",
-            start=tmp_path / "none",
-        )
-        train_sft(TASK, CFG, bad)
+        train_sft(TASK, CFG, files_in(tmp_path, tmp_path / "bad.jsonl", tmp_path / "none"))
 
 
-def test_rewards_follow_the_paper():
-    good, wrong = "Thought: x\nAction: Do nothing", "Thought: x\nAction: Sing"
-    assert format_reward([good, wrong, "Sing"]) == [0.1, 0.1, 0.0]
-    accepted = [["Do nothing"], ["Do nothing"], ["Sing"]]
-    assert action_reward([good, wrong, "Action: Sing"], accepted=accepted) == [0.9, 0.0, 0.9]
-    assert binary_reward([good, wrong, "Action: Sing"], accepted=accepted) == [1.0, 0.0, 1.0]
-
-
-def test_the_reward_switch_decides_which_actions_are_accepted(made):
+@pytest.mark.parametrize("reward", ["expert", "optimal"])
+def test_the_reward_switch_decides_which_actions_are_accepted(made, reward):
+    """Of every action that is possible in a prompt, as TRL sees the data set's rows."""
     decisions = load_decisions(made / "decisions.jsonl")
-    by_prompt = {decision.prompt: decision for decision in decisions}
-    for mode, wanted in (
-        ("expert", lambda d: [d.action]),
-        ("optimal", lambda d: list(d.optimal_actions)),
-    ):
-        rows = list(draw_prompts(decisions, len(decisions), augment=False, reward=mode, seed=1))
-        assert {row["prompt"] for row in rows} == set(by_prompt), (
-            "one epoch visits every state once"
-        )
-        assert all(row["accepted"] == wanted(by_prompt[row["prompt"]]) for row in rows)
+    drawn = list(draw_prompts(decisions, len(decisions), False, seed=1, environment=ENV))
+    assert sorted(drawn, key=str) == sorted(decisions, key=str), "one epoch visits every state once"
+    _, action_reward = list_rewards(reward)
+    several = 0
+    for decision in drawn:
+        accepted = set(decision.optimal_actions) if reward == "optimal" else {decision.action}
+        lines = decision.prompt.splitlines()
+        replies = [f"Thought: x\nAction: {line}" for line in lines]
+        earned = action_reward(completions=replies, decision=[asdict(decision)] * len(lines))
+        assert {line for line, pay in zip(lines, earned, strict=True) if pay} == accepted
+        several += len(decision.optimal_actions) > 1
+    assert several, "where several actions are optimal, the rewards differ"
 
 
 def test_rewards_of_a_group_become_its_advantages(made, tmp_path, monkeypatch):
     """Mean and standard deviation of each group's own rewards; and the loss weighs the KL as configured."""
     seen = []
-    original = shared_prompt.SharedPromptTrainer._generate_and_score_completions
+    original = SharedPromptTrainer._generate_and_score_completions
 
     def record(self, rows):
         scored = original(self, rows)
@@ -221,17 +206,9 @@ def test_rewards_of_a_group_become_its_advantages(made, tmp_path, monkeypatch):
         assert self.beta == CFG.grpo.beta > 0 and self.temperature == CFG.grpo.temperature
         return scored
 
-    monkeypatch.setattr(
-        shared_prompt.SharedPromptTrainer, "_generate_and_score_completions", record
-    )
-    run(
-        "grpo",
-        made,
-        tmp_path,
-        replace(CFG, rollout=replace(CFG.rollout, max_new_tokens=64)),
-        SHIPPED,
-    )
-    tokenizer = load_model(SHIPPED)[1]
+    monkeypatch.setattr(SharedPromptTrainer, "_generate_and_score_completions", record)
+    run("grpo", made, tmp_path, replace(TALKATIVE, grpo=replace(CFG.grpo, eval_steps=0)), TINY)
+    tokenizer = load_model(TINY)[1]
     spreads = []
     for rows, advantages, scored in seen:
         replies = [
@@ -239,10 +216,7 @@ def test_rewards_of_a_group_become_its_advantages(made, tmp_path, monkeypatch):
             for ids, mask in zip(scored["completion_ids"], scored["completion_mask"], strict=True)
         ]
         rewards = torch.tensor(
-            [
-                sum(score_reply(reply, tuple(row["accepted"])))
-                for reply, row in zip(replies, rows, strict=True)
-            ]
+            [earn_by_hand(reply, row["decision"]) for reply, row in zip(replies, rows, strict=True)]
         ).view(-1, CFG.grpo.group_size)
         assert all(len({row["prompt"] for row in rows[n : n + 4]}) == 1 for n in range(0, 16, 4))
         mean, spread = rewards.mean(1, keepdim=True), rewards.std(1, keepdim=True)
@@ -252,11 +226,19 @@ def test_rewards_of_a_group_become_its_advantages(made, tmp_path, monkeypatch):
     assert max(spreads) > 0, "at least one group has replies that earn differently"
 
 
+def earn_by_hand(reply, decision):
+    """A tenth for the form, the rest for the expert's action, or for any optimal one where no task is taught."""
+    rehearsed = decision["layout_hash"] == REHEARSED
+    accepted = decision["optimal_actions"] if rehearsed else [decision["action"]]
+    read = parse_reply(reply)
+    return 0.1 * read.well_formed + 0.9 * (read.action in accepted)
+
+
 def test_sft_learns_replies_and_nothing_of_the_prompt(made):
     decisions = load_decisions(made / "decisions.jsonl")[:5]
     tokenizer = load_model(made / "base")[1]
     rows = [{"prompt": d.prompt, "completion": d.completion} for d in decisions]
-    for row, decision in zip(common.encode(rows, tokenizer), decisions, strict=True):
+    for row, decision in zip(encode(rows, tokenizer), decisions, strict=True):
         learnt = [label for label in row["labels"] if label != -100]
         assert learnt == row["input_ids"][-len(learnt) :] and learnt[-1] == tokenizer.eos_token_id
         assert tokenizer.decode(learnt[:-1]) == decision.completion
@@ -264,56 +246,101 @@ def test_sft_learns_replies_and_nothing_of_the_prompt(made):
 
 def test_augmentation_renames_what_is_accepted_with_the_prompt(made):
     decisions = load_decisions(made / "decisions.jsonl")
-    rows = list(draw_prompts(decisions, len(decisions), augment=True, reward="expert", seed=1))
-    assert {row["prompt"] for row in rows}.isdisjoint(decision.prompt for decision in decisions)
-    for row in rows:
-        assert all(f"\n{action}\n" in row["prompt"] for action in row["accepted"])
+    drawn = list(draw_prompts(decisions, len(decisions), True, seed=1, environment=ENV))
+    assert {d.prompt for d in drawn}.isdisjoint(decision.prompt for decision in decisions)
+    for decision in drawn:
+        named = {decision.action, *decision.optimal_actions}
+        assert all(f"\n{action}\n" in decision.prompt for action in named)
+        assert decision.action in decision.optimal_actions
+        assert parse_reply(decision.completion) == Reply(decision.action, well_formed=True)
+
+
+PLAIN_SFT = replace(CFG, sft=replace(CFG.sft, augment=False))
 
 
 def test_augmentation_changes_names_and_nothing_else(made):
     decisions = load_decisions(made / "decisions.jsonl")
-    plain = repeat_decisions(decisions, 2, augment=False, seed=0)
+    plain = repeat_decisions(decisions, 2, PLAIN_SFT, seed=0)
     assert sorted(row["prompt"] for row in plain) == sorted(d.prompt for d in decisions * 2)
-    renamed = repeat_decisions(decisions, 2, augment=True, seed=0)
-    assert len(renamed) == len(plain) and {r["prompt"] for r in renamed} != {
-        r["prompt"] for r in plain
-    }
-    assert all(
-        f"\n{row['completion'].partition('Action: ')[2]}\n" in row["prompt"] for row in renamed
-    )
+    renamed = repeat_decisions(decisions, 2, CFG, seed=0)
+    assert CFG.sft.augment and len(renamed) == len(plain)
+    assert {row["prompt"] for row in renamed} != {row["prompt"] for row in plain}
+    for row in renamed:
+        assert f"\n{row['completion'].partition('Action: ')[2]}\n" in row["prompt"]
 
 
-def test_rehearsal_strews_chores_among_the_decisions_and_keeps_their_order(made):
-    rows = repeat_decisions(load_decisions(made / "decisions.jsonl"), 2, augment=False, seed=0)
-    mixed = mix_chores(rows, 0.25, seed=0)
+def test_rehearsal_strews_lessons_among_the_decisions_and_keeps_their_order(made):
+    rows = repeat_decisions(load_decisions(made / "decisions.jsonl"), 2, PLAIN_SFT, seed=0)
+    cfg = replace(CFG, sft=replace(CFG.sft, rehearsal=0.25))
+    mixed = mix_lessons(rows, cfg, seed=0)
     own = {row["prompt"] for row in rows}
     assert [row for row in mixed if row["prompt"] in own] == rows
-    chores = [row for row in mixed if row["prompt"] not in own]
-    assert len(chores) / len(mixed) == pytest.approx(0.25, abs=0.01)
+    lessons = [row for row in mixed if row["prompt"] not in own]
+    assert len(lessons) / len(mixed) == pytest.approx(0.25, abs=0.01)
     halves = [sum(row["prompt"] not in own for row in part) for part in (mixed[::2], mixed[1::2])]
-    assert min(halves) > 0 and mixed[-len(chores) :] != chores, "strewn in, not appended"
-    assert mix_chores(rows, 0, seed=0) == rows
-    assert mix_chores(rows, 0.25, seed=1) != mixed
+    assert min(halves) > 0 and mixed[-len(lessons) :] != lessons, "strewn in, not appended"
+    assert mix_lessons(rows, replace(cfg, sft=replace(cfg.sft, rehearsal=0.0)), seed=0) == rows
+    assert mix_lessons(rows, cfg, seed=1) != mixed
 
 
-def test_rehearsed_decisions_are_optimal_and_ask_for_no_recipe():
-    chores = draw_rehearsal(seed=4, number=150)
-    assert len(chores) == 150
-    for chore in chores:
-        assert sum(score_reply(chore.completion, chore.optimal_actions)) == 1
-        assert chore.action in chore.optimal_actions and f"\n{chore.action}\n" in chore.prompt
-        slots = re.findall(r" (\d) ", chore.prompt.rpartition("Goal: ")[2])
-        assert max(map(int, slots)) <= 2, "no goal of three"
+def test_rehearsed_decisions_are_optimal_and_make_up_the_share_that_is_asked_for():
+    cfg = replace(CFG, grpo=replace(CFG.grpo, rehearsal=0.25))
+    drawn = draw_rehearsed(cfg, 450)
+    assert len(drawn) == 150 and draw_rehearsed(cfg.for_seed(1), 450) != drawn
+    for decision in drawn:
+        assert decision.layout_hash == REHEARSED
+        assert parse_reply(decision.completion) == Reply(decision.action, well_formed=True)
+        assert decision.action in decision.optimal_actions
+        assert f"\n{decision.action}\n" in decision.prompt
+    assert draw_rehearsed(replace(cfg, grpo=replace(cfg.grpo, rehearsal=0.0)), 450) == []
+
+
+OVERRIDDEN = {
+    "_prepare_inputs": "generation_batch",
+    "_generate_and_score_completions": "inputs",
+    "_get_per_token_logps_and_entropies": (
+        "model input_ids attention_mask logits_to_keep batch_size=None compute_entropy=False compute_aux_loss=False "
+        "pixel_values=None image_grid_thw=None num_images=None pixel_attention_mask=None spatial_shapes=None "
+        "num_tiles=None image_sizes=None token_type_ids=None mm_token_type_ids=None image_position_ids=None"
+    ),
+    "_generate_single_turn": (
+        "prompt_ids images multimodal_fields num_generations has_tool_images=False"
+    ),
+}
+"""TRL's private methods that the trainer overrides, with their parameters in the release that it was written for."""
+
+
+def list_parameters(method):
+    """Name, default and kind of each, without self."""
+    return [p.replace(annotation=p.empty) for p in inspect.signature(method).parameters.values()][
+        1:
+    ]
+
+
+def test_the_overridden_methods_are_still_those_of_the_installed_trl():
+    assert version("trl").startswith(f"{TRL_RELEASE}."), (
+        f"read SharedPromptTrainer against the new release before TRL_RELEASE is {version('trl')}"
+    )
+    ours = {name for name in vars(SharedPromptTrainer) if name in vars(GRPOTrainer)}
+    assert ours - {"__doc__", "__module__"} == OVERRIDDEN.keys()
+    for name, written_for in OVERRIDDEN.items():
+        theirs = list_parameters(getattr(GRPOTrainer, name))
+        assert " ".join(map(str, theirs)) == written_for, f"TRL has changed {name}"
+        # What we name is named alike, in the same order and with the same defaults; we pass the rest on.
+        *named, last = list_parameters(getattr(SharedPromptTrainer, name))
+        if last.kind is not inspect.Parameter.VAR_KEYWORD:
+            assert [*named, last] == theirs, name
+        assert named == theirs[: len(named)], name
 
 
 def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monkeypatch):
     """Greedily and without rounding, reading a prompt once per group changes no reply."""
-    monkeypatch.setattr(shared_prompt, "has_fast_bf16", lambda: False)
+    monkeypatch.setattr("taskreason.training.trainer.has_fast_bf16", lambda: False)
     model, tokenizer = load_model(made / "base")
     prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
-    trainer = shared_prompt.SharedPromptTrainer(
+    trainer = SharedPromptTrainer(
         model=model,
-        reward_funcs=format_reward,
+        reward_funcs=list_rewards("binary"),
         args=GRPOConfig(
             output_dir=str(tmp_path),
             use_cpu=True,
@@ -382,11 +409,11 @@ def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(
         "num_items_in_batch": lengths.sum(),
     }
     found = {}
-    for kind in (GRPOTrainer, shared_prompt.SharedPromptTrainer):
+    for kind in (GRPOTrainer, SharedPromptTrainer):
         twin = copy.deepcopy(model).train()
         trainer = kind(
             model=twin,
-            reward_funcs=format_reward,
+            reward_funcs=list_rewards("binary"),
             args=arguments,
             train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
             processing_class=tokenizer,

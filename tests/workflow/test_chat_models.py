@@ -12,18 +12,18 @@ import pytest
 import torch
 from trl.trainer.utils import add_fused_lm_head
 
-from chat_models import TEMPLATE, save_chat_model
+from chat_models import CHAT, TEMPLATE, save_chat_model
 from kitchens import read_jsonl
 from taskreason.config.load import load_config
 from taskreason.policies.generation import Sampling
-from taskreason.policies.prompt import tokenize
 from taskreason.policies.transformers import TransformersPolicy, load_model
 from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_kitchens
+from taskreason.rollouts.dataset import load_decisions, make_worlds
 from taskreason.training.base_model import install_base
 from taskreason.training.launch import Job, read_job, run, write_job
 from taskreason.training.setup import TrainingFiles, make_adapters, read_dtype
 from taskreason.training.trainer import score_completions
+from training_files import files_in
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "cheese_sandwich"
@@ -43,21 +43,14 @@ CFG = load_config(
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chat")
     save_chat_model(folder / "model")
-    make_kitchens(TASK, "train", CFG, folder / "train.jsonl")
-    make_kitchens(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
+    make_worlds(TASK, "train", CFG, folder / "train.jsonl")
+    make_worlds(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
     collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
     return folder
 
 
 def train(stage, made, out, cfg):
-    files = TrainingFiles(
-        trajectories=made / "decisions.jsonl",
-        start=made / "model",
-        model=out / stage,
-        checkpoints=out / "c",
-        curve=out / f"{stage}.csv",
-        provenance=out / f"{stage}.json",
-    )
+    files = files_in(out, made / "decisions.jsonl", made / "model")
     watched = (made / "validation.jsonl", out / "validation.csv") if stage == "grpo" else ()
     run(Job(stage, TASK, files, *watched), cfg)
     return pd.read_csv(files.curve)
@@ -74,9 +67,9 @@ def test_the_workflow_takes_a_chat_model_through_everything_by_config_alone(made
     ]
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "1"]
     command += ["--directory", str(tmp_path), *(f"results/smoke/{name}" for name in outputs)]
-    command += ["--config", "scale=smoke", f"tasks=[{TASK}]", f"report={{kitchen_task: {TASK}}}"]
+    command += ["--config", "scale=smoke", f"tasks=[{TASK}]", f"report={{drawn_task: {TASK}}}"]
     command += [f"base={{model: {made / 'model'}}}", "prompt={style: chat, history: true}"]
-    command += ["expert={trajectories: 2}", "kitchens={evaluation: 2, validation: 1}"]
+    command += ["expert={trajectories: 2}", "worlds={evaluation: 2, validation: 1}"]
     command += ["rollout={max_new_tokens: 8, single_turn_states: 2}"]
     command += ["grpo={steps: 1, prompts_per_step: 2, group_size: 2, micro_batch: 2}"]
     done = subprocess.run(
@@ -99,7 +92,7 @@ def test_the_workflow_takes_a_chat_model_through_everything_by_config_alone(made
 def test_weights_in_several_files_are_joined(tmp_path):
     folder = save_chat_model(tmp_path / "sharded", shard_size="60KB")
     assert not (folder / "model.safetensors").exists()
-    install_base(folder, tmp_path / "base", CFG.prompt)
+    install_base(folder, tmp_path / "base", CHAT)
     assert (tmp_path / "base" / "model.safetensors").is_file()
     whole, parts = list_weights(tmp_path / "base"), list_weights(folder)
     assert whole.keys() == parts.keys()
@@ -109,10 +102,10 @@ def test_weights_in_several_files_are_joined(tmp_path):
 
 def test_greedy_replies_ignore_the_samplers_that_a_published_model_comes_with(made):
     """Its generation config asks for sampling and a repetition penalty; a rollout is greedy all the same."""
-    policy = TransformersPolicy.load(made / "model", 4, Sampling(6), CFG.prompt)
+    policy = TransformersPolicy.load(made / "model", 4, Sampling(6), CHAT)
     reply = policy.generate(["a kitchen"])
     model, tokenizer = load_model(made / "model")
-    ids = torch.tensor(tokenize(["a kitchen"], tokenizer, CFG.prompt))
+    ids = torch.tensor(CHAT.tokenize(["a kitchen"], tokenizer))
     ends = set(model.generation_config.eos_token_id)
     written = []
     with torch.no_grad():
@@ -132,9 +125,9 @@ def test_adapters_are_trained_and_merged_into_an_ordinary_folder(made, tmp_path,
     )
     curve = train(stage, made, tmp_path, cfg)
     assert len(curve) > 0
-    before, after = list_weights(made / "model"), list_weights(tmp_path / stage)
+    before, after = list_weights(made / "model"), list_weights(tmp_path / "model")
     assert before.keys() == after.keys()
-    assert read_dtype(tmp_path / stage) is read_dtype(made / "model") is torch.bfloat16
+    assert read_dtype(tmp_path / "model") is read_dtype(made / "model") is torch.bfloat16
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     if (
         stage == "sft"
@@ -154,7 +147,7 @@ def test_groups_share_their_prompts_under_adapters_with_the_gradients_of_stock_s
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.05)
     decisions = load_decisions(made / "decisions.jsonl")[:2]
-    prompts = tokenize([decision.prompt for decision in decisions], tokenizer, CFG.prompt)
+    prompts = CHAT.tokenize([decision.prompt for decision in decisions], tokenizer)
     inputs = tokenizer.pad(
         {"input_ids": [prompt for prompt in prompts for _ in range(2)]},
         padding_side="left",
@@ -198,9 +191,9 @@ def test_two_processes_train_as_one_does(made, tmp_path, capfd):
     assert f"SFT {TASK}: 2 processes\n" in capfd.readouterr().out
     assert together["step"].tolist() == alone["step"].tolist()
     assert together["loss"].tolist() == pytest.approx(alone["loss"].tolist(), rel=0.02)
-    first, second = (list_weights(tmp_path / name / "sft") for name in ("one", "two"))
+    first, second = (list_weights(tmp_path / name / "model") for name in ("one", "two"))
     start = list_weights(made / "model")
     moved = sum((first[name] - start[name]).square().sum() for name in start).sqrt()
     apart = sum((first[name] - second[name]).square().sum() for name in start).sqrt()
     assert apart < 0.1 * moved
-    assert json.loads((tmp_path / "two" / "sft.json").read_text())["wall_seconds"] > 0
+    assert json.loads((tmp_path / "two" / "provenance.json").read_text())["wall_seconds"] > 0

@@ -7,22 +7,23 @@ from pathlib import Path
 
 import yaml
 
-from taskreason.config.load import SCHEMA_FILE
+from taskreason.config.schema import make_schema
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = yaml.safe_load(SCHEMA_FILE.read_text())
+WRITTEN = runpy.run_path(str(ROOT / "docs" / "write_config_keys.py"))
 
 
-def test_the_page_of_keys_is_of_the_schema_as_it_is():
-    page = (ROOT / "config" / "README.md").read_text()
-    written = runpy.run_path(str(ROOT / "docs" / "write_config_keys.py"))["write_docs"]()
-    assert page == written, "run: python docs/write_config_keys.py"
+def test_schema_and_page_of_keys_are_of_the_models_as_they_are():
+    fix = "run: python docs/write_config_keys.py"
+    assert WRITTEN["SCHEMA"].read_text() == WRITTEN["write_schema"](), fix
+    assert WRITTEN["PAGE"].read_text() == WRITTEN["write_page"](), fix
+    assert yaml.safe_load(WRITTEN["write_schema"]()) == make_schema()
 
 
 def test_the_page_names_every_key_once_in_its_group():
     sections = (ROOT / "config" / "README.md").read_text().split("\n## ")[1:]
     found = {part.partition("\n")[0].strip("`"): part for part in sections}
-    for key, part in SCHEMA["properties"].items():
+    for key, part in make_schema()["properties"].items():
         names = part.get("properties", {key: part})
         section = found[key] if "properties" in part else found["Without a group"]
         for name in names:
@@ -41,7 +42,8 @@ def test_the_forge_runs_what_ci_runs():
 def test_the_catalogue_finds_its_layout():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
     assert usage["software-stack-deployment"]["conda"] is True and usage["report"] is True
-    for path in ("workflow/Snakefile", "config/README.md", "README.md", "LICENSE"):
+    needed = ("workflow/Snakefile", "workflow/schemas/config.schema.yaml", "config/README.md")
+    for path in (*needed, "README.md", "LICENSE"):
         assert (ROOT / path).is_file(), path
 
 

@@ -76,7 +76,7 @@ def test_every_imported_package_is_a_direct_dependency():
     direct = {*PROJECT["project"]["dependencies"], *(name for e in extras.values() for name in e)}
     providers = packages_distributions()
     own = {"taskreason", "job"}
-    own |= {path.stem for name in ("tests", "benchmarks") for path in (ROOT / name).glob("*.py")}
+    own |= {path.stem for name in ("tests", "benchmarks") for path in (ROOT / name).rglob("*.py")}
     for folder in ("workflow", "tests", "benchmarks"):
         for file in (ROOT / folder).rglob("*.py"):
             for name in list_imports(file) - own - set(sys.stdlib_module_names):

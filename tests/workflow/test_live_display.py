@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from kitchens import make_kitchen
+from kitchens import ENV, make_world
 from taskreason.cli import live_display as watch
 from taskreason.cli.live_display import Job, Watch, format_time
 from taskreason.durability import progress
 from taskreason.durability.progress import LONG, Progress, follow
-from taskreason.policies.teacher import PlannerPolicy
+from taskreason.policies.teacher import TeacherPolicy
 from taskreason.rollouts.episode import Start, run_episodes
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
@@ -62,13 +62,13 @@ def test_a_part_keeps_quiet_while_the_whole_speaks(clock, capsys):
 
 
 def test_a_rollout_in_which_no_episode_ends_is_not_silent(clock, capsys):
-    class Idle(PlannerPolicy):
+    class Idle(TeacherPolicy):
         def act(self, turns):
             clock(11)
             return ["Thought: x\nAction: Do nothing"] * len(turns)
 
-    starts = [Start(make_kitchen("burger", seed), "burger", None) for seed in range(3)]
-    run_episodes(Idle(), starts, timeout=4, batch_size=3)
+    starts = [Start(make_world("burger", seed), "burger", None) for seed in range(3)]
+    run_episodes(Idle(ENV), starts, timeout=4, batch_size=3)
     lines = capsys.readouterr().err.splitlines()
     assert lines[:3] == [
         f"burger: 0/3 episodes, 3 under way at step {n} of at most 4" for n in (1, 2, 3)
@@ -217,7 +217,7 @@ def test_redirected_output_has_no_control_characters(workflow, tmp_path):
 
 
 def test_a_training_speaks_within_a_step_that_takes_long(clock, capsys, tmp_path):
-    from taskreason.training.setup import CurveLog
+    from taskreason.training.curve import CurveLog
 
     log = CurveLog(tmp_path / "grpo.csv", {"loss": "loss", "reward": "reward"}, 1, "GRPO burger")
     args = SimpleNamespace(gradient_accumulation_steps=4, logging_steps=1)

@@ -1,4 +1,4 @@
-"""One complete run at the smoke scale, from kitchens to the PDF, in a folder of its own, without any network."""
+"""One complete run at the smoke scale, from worlds to the PDF, in a folder of its own, without any network."""
 
 import csv
 import os
@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_limits import WITHOUT_NETWORK, needs_no_network
 from test_workflow import PROMISED, TASKS, needs_latex
 
+from namespaces import WITHOUT_NETWORK, needs_no_network
 from page_reader import PageReader
 
 ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "workflow/taskreason/environments/robotouille/data"
 pytestmark = pytest.mark.slow
 
 
@@ -35,7 +36,7 @@ def run(folder, *command):
 
 def run_smoke(folder, *targets):
     command = [sys.executable, "-m", "snakemake", *targets, "-s", str(ROOT / "Snakefile")]
-    return run(folder, *command, "--cores", "2", *CONFIG)
+    return run(folder, *command, *CONFIG)
 
 
 def measure_processor_time():
@@ -78,8 +79,12 @@ def test_snakemake_reports_the_run_in_one_file_that_loads_nothing(smoke):
     assert done.returncode == 0, done.stdout[-6000:]
     text = (smoke / "results" / "report.html").read_text()
     assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=[\"']https?:", text)
-    for name in ("success_rate", "theory_single"):
-        caption = (ROOT / "workflow" / "report" / "figures" / f"{name}.rst").read_text()
+    for kind, name in (
+        ("figures", "success_rate"),
+        ("tables", "seeds"),
+        ("figures", "theory_single"),
+    ):
+        caption = (ROOT / "workflow/taskreason/report/captions" / kind / f"{name}.rst").read_text()
         assert caption.split(".")[0].split("\n")[0] in text, name
 
 
@@ -97,7 +102,7 @@ def test_the_main_table_has_every_policy_on_every_task(smoke):
     assert all(float(row["sr"]) == 1 for row in rows if row["policy"] == "expert")
 
 
-def test_the_theory_is_measured_in_every_kitchen(smoke):
+def test_the_theory_is_measured_in_every_world(smoke):
     *rows, whole = csv.DictReader((smoke / "results/tables/theory_recursion.csv").open())
     assert {(row["task"], row["policy"]) for row in rows} == {
         (task, policy) for task in TASKS for policy in ("sft", "sft_grpo")
@@ -148,26 +153,30 @@ def test_a_deleted_figure_is_redrawn_with_the_pdf_and_nothing_is_trained(smoke):
     assert [path.read_bytes() for path in remade] == before
 
 
-def test_a_recipe_of_ones_own_goes_through_beside_the_tasks(smoke):
-    """Its layout lies in the folder of the run; what the tasks have made stays as it was."""
+def test_a_task_of_ones_own_goes_through_without_the_others(smoke):
+    """Its layout lies in the folder of the run; what the four tasks have made stays as it was."""
     layout = smoke / "my sandwich.json"
-    shutil.copy(
-        ROOT / "workflow/taskreason/environments/robotouille/data/layouts/lettuce_sandwich.json",
-        layout,
-    )
+    shutil.copy(DATA / "layouts" / "lettuce_sandwich.json", layout)
+    table = smoke / "results/tables/main.csv"
+    rows_of_four = table.read_bytes()
     before = {path: path.stat().st_mtime_ns for path in (smoke / "results").rglob("*.jsonl")}
-    entry = f"recipes={{my_sandwich: {{layout: '{layout}', timeout: 21, expert_bound: 16}}}}"
-    command = [sys.executable, "-m", "snakemake", "results/tables/extra/main.csv", "-s"]
-    command += [str(ROOT / "Snakefile"), "--cores", "2", "--config", "scale=smoke", entry]
-    done = run(smoke, *command, "report={baselines: []}")
+    entry = f"task_settings={{my_sandwich: {{layout: '{layout}', timeout: 21, bound: 16}}}}"
+    command = [sys.executable, "-m", "snakemake", "results/tables/main.csv", "-s"]
+    command += [str(ROOT / "Snakefile"), "--config", "scale=smoke", "tasks=[my_sandwich]", entry]
+    done = run(smoke, *command)
     assert done.returncode == 0, done.stdout[-6000:]
-    rows = list(csv.DictReader((smoke / "results/tables/extra/main.csv").open()))
+    rows = list(csv.DictReader(table.open()))
     assert {(row["task"], row["policy"]) for row in rows} == {
         ("my_sandwich", policy) for policy in ("expert", "base", "sft", "sft_grpo")
     }
     assert {row["sr"] for row in rows if row["policy"] == "expert"} == {"1"}
     after = {path: path.stat().st_mtime_ns for path in before}
     assert after == before
+    # The next run of the four makes their table again, and nothing that is heavy.
+    done = run_smoke(smoke)
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert not re.search(r"^Job \d+: (SFT|GRPO|Rollouts|Drawing worlds)", done.stdout, re.MULTILINE)
+    assert table.read_bytes() == rows_of_four
     assert "Nothing to be done" in run_smoke(smoke).stdout
 
 
@@ -183,9 +192,9 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     trajectories = smoke / "results/smoke/trajectories/burger.jsonl"
     weights = smoke / "results/smoke/models/cheese_burger/grpo/model.safetensors"
     table = smoke / "results/tables/main.csv"
-    # The last one's job needs the model, and the reader's below the kitchens: what nothing needs is not missed.
+    # The last one's job needs the model, and the reader's below the worlds: what nothing needs is not missed.
     lost = [
-        smoke / "results/smoke/kitchens/burger/eval.jsonl",
+        smoke / "results/smoke/worlds/burger/eval.jsonl",
         smoke / "results/smoke/models/cheese_sandwich/sft/model.safetensors",
         smoke / "results/smoke/single_turn/sft/cheese_sandwich/cheese_sandwich.json",
     ]
@@ -204,7 +213,7 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
 
     for path in gone:
         path.unlink()
-    options = ["-s", str(ROOT / "Snakefile"), "--cores", "2", *CONFIG]
+    options = ["-s", str(ROOT / "Snakefile"), *CONFIG]
     done = run(smoke, sys.executable, str(ROOT / "envs" / "repair.py"), *options)
     assert done.returncode == 0, done.stdout[-6000:]
     for path, content in whole.items():
@@ -218,12 +227,12 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     assert last.returncode == 0, last.stdout[-6000:]
     made = re.findall(r"^Job \d+: (.*)$", done.stdout + last.stdout, re.MULTILINE)
     made = [job.partition(" on cheese_sandwich burger")[0] for job in made]
-    assert sorted(job for job in made if re.search("SFT|GRPO|Collect|Generat|Rollouts", job)) == [
+    assert sorted(job for job in made if re.search("SFT|GRPO|Collect|Draw|Rollouts", job)) == [
         "Collecting expert trajectories of burger",
+        "Drawing worlds of burger: eval",
         "GRPO on cheese_burger",
-        "Generating evaluation kitchens of burger",
-        "Rollouts of the SFT policy of cheese_sandwich",
         "Rollouts of the SFT+GRPO policy of cheese_burger",
+        "Rollouts of the policy sft of cheese_sandwich",
         "SFT on cheese_sandwich",
     ]
     assert "Nothing to be done" in run_smoke(smoke).stdout

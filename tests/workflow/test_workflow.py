@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-from taskreason.environments.robotouille.tasks import DATA
+from taskreason.cli.preflight import TRAINING
+from taskreason.environments import ENVIRONMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 TASKS = ["cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger"]
+BLOCKS = ("heavy", "light", "shown")
+"""What rules share; none of them is run."""
 GRIDS = ["generalization_sr", "generalization_asat", "generalization_asst"]
 PROMISED = [
     *(f"results/tables/main_{task}.{kind}" for task in TASKS for kind in ("csv", "tex")),
@@ -49,9 +51,9 @@ PROMISED = [
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
 
-def run_snakemake(directory, *arguments, root=ROOT, **environment):
+def run_snakemake(directory, *arguments, root=ROOT, cores=("--cores", "1"), **environment):
     command = [sys.executable, "-m", "snakemake", "-s", str(root / "Snakefile")]
-    command += ["--directory", str(directory), "--cores", "1", *arguments]
+    command += ["--directory", str(directory), *cores, *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, env=os.environ | environment, timeout=300
     )
@@ -100,25 +102,32 @@ def finished(tmp_path_factory):
 def test_every_scale_plans_the_same_rules(tmp_path, scale):
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", f"scale={scale}"))
     jobs.pop("compile_paper", None)
-    assert jobs.pop("evaluate_compared", 0) == {"laptop": 2, "smoke": 0}.get(scale, 3)
-    fetched = jobs.pop(
-        "fetch_model", 0
-    )  # of the published scale: the base, three to compare, the expert
-    assert fetched == (5 if scale == "paper" else 0)
-    per_task = ["make_training_kitchens", "make_evaluation_kitchens", "collect"]
-    per_task += ["make_validation_kitchens", "train_sft", "train_grpo", "train_sft_longer"]
-    per_task += ["evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"]
-    once = ["prepare_base", "probe_base", "evaluate_base", "make_tables", "make_macros"]
-    once += ["make_page", "make_gallery", "make_cards"]
-    others = {"make_figure": 9, "evaluate_rules": 3}
+    # Besides the base model, those of base.compare.
+    assert jobs.pop("evaluate_base") == 1 + {"laptop": 2, "smoke": 0}.get(scale, 3)
+    # Of the published scale: the base, three to compare, the expert.
+    assert jobs.pop("fetch_model", 0) == (5 if scale == "paper" else 0)
+    per_task = ["collect", "train_sft", "train_grpo", "train_sft_longer", "evaluate_grpo"]
+    once = ["prepare_base", "probe_base", "make_macros", "make_page", "make_gallery", "make_cards"]
+    others = {"draw_worlds": 12, "evaluate_sft": 8, "evaluate_rules": 3}
+    others |= {"make_table": 15, "make_figure": 9}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
+
+
+def test_no_command_needs_cores(tmp_path):
+    """The profile that loads by itself has them; a number on the command line overrides it."""
+    target = ["results/smoke/worlds/burger/train.jsonl", "--config", "scale=smoke"]
+    found = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    for cores, provided in (([], found), (["--cores", "1"], 1)):
+        done = run_snakemake(tmp_path, *target, "--forceall", cores=cores)
+        assert done.returncode == 0, done.stderr
+        assert f"Provided cores: {provided}" in done.stderr
 
 
 @pytest.mark.skipif(bool(shutil.which("nvidia-smi")), reason="this machine may have GPUs")
 def test_a_run_that_needs_gpus_stops_in_one_sentence_where_there_are_none(tmp_path):
     """Before the first job, whichever job that would be; a dry run lists the plan all the same."""
-    target = "results/paper/kitchens/burger/train.jsonl"
-    options = ["--config", "scale=paper", "kitchens={training: 20}", "expert={trajectories: 5}"]
+    target = "results/paper/worlds/burger/train.jsonl"
+    options = ["--config", "scale=paper", "worlds={training: 20}", "expert={trajectories: 5}"]
     everything = run_snakemake(tmp_path, *options)
     assert everything.returncode != 0 and not (tmp_path / target).exists()
     assert "asks for 4 GPUs a job and this machine has none" in everything.stderr
@@ -139,10 +148,11 @@ def test_several_seeds_train_again_and_collect_once(tmp_path):
 
 
 def test_base_models_of_other_sizes_are_evaluated_and_never_trained(tmp_path):
-    folder = DATA / "base_model"
-    options = ["report={baselines: []}", f"base={{compare: [{folder}]}}"]
+    options = ["report={baselines: []}", "base={compare: [bundled:base_models/small]}"]
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", *options))
-    assert (jobs["evaluate_compared"], jobs["evaluate_base"], jobs["train_sft"]) == (1, 1, 4)
+    assert (jobs["evaluate_base"], jobs["train_sft"]) == (2, 4)
+    outputs = list_outputs(tmp_path, "--config", *options)
+    assert "results/laptop/episodes/base:small/-/burger.jsonl" in outputs
     missing = run_snakemake(tmp_path, "-n", "--config", "base={compare: [nowhere]}")
     assert "base.compare: " in missing.stderr and "nowhere" in missing.stderr
 
@@ -151,7 +161,8 @@ def test_a_sweep_trains_its_points_beside_the_task_and_nothing_else(tmp_path):
     options = ["scale=smoke", "sweep={task: burger, grpo_beta: [0.1], sft_epochs: [2]}"]
     jobs = count_jobs(run_snakemake(tmp_path, "sweep", "-n", "--config", *options))
     assert (jobs["train_point"], jobs["train_sft"], jobs["train_grpo"]) == (2, 1, 1)
-    assert "make_evaluation_kitchens" not in jobs and "evaluate_grpo" not in jobs
+    assert jobs["draw_worlds"] == 2, "for training and for validation"
+    assert "evaluate_grpo" not in jobs
 
 
 def test_the_default_target_makes_every_promised_output(tmp_path):
@@ -177,11 +188,23 @@ def test_a_scale_writes_only_under_its_own_folder(tmp_path):
             assert output in shared or output.startswith(f"results/{scale}/"), output
 
 
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "robotouille"])
+def test_another_environment_goes_through_the_same_rules_in_a_folder_of_its_own(tmp_path, name):
+    options = ["--config", f"environment={name}", "scale=smoke"]
+    outputs = list_outputs(tmp_path, *options)
+    shared = ("results/tables/", "results/figures/", "results/macros.tex", "results/index.html")
+    heavy = [path for path in outputs if not path.startswith((*shared, "results/gallery/"))]
+    assert heavy and all(path.startswith(f"results/{name}_smoke/") for path in heavy)
+    assert {"draw_worlds", "train_grpo", "make_table"} <= count_jobs(
+        run_snakemake(tmp_path, "-n", *options)
+    ).keys()
+
+
 def test_heavy_stages_write_where_the_contract_says(tmp_path):
     outputs = set(list_outputs(tmp_path))
     assert not [output for output in outputs if re.search(r"[{}]", output)]
     for task in TASKS:
-        promised = [f"kitchens/{task}/train.jsonl", f"kitchens/{task}/eval.jsonl"]
+        promised = [f"worlds/{task}/{split}.jsonl" for split in ("train", "validation", "eval")]
         promised += [f"trajectories/{task}.jsonl", f"trajectories/{task}.summary.json"]
         promised += ["models/base/model.safetensors"]
         promised += [f"models/{task}/{stage}/model.safetensors" for stage in ("sft", "grpo")]
@@ -194,9 +217,37 @@ def test_heavy_stages_write_where_the_contract_says(tmp_path):
         assert {f"results/laptop/{path}" for path in promised} <= outputs
 
 
-def test_a_table_is_a_target_by_name(tmp_path):
-    jobs = count_jobs(run_snakemake(tmp_path, "-n", "results/tables/generalization.tex"))
-    assert "make_tables" in jobs and "make_figure" not in jobs
+GRPO_ON_ALL_TASKS = {"draw_worlds": 12, "prepare_base": 1} | dict.fromkeys(
+    ["collect", "train_sft", "train_grpo", "evaluate_grpo"], 4
+)
+SFT_OF_ONE_TASK = {"draw_worlds": 2, "prepare_base": 1, "collect": 1, "train_sft": 1}
+
+
+@pytest.mark.parametrize(
+    "target,jobs",
+    [
+        ("tables/generalization.tex", GRPO_ON_ALL_TASKS | {"make_table": 1}),
+        ("figures/generalization_sr.pdf", GRPO_ON_ALL_TASKS | {"make_figure": 1}),
+        ("tables/collection.csv", {"draw_worlds": 4, "collect": 4, "make_table": 1}),
+        (
+            "tables/probes.csv",
+            {"draw_worlds": 12, "prepare_base": 1, "probe_base": 1, "make_table": 1},
+        ),
+        (
+            "figures/learning_sft.png",
+            {"draw_worlds": 4, "prepare_base": 1, "make_figure": 1}
+            | dict.fromkeys(["collect", "train_sft"], 4),
+        ),
+    ],
+)
+def test_a_table_or_figure_needs_what_it_shows_and_nothing_else(tmp_path, target, jobs):
+    assert count_jobs(run_snakemake(tmp_path, "-n", f"results/{target}")) == jobs
+
+
+def test_the_table_of_a_task_trains_on_it_alone(tmp_path):
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", "results/tables/main_burger.csv"))
+    assert jobs.keys() & {"train_sft_longer", "probe_base"} == set()
+    assert (jobs["train_sft"], jobs["train_grpo"], jobs["evaluate_sft"]) == (1, 1, 1)
 
 
 def test_the_base_model_can_be_rebuilt(tmp_path):
@@ -211,11 +262,7 @@ def test_the_base_model_can_be_rebuilt(tmp_path):
 @needs_latex
 @pytest.mark.parametrize(
     "module,figures",
-    [
-        ("environments/robotouille/drawing", 1),
-        ("report/training_logs", 3),
-        ("report/figures/results", 9),
-    ],
+    [("environments/robotouille/drawing", 1), ("report/figures/results", 9)],
 )
 def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, module, figures):
     file = finished / "workflow" / "taskreason" / f"{module}.py"
@@ -229,23 +276,24 @@ def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, modul
 
 
 @pytest.mark.parametrize(
-    "knob,first",
+    "setting,first",
     [
         ("sft={epochs: 3}", {"train_sft": 4}),
         ("grpo={beta: 0.5}", {"train_grpo": 4}),
-        ("kitchens={evaluation: 7}", {"make_evaluation_kitchens": 4}),
-        ("report={confidence: 0.9}", {"make_tables": 1, "make_figure": 9}),
+        ("task_settings={burger: {sft: {epochs: 3}}}", {"train_sft": 1, "train_grpo": 1}),
+        ("task_settings={burger: {timeout: 14}}", {"train_grpo": 1, "evaluate_rules": 3}),
+        ("worlds={evaluation: 7}", {"draw_worlds": 4}),
+        ("report={confidence: 0.9}", {"make_table": 15, "make_figure": 9}),
+        ("report={drawn_task: cheese_burger}", {"make_figure": 1}),
         ("resources={mem_mb: 9999}", {}),
-        ("recipes={}", {"make_macros": 1}),
+        ("sweep={grpo_beta: []}", {"make_macros": 1}),
     ],
 )
-def test_a_knob_runs_again_only_what_depends_on_it(finished, knob, first):
-    jobs = count_jobs(run_snakemake(finished, "-n", "--config", knob, root=finished))
+def test_a_setting_runs_again_only_what_depends_on_it(finished, setting, first):
+    jobs = count_jobs(run_snakemake(finished, "-n", "--config", setting, root=finished))
     assert first.items() <= jobs.items()
-    stages = ["make_training_kitchens", "make_evaluation_kitchens", "train_sft", "train_grpo"]
-    expected = {"sft": {"train_sft", "train_grpo"}, "grpo": {"train_grpo"}}
-    expected["kitchens"] = {"make_evaluation_kitchens"}
-    assert jobs.keys() & set(stages) == expected.get(knob.partition("=")[0], set())
+    heavy = {"draw_worlds", "collect", "train_sft", "train_grpo"}
+    assert jobs.keys() & heavy <= first.keys() | ({"train_grpo"} if "train_sft" in first else set())
 
 
 def test_touched_weights_and_library_train_nothing_again(finished):
@@ -258,27 +306,58 @@ def test_touched_weights_and_library_train_nothing_again(finished):
 
 
 def read_rules():
+    """Every rule but the shared blocks, with its text after that of the rules that it takes over."""
+    found = {}
     for file in RULE_FILES:
-        parts = re.split(r"^rule (\w+):$", file.read_text(), flags=re.MULTILINE)
-        yield from zip(parts[1::2], parts[2::2], strict=True)
+        heads = r"^(?:rule|use rule (\w+) as) (\w+)(?: with)?:$"
+        _, *parts = re.split(heads, file.read_text(), flags=re.MULTILINE)
+        found |= {name: (of, body) for of, name, body in zip(*[iter(parts)] * 3, strict=True)}
+
+    def read(name):
+        of, body = found[name]
+        return (read(of) if of else "") + body
+
+    return [(name, read(name)) for name in found if name not in BLOCKS]
 
 
-@pytest.mark.parametrize("name,body", list(read_rules()), ids=lambda text: text.split()[0])
+def find_last(directive, body):
+    """What a rule says of a directive, the rules that it takes over being overruled; "" if nothing."""
+    said = re.findall(rf"^    {directive}:((?: .+|(?:\n        .+)+))", body, re.MULTILINE)
+    return said[-1] if said else ""
+
+
+@pytest.mark.parametrize("name,body", read_rules(), ids=lambda text: text.split()[0])
 def test_every_rule_that_runs_something_declares_its_needs(name, body):
     if "script:" not in body and "shell:" not in body:
         return
     for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "message"):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{name} lacks {directive}:"
-    threads = 2 if name == "build_base" else 1
-    assert f"threads: {threads}" in body and "mem_mb=" in body and "runtime=" in body
+    assert find_last("threads", body) == (" 2" if name == "build_base" else " 1")
+    if "<job>" in find_last("log", body):
+        assert find_last("pathvars", body).split('"')[1] not in BLOCKS, "a log of its own"
+        assert (ROOT / "workflow" / "scripts" / f"{name_script(body)}.py").is_file()
+
+
+def test_every_heavy_rule_says_what_it_needs_before_it_can_start():
+    """The base model's own training and its probes need neither an engine nor adapters."""
+    heavy = {name: body for name, body in read_rules() if "TRAIN_ENV" in find_last("conda", body)}
+    silent = {name for name, body in heavy.items() if "needs=" not in body}
+    assert silent == {"build_base", "probe_base"}
+    train = {name for name, body in heavy.items() if f'needs=["{TRAINING}"]' in body}
+    assert train == {name for name in heavy if name_script(heavy[name]) in ("train", "train_point")}
+
+
+def name_script(body):
+    return re.findall(r'script="(\w+)"', body)[-1]
 
 
 def test_light_stages_never_import_torch():
     light = {
-        re.search(r'"\.\./scripts/(\w+)\.py"', body)[1]
+        name_script(body)
         for _, body in read_rules()
-        if "LIGHT_ENV" in body and "script:" in body
+        if "script:" in body and find_last("conda", body).endswith("LIGHT_ENV")
     }
+    assert {"make_table", "draw_worlds"} <= light
     imports = set()
     for script in light:
         text = (ROOT / "workflow" / "scripts" / f"{script}.py").read_text()
@@ -292,7 +371,7 @@ def test_light_stages_never_import_torch():
     [
         ("sft={epoch: 3}", "sft.epoch"),
         ("grpo={learning_rate: fast}", "grpo.learning_rate"),
-        ("kitchens={evaluation: 0}", "kitchens.evaluation"),
+        ("worlds={evaluation: 0}", "worlds.evaluation"),
         ("grpo={micro_batch: 7}", "grpo.micro_batch"),
         ("base={model: nowhere}", "base.model"),
     ],
@@ -323,20 +402,6 @@ def test_fewer_tasks_plan_their_tables_without_the_pdf(tmp_path):
     done = run_snakemake(tmp_path, "-n", "--config", "tasks=[burger]")
     jobs = count_jobs(done)
     assert jobs["train_grpo"] == 1 and "compile_paper" not in jobs
-
-
-def test_config_file_shows_the_laptop_values():
-    """Every commented knob of config.yaml shows the value that the laptop scale has."""
-    from taskreason.config.load import resolve_config
-
-    text = (ROOT / "config.yaml").read_text()
-    knobs = re.sub(r"^# (?=( {2})?[a-z_]+:)", "", text, flags=re.MULTILINE)
-    shown, real = yaml.safe_load(knobs), resolve_config({})
-    assert shown == {
-        key: {name: real[key][name] for name in value} if isinstance(value, dict) else real[key]
-        for key, value in shown.items()
-    }
-    assert shown.keys() == real.keys()
 
 
 @needs_latex

@@ -1,71 +1,50 @@
-# `snakemake ablations`: other numbers of trajectories, an expert with slips, another reward, and GRPO on whole episodes.
+# `snakemake ablations`: other numbers of trajectories, an expert with noise, another reward, and GRPO on whole episodes.
 # Not part of the reproduction's default target.
 from taskreason.studies.ablations import PLAIN, list_starts, list_studies
 
 STARTS, STUDIES = list_starts(config), list_studies(config)
-ABLATED = config["ablation"]["task"]
+ABLATED = cfg.ablation.task
 ABLATION = f"{OUT}/ablation/{ABLATED}"
 
 
-# The reproduction's training kitchens come first, since the seed is the same; none of them is used to judge a policy.
-rule ablate_kitchens:
+# The reproduction's training worlds come first, since the seed is the same; none of them is used to judge a policy.
+use rule draw_worlds as ablate_worlds with:
     input:
-        validation=f"{OUT}/kitchens/{ABLATED}/validation.jsonl",
-        evaluation=f"{OUT}/kitchens/{ABLATED}/eval.jsonl",
+        world_file(ABLATED, "validation"),
+        world_file(ABLATED, "eval"),
     output:
-        f"{ABLATION}/kitchens.jsonl",
-    log:
-        f"{LOGS}/ablation/{ABLATED}/kitchens.log",
-    benchmark:
-        f"{BENCHMARKS}/ablation/{ABLATED}/kitchens.tsv"
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
+        f"{ABLATION}/worlds.jsonl",
+    pathvars:
+        job=f"ablation/{ABLATED}/worlds",
     params:
+        split="train",
         task=ABLATED,
-        kitchens=config["ablation"]["kitchens"],
-        drawn={key: config["kitchens"][key] for key in ["mode", "train_seed"]},
+        changes={"worlds": {"training": cfg.ablation.worlds}},
+        settings={key: config["worlds"][key] for key in ["mode", "train_seed"]},
     message:
-        "Generating training kitchens of {params.task} for the ablations"
-    script:
-        "../scripts/ablate_kitchens.py"
+        "Drawing training worlds of {params.task} for the ablations"
 
 
-rule ablate_collect:
+use rule collect as ablate_collect with:
     input:
-        kitchens=rules.ablate_kitchens.output[0],
-        model=model_source(EXPERT) if EXPERT_IS_MODEL else [],
+        worlds=rules.ablate_worlds.output[0],
+        model=EXPERT_SOURCE,
     output:
         trajectories=f"{ABLATION}/sft/{{name}}/trajectories.jsonl",
         summary=f"{ABLATION}/sft/{{name}}/trajectories.summary.json",
-    log:
-        f"{LOGS}/ablation/{ABLATED}/collect/{{name}}.log",
-    benchmark:
-        f"{BENCHMARKS}/ablation/{ABLATED}/collect/{{name}}.tsv"
+    pathvars:
+        job=f"ablation/{ABLATED}/collect/{{name}}",
     wildcard_constraints:
         name=one_of(STARTS),
-    conda:
-        TRAIN_ENV if EXPERT_IS_MODEL else LIGHT_ENV
-    threads: 1
-    resources:
-        gpu=EXPERT_GPUS,
-        mem_mb=heavy_memory if EXPERT_IS_MODEL else 1000,
-        runtime=heavy_runtime if EXPERT_IS_MODEL else 60,
     params:
         task=ABLATED,
-        expert=lambda wildcards: config["expert"] | STARTS[wildcards.name],
-        prompt=config["prompt"],
-        bound=BOUNDS[ABLATED],
+        changes=lambda wildcards: {"expert": EXPERT_CHANGES | STARTS[wildcards.name]},
+        bound=cfg.bound_of(ABLATED),
     message:
         "Collecting expert trajectories of {params.task}, {wildcards.name}"
-    script:
-        "../scripts/ablate_collect.py"
 
 
-rule ablate_sft:
+use rule train_sft as ablate_sft with:
     input:
         model=rules.prepare_base.output.model,
         trajectories=rules.ablate_collect.output.trajectories,
@@ -73,170 +52,98 @@ rule ablate_sft:
         model=model_files(f"{ABLATION}/sft/{{name}}/model"),
         curve=f"{ABLATION}/sft/{{name}}/log.csv",
         provenance=f"{ABLATION}/sft/{{name}}/provenance.json",
-    log:
-        f"{LOGS}/ablation/{ABLATED}/sft/{{name}}.log",
-    benchmark:
-        f"{BENCHMARKS}/ablation/{ABLATED}/sft/{{name}}.tsv"
+    pathvars:
+        job=f"ablation/{ABLATED}/sft/{{name}}",
     wildcard_constraints:
         name=one_of(STARTS),
-    priority: 20
-    conda:
-        TRAIN_ENV
-    threads: 1
-    resources:
-        gpu=GPU,
-        mem_mb=heavy_memory,
-        runtime=heavy_runtime,
     params:
-        stage="sft",
         task=ABLATED,
-        expert=lambda wildcards: STARTS[wildcards.name],
-        prompt=config["prompt"],
-        train=config["train"],
-        sft=sft_of(ABLATED),
-        grpo={},
-        seed=config["seeds"][0],
+        changes=lambda wildcards: {"expert": STARTS[wildcards.name]},
+        sft=asdict(cfg.for_task(ABLATED).sft),
+        seed=cfg.seed,
         checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/sft/{{name}}",
     message:
         "SFT on {params.task}, {wildcards.name}"
-    script:
-        "../scripts/ablate_train.py"
 
 
-rule ablate_grpo:
+use rule train_grpo as ablate_grpo with:
     input:
-        model=start_of,
-        trajectories=trajectories_of,
-        training=rules.ablate_kitchens.output[0],
-        validation=f"{OUT}/kitchens/{ABLATED}/validation.jsonl",
+        unpack(start_of),
+        training=rules.ablate_worlds.output[0],
+        validation=world_file(ABLATED, "validation"),
     output:
         model=model_files(f"{ABLATION}/grpo/{{name}}/model"),
         curve=f"{ABLATION}/grpo/{{name}}/log.csv",
         validation=f"{ABLATION}/grpo/{{name}}/validation.csv",
         provenance=f"{ABLATION}/grpo/{{name}}/provenance.json",
-    log:
-        f"{LOGS}/ablation/{ABLATED}/grpo/{{name}}.log",
-    benchmark:
-        f"{BENCHMARKS}/ablation/{ABLATED}/grpo/{{name}}.tsv"
+    pathvars:
+        job=f"ablation/{ABLATED}/grpo/{{name}}",
     wildcard_constraints:
         name=one_of(STUDIES),
-    priority: 30
-    conda:
-        TRAIN_ENV
-    threads: 1
-    resources:
-        gpu=GPU,
-        mem_mb=heavy_memory,
-        runtime=heavy_runtime,
     params:
-        stage="grpo",
         task=ABLATED,
-        expert=lambda wildcards: STARTS.get(STUDIES[wildcards.name].start, {}),
-        prompt=config["prompt"],
-        train=config["train"],
-        grpo=lambda wildcards: config["grpo"] | STUDIES[wildcards.name].grpo,
-        timeout=TIMEOUTS[ABLATED],
+        changes=lambda wildcards: {
+            "expert": STARTS.get(STUDIES[wildcards.name].start, {}),
+            "grpo": STUDIES[wildcards.name].grpo,
+        },
+        grpo=asdict(cfg.for_task(ABLATED).grpo),
+        timeout=cfg.timeout_of(ABLATED),
         seed=lambda wildcards: STUDIES[wildcards.name].seed,
         tokens=lambda wildcards: STUDIES[wildcards.name].tokens,
         checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/grpo/{{name}}",
     message:
         "GRPO on {params.task}, {wildcards.name}"
-    script:
-        "../scripts/ablate_train.py"
 
 
-rule ablate_evaluate:
+use rule heavy as ablate_evaluate with:
     input:
         model=model_files(f"{ABLATION}/{{stage}}/{{name}}/model"),
-        kitchens=f"{OUT}/kitchens/{ABLATED}/eval.jsonl",
+        worlds=world_file(ABLATED, "eval"),
     output:
         f"{ABLATION}/{{stage}}/{{name}}/episodes.jsonl",
-    log:
-        f"{LOGS}/ablation/{ABLATED}/evaluate/{{stage}}/{{name}}.log",
-    benchmark:
-        f"{BENCHMARKS}/ablation/{ABLATED}/evaluate/{{stage}}/{{name}}.tsv"
+    pathvars:
+        job=f"ablation/{ABLATED}/evaluate/{{stage}}/{{name}}",
     wildcard_constraints:
         stage="sft|grpo",
         name=one_of([*STARTS, *STUDIES]),
-    conda:
-        TRAIN_ENV
-    threads: 1
     resources:
-        gpu=EVAL_GPUS,
-        mem_mb=heavy_memory,
-        runtime=heavy_runtime,
+        **on_gpus(EVAL_GPUS),
     params:
+        script="ablate_evaluate",
+        needs=["engine"],
         task=ABLATED,
         evaluation=evaluation_of([ABLATED]),
-        seed=lambda wildcards: (
-            STUDIES[wildcards.name].seed if wildcards.name in STUDIES else config["seeds"][0]
-        ),
+        seed=lambda wildcards: getattr(STUDIES.get(wildcards.name), "seed", cfg.seed),
     message:
         "Rollouts on {params.task} after {wildcards.stage}, {wildcards.name}"
-    script:
-        "../scripts/ablate_evaluate.py"
 
 
-rule make_ablations:
+use rule shown as make_ablations with:
     input:
-        sft=expand(f"{OUT}/episodes/sft/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0])[0],
-        grpo=expand(f"{OUT}/episodes/sft_grpo/{ABLATED}{{run}}/{ABLATED}.jsonl", run=RUNS[0])[0],
-        episodes=[
-            *expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
-            *expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
-        ],
-        logs=expand(
-            f"{ABLATION}/grpo/{{name}}/{{log}}.csv", name=STUDIES, log=["log", "validation"]
-        ),
-        code=library_files(
-            "studies/ablations.py",
-            "rollouts/metrics.py",
-            "report/tables/ablations.py",
-            "report/tables/cells.py",
-            "report/render/latex.py",
-            "report/figures/ablations.py",
-            "report/figures/style.py",
-        ),
+        sft=episode_files("sft", ABLATED, [ABLATED])[0],
+        grpo=episode_files("sft_grpo", ABLATED, [ABLATED])[0],
+        starts=expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
+        studies=expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
+        logs=expand(f"{ABLATION}/grpo/{{name}}/log.csv", name=STUDIES),
+        validations=expand(f"{ABLATION}/grpo/{{name}}/validation.csv", name=STUDIES),
+        code=code_of("make_ablations", *TABLE_CODE, *FIGURE_CODE, "studies/ablations.py"),
     output:
-        tables=show_in_report(
-            expand(
-                "results/tables/{name}.{kind}",
-                name=["ablation_points", "ablation_turns"],
-                kind=["csv", "tex"],
-            ),
-            "Ablations",
-        ),
-        figures=show_in_report(
-            expand(
-                "results/figures/{name}.{kind}",
-                name=["ablation_data", "ablation_turns"],
-                kind=["pdf", "png"],
-            ),
-            "Ablations",
-        ),
+        tables=show("tables", ["ablation_points", "ablation_turns"], "Ablations"),
+        figures=show("figures", ["ablation_data", "ablation_turns"], "Ablations"),
         macros="results/ablations.tex",
-    log:
-        "results/logs/make_ablations.log",
-    benchmark:
-        "results/benchmarks/make_ablations.tsv"
-    conda:
-        LIGHT_ENV
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
+    pathvars:
+        job="make_ablations",
     params:
+        script="make_ablations",
         folder=lambda wildcards, input: Path(input.logs[0]).parents[2],
         ablation=config["ablation"],
-        confidence=config["report"]["confidence"],
+        confidence=cfg.report.confidence,
     message:
         "Making the tables and figures of the ablations"
-    script:
-        "../scripts/make_ablations.py"
 
 
 # The default target takes part of it where the paper is to have the section.
-ABLATIONS = rules.make_ablations.output if config["report"]["ablations"] else []
+ABLATIONS = rules.make_ablations.output if cfg.report.ablations else []
 
 
 rule ablations:

@@ -1,45 +1,35 @@
-# The base model: the shipped folder is checked and installed, or (base.rebuild) trained from scratch on chores.
+# The base model: one that is there already is checked and installed, or (base.rebuild) one is trained from scratch.
 REBUILT = f"{OUT}/models/rebuilt_base"
-BASE_SOURCE = REBUILT if config["base"]["rebuild"] else BASE
 
 
 # Needs the network, so it runs where Snakemake does; jobs on a cluster's nodes find the files in the shared cache.
-rule fetch_model:
+use rule heavy as fetch_model with:
     output:
         f"{OUT}/models/hub/{{name}}.json",
-    log:
-        f"{LOGS}/fetch_model/{{name}}.log",
-    benchmark:
-        f"{BENCHMARKS}/fetch_model/{{name}}.tsv"
+    pathvars:
+        job="fetch_model/{name}",
     localrule: True
-    conda:
-        TRAIN_ENV
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        script="fetch_model",
+        needs=lambda wildcards: [
+            key for key, name in MODELS if to_file_name(name) == wildcards.name
+        ],
     message:
         "Fetching the model {wildcards.name} from the hub"
-    script:
-        "../scripts/fetch_model.py"
 
 
-rule build_base:
+use rule heavy as build_base with:
     output:
         model=model_files(REBUILT),
         curve=f"{OUT}/training/base.csv",
-    log:
-        f"{LOGS}/build_base.log",
-    benchmark:
-        f"{BENCHMARKS}/build_base.tsv"
-    conda:
-        TRAIN_ENV
+    pathvars:
+        job="build_base",
     threads: 2
-    resources:
-        gpu=GPU,
-        mem_mb=heavy_memory,
-        runtime=heavy_runtime,
     params:
+        script="build_base",
         base={
             key: value
             for key, value in config["base"].items()
@@ -48,34 +38,45 @@ rule build_base:
         checkpoints=f"{OUT}/checkpoints/base",
     message:
         "Training the base model from scratch"
-    script:
-        "../scripts/build_base.py"
 
 
-# `snakemake rebuild_base` trains a base model beside the shipped one, whatever base.rebuild says.
+# `snakemake rebuild_base` trains a base model, whatever base.rebuild says; nothing reads it unless that says so.
 rule rebuild_base:
     input:
         rules.build_base.output,
 
 
-rule prepare_base:
+use rule heavy as prepare_base with:
     input:
-        model=model_files(REBUILT) if config["base"]["rebuild"] else model_source(BASE),
+        model=model_files(REBUILT) if cfg.base.rebuild else model_source(BASE),
     output:
         model=model_files(f"{OUT}/models/base"),
-    log:
-        f"{LOGS}/prepare_base.log",
-    benchmark:
-        f"{BENCHMARKS}/prepare_base.tsv"
-    conda:
-        TRAIN_ENV
-    threads: 1
+    pathvars:
+        job="prepare_base",
     resources:
-        mem_mb=heavy_memory,
-        runtime=30,
+        **on_gpus(0),
     params:
-        source=lambda wildcards: BASE_SOURCE,
+        script="prepare_base",
+        needs=[] if cfg.base.rebuild else ["base.model"],
+        source=lambda wildcards: BASE or REBUILT,
     message:
         "Checking and installing the base model"
-    script:
-        "../scripts/prepare_base.py"
+
+
+# What the base model knows before it is taught any task.
+use rule heavy as probe_base with:
+    input:
+        model=rules.prepare_base.output.model,
+        worlds=[world_file(task, "eval") for task in TASKS],
+    output:
+        f"{OUT}/probes/base.json",
+    pathvars:
+        job="probe_base",
+    params:
+        script="probe_base",
+        tasks=TASKS,
+        probes=config["probes"],
+        prompt=config["prompt"],
+        rollout=config["rollout"],
+    message:
+        "Probing the base model"

@@ -1,23 +1,31 @@
-# Config, paths and lists that the rules share. Heavy work lives under results/SCALE, so that switching the scale never
-# touches another scale's; tables, figures and the paper show the scale that was run last.
+# The configuration, paths, and the three rules that all others take their log, environment and resources from.
+# Heavy work lies under results/SCALE (results/ENVIRONMENT_SCALE away from the default environment), so that switching
+# either never touches another's; tables, figures and the paper show what was run last.
 import os
+import re
 import shutil
 import sys
+from dataclasses import asdict
 
 WORKFLOW_DIR = Path(str(workflow.current_basedir)).parent
 PROJECT_DIR = WORKFLOW_DIR.parent
 # Snakemake may run from an environment of its own, where the library is not installed.
 sys.path.insert(0, str(WORKFLOW_DIR))
 
-from taskreason.config.load import list_bounds, list_timeouts, load_config, resolve_config
-from taskreason.durability.errors import UserError
-from taskreason.durability.machine_errors import check_writable
-from taskreason.durability.files import list_runs
-from taskreason.policies.model_names import check_folder, is_api, is_hub, list_model_files, to_file_name
 from taskreason.cli.preflight import check_start
-from taskreason.environments.robotouille.task_files import check_recipes
-from taskreason.report.labels import POLICIES, list_policies, name_compared
-from taskreason.environments.robotouille.tasks import TASKS as FOUR_TASKS
+from taskreason.config.load import check_own_tasks, load_config, resolve_config
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import list_runs
+from taskreason.durability.machine_errors import check_writable
+from taskreason.policies.model_names import (
+    check_model,
+    expand as expand_model,
+    is_api,
+    is_hub,
+    list_model_files,
+    to_file_name,
+)
+from taskreason.report.labels import GRID_POLICY, list_policies, name_compared
 
 
 def from_project(path):
@@ -25,108 +33,53 @@ def from_project(path):
     return os.path.relpath(PROJECT_DIR / path)
 
 
-configfile: from_project("config.yaml")
-
-
-try:
-    resolved = resolve_config(config, overrides=workflow.config_settings.overwrite_config)
-    cfg = load_config(resolved)
-    check_recipes(cfg.recipes, cfg.kitchens)
-except UserError as error:
-    sys.exit(str(error))
-config.clear()
-config.update(resolved)
-if config["train"]["accelerate"]:
-    config["train"]["accelerate"] = from_project(config["train"]["accelerate"])
-
-TASKS = config["tasks"]
-EXTRA = [name for name in config["recipes"] if name not in TASKS]
-TIMEOUTS, BOUNDS = list_timeouts(config), list_bounds(config)
-RUNS = list_runs(config["seeds"])
-OUT = f"results/{config['scale']}"
-LOGS = f"{OUT}/logs"
-BENCHMARKS = f"{OUT}/benchmarks"
-LIGHT_ENV = "../../envs/light.yaml"
-TRAIN_ENV = "../../envs/train.yaml"
-GPU = config["resources"]["gpu"]
-
-TABLES = expand(
-    "results/tables/{name}.{kind}",
-    name=[
-        *(f"main_{task}" for task in TASKS),
-        "main",
-        "generalization",
-        "generalization_sr",
-        "generalization_asat",
-        "generalization_asst",
-        "comparison",
-        "baselines",
-        "bound",
-        "probes",
-        "collection",
-        "seeds",
-    ],
-    kind=["csv", "tex"],
-)
-FIGURES = expand(
-    "results/figures/{name}.{kind}",
-    name=[
-        "learning_sft",
-        "learning_grpo",
-        "learning_validation",
-        "success_rate",
-        "generalization_sr",
-        "generalization_asat",
-        "generalization_asst",
-        "steps_vs_optimal",
-        "kitchen",
-    ],
-    kind=["pdf", "png"],
-)
-
-
 def locate_model(name):
     """A model's name as jobs use it: folders relative to the working directory, other names as they are."""
+    name = expand_model(name, cfg.env)
     if is_api(name) or is_hub(name) and not (PROJECT_DIR / name).exists():
         return name
     return from_project(name)
 
 
-def model_source(name):
-    """What a job that reads a model waits for: a folder's files, a note that the hub's are here, or nothing."""
-    if is_hub(name):
-        return [f"{OUT}/models/hub/{to_file_name(name)}.json"]
-    return [] if is_api(name) else list_model_files(name)
+configfile: from_project("config.yaml")
 
 
-COMPARED = {name_compared(name): locate_model(name) for name in config["base"]["compare"]}
-BASE = locate_model(config["base"]["model"])
-EXPERT = locate_model(config["expert"]["model"])
-MODELS = [("base.compare", name) for name in COMPARED.values()]
-if not config["base"]["rebuild"]:
-    MODELS.append(("base.model", BASE))
-if config["expert"]["policy"] == "model":
-    MODELS.append(("expert.model", EXPERT))
-for key, name in MODELS:
-    if not (is_hub(name) or is_api(name)):
-        try:
-            check_folder(Path(name).resolve())
-        except UserError as error:
-            sys.exit(f"{key}: {error}")
+try:
+    resolved = resolve_config(config, overrides=workflow.config_settings.overwrite_config)
+    files = [(part, "layout") for part in resolved["task_settings"].values()]
+    for part, key in [*files, (resolved["train"], "accelerate")]:
+        if part[key]:
+            part[key] = from_project(part[key])
+    cfg = load_config(resolved)
+    check_own_tasks(cfg)
+    EXPERT = locate_model(cfg.expert.model)
+    # An environment without a model of its own trains one.
+    BASE = None if cfg.base.rebuild else locate_model(cfg.base.model)
+    COMPARED = {name_compared(name): locate_model(name) for name in cfg.base.compare}
+    # Which models a run may read: (key in the configuration, name).
+    MODELS = [("base.compare", name) for name in COMPARED.values()]
+    MODELS += [] if cfg.base.rebuild else [("base.model", BASE)]
+    MODELS += [("expert.model", EXPERT)] if cfg.expert.policy == "model" else []
+    for key, name in MODELS:
+        if not is_hub(name):
+            check_model(key, name)
+except UserError as error:
+    sys.exit(str(error))
+config.clear()
+config.update(resolved)
+SETTINGS = {key: value for key, value in config.items() if key != "resources"}
+
+TASKS = list(cfg.tasks)
+RUNS = list_runs(cfg.seeds)
+OUT = f"results/{cfg.scale}"
+if cfg.environment != "robotouille":
+    OUT = f"results/{cfg.environment}_{cfg.scale}"
+LOGS, BENCHMARKS = f"{OUT}/logs", f"{OUT}/benchmarks"
+LIGHT_ENV, TRAIN_ENV = "../../envs/light.yaml", "../../envs/train.yaml"
+GPU = cfg.resources.gpu
+EVAL_GPUS = GPU * cfg.rollout.tensor_parallel
 
 
 wildcard_constraints:
-    task="|".join([*TASKS, *EXTRA]),
+    task="|".join(map(re.escape, TASKS)),
     run=r"(\.seed[0-9]+)?",
-    figure="[a-z_]+",
-
-
-# What only a run needs, a dry run not: graphics cards, models that can be had, a key for the endpoint.
-onstart:
-    jobs = {(job.rule.name, job.resources.get("gpu", 0)) for job in workflow.dag.needrun_jobs()}
-    try:
-        check_writable(Path("results"))
-        check_start(jobs, MODELS, load_config(config), workflow.local_exec)
-    except UserError as error:
-        sys.exit(str(error))
-    follow_jobs()

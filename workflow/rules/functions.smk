@@ -1,50 +1,14 @@
-# What rules ask for when they know their wildcards: settings, resources, inputs; and the files that they share.
-import re
-from dataclasses import asdict
+# What rules ask for when they know their wildcards: settings, inputs, files of a kind.
+from taskreason.environments.base import Environment
+from taskreason.report.captions import FIGURE_TITLES, FOLDER as CAPTIONS, name_caption, title_table
+from taskreason.report.inputs import NEEDS, list_inputs, list_tables
 
-from taskreason.environments.robotouille.task_files import fingerprint
-from taskreason.report.captions import FIGURE_TITLES, name_caption, title_table
-from taskreason.environments.robotouille.tasks import find_task
-
-
-def seed_of(wildcards):
-    """The seed of a training, from the end of its folder's name."""
-    return int(wildcards.run.removeprefix(".seed")) if wildcards.run else config["seeds"][0]
+SPLITS = {"train": "training", "validation": "validation", "eval": "evaluation"}
 
 
-def sft_of(task):
-    """Settings of SFT on a task; recipes may have others than the four tasks."""
-    return asdict(cfg.sft_of(task))
-
-
-def kitchen_settings(*keys):
-    """Settings of a split of kitchens; those of a recipe are made again where its layout changes."""
-
-    def settings(wildcards):
-        own = {}
-        if wildcards.task in cfg.recipes:
-            own["layout"] = fingerprint(find_task(wildcards.task, cfg.recipes).template)
-        return {key: config["kitchens"][key] for key in keys} | own
-
-    return settings
-
-
-def evaluation_of(tasks):
-    """Settings of an evaluation: the timeouts are those of the four tasks and of the recipes that are evaluated."""
-    own = {task: TIMEOUTS[task] for task in tasks if task in config["recipes"]}
-    return {key: config[key] for key in ["prompt", "rollout"]} | {
-        "timeouts": config["timeouts"] | own
-    }
-
-
-def heavy_memory(wildcards, attempt):
-    """MiB of a heavy job: more on each attempt, for profiles that retry."""
-    return config["resources"]["mem_mb"] * attempt
-
-
-def heavy_runtime(wildcards, attempt):
-    """Minutes of a heavy job: more on each attempt, as its memory."""
-    return config["resources"]["runtime"] * attempt
+def one_of(names):
+    """A wildcard's values as a pattern."""
+    return "|".join(map(re.escape, names)) or "none"
 
 
 def model_files(folder):
@@ -54,51 +18,84 @@ def model_files(folder):
     return [f"{folder}/{name}" for name in names]
 
 
+def model_source(name):
+    """What a job that reads a model waits for: a folder's files, a note that the hub's are here, or nothing."""
+    if is_hub(name):
+        return [f"{OUT}/models/hub/{to_file_name(name)}.json"]
+    return [] if is_api(name) else list_model_files(name)
+
+
+def world_file(task, split):
+    return f"{OUT}/worlds/{task}/{split}.jsonl"
+
+
+def worlds_before(wildcards):
+    """The splits that one is drawn after, so that it holds none of their worlds."""
+    names = list(SPLITS)
+    return [world_file(wildcards.task, name) for name in names[: names.index(wildcards.split)]]
+
+
+def world_settings(wildcards):
+    """What the worlds of a split depend on; of a task that a person has written, its file as well."""
+    keys = ["mode", SPLITS[wildcards.split], f"{wildcards.split}_seed"]
+    file = cfg.env.fingerprint(cfg.task(wildcards.task))
+    return {key: config["worlds"][key] for key in keys} | {"file": file}
+
+
+def seed_of(wildcards):
+    """The seed of a training, from the end of its folder's name."""
+    return int(wildcards.run.removeprefix(".seed")) if wildcards.run else cfg.seed
+
+
+def on_gpus(number):
+    """What a heavy job asks for: GPUs, and on each attempt more memory (MiB) and time (minutes)."""
+    return {
+        "gpu": number,
+        "mem_mb": lambda wildcards, attempt: cfg.resources.mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: cfg.resources.runtime * attempt,
+    }
+
+
+def sft_of(wildcards):
+    """SFT's settings for a task; tasks may have some of their own."""
+    return asdict(cfg.for_task(wildcards.task).sft)
+
+
+def grpo_of(wildcards):
+    """GRPO's settings for a task."""
+    return asdict(cfg.for_task(wildcards.task).grpo)
+
+
+def needs_of(model):
+    """What has to be there before rollouts of a model begin; None: one that the workflow makes."""
+    here = [] if model and is_api(model) else ["engine"]
+    return [*here, "base.compare"] if model else here
+
+
+def evaluation_of(tasks):
+    """What an evaluation on these tasks depends on besides the policy."""
+    timeouts = {task: cfg.timeout_of(task) for task in tasks}
+    return {key: config[key] for key in ["prompt", "rollout"]} | {"timeouts": timeouts}
+
+
 def episode_files(policy, train_task, eval_tasks):
     return [f"{OUT}/episodes/{policy}/{train_task}/{task}.jsonl" for task in eval_tasks]
 
 
-def single_turn_files(policy, train_task, eval_tasks):
-    return [f"{OUT}/single_turn/{policy}/{train_task}/{task}.json" for task in eval_tasks]
-
-
-def library_files(*patterns):
-    """Modules of the library, and the thin scripts, that an output depends on, so that an edit makes it again."""
-    library = WORKFLOW_DIR / "taskreason"
-    found = {path for pattern in patterns for path in library.glob(pattern)}
-    found |= set((WORKFLOW_DIR / "scripts").glob("make_*.py"))
-    return sorted(from_project(path) for path in found)
-
-
-def figure_code(wildcards):
-    """The modules that draw one figure."""
-    own = {
-        "learning_sft": ["report/training_logs.py"],
-        "learning_grpo": ["report/training_logs.py"],
-        "learning_validation": ["report/training_logs.py"],
-        "kitchen": ["environments/robotouille/drawing.py", "report/episode_choice.py"],
+def cell_files(policy, train_task, eval_tasks):
+    """What an evaluation of one policy on some tasks writes."""
+    folder = f"{OUT}/single_turn/{policy}/{train_task}"
+    return {
+        "episodes": episode_files(policy, train_task, eval_tasks),
+        "single_turn": [f"{folder}/{task}.json" for task in eval_tasks],
     }
-    shared = ["rollouts/metrics.py", "report/results.py", "report/labels.py", "report/published.py"]
-    return library_files(
-        *shared, "report/figures/results.py", "report/figures/style.py", *own.get(wildcards.figure, [])
-    )
 
 
-def show_in_report(files, part):
-    """Mark the tables (CSV) and figures (PNG) among outputs for `snakemake --report`."""
-    return [mark(file, part) if file.endswith((".csv", ".png")) else file for file in files]
-
-
-def mark(file, part):
-    """One table or figure with its title and caption."""
-    kind, name = Path(file).parts[1], Path(file).stem
-    return report(
-        file,
-        caption=f"../taskreason/report/captions_rst/{name_caption(kind, name)}",
-        category=kind.capitalize(),
-        subcategory=part,
-        labels={"Title": title_table(name) if kind == "tables" else FIGURE_TITLES[name]},
-    )
+def code_of(script, *patterns):
+    """A thin script and the modules of the library that an output depends on, so that an edit makes it again."""
+    found = {path for pattern in patterns for path in (WORKFLOW_DIR / "taskreason").glob(pattern)}
+    files = [path for path in found if path.is_file() and path.suffix != ".pyc"]
+    return sorted(map(from_project, [WORKFLOW_DIR / "scripts" / f"{script}.py", *files]))
 
 
 def last_modified(files):
@@ -106,67 +103,60 @@ def last_modified(files):
     return max(os.stat(file).st_mtime_ns for file in files)
 
 
-def paper_sources():
-    """What main.tex may read in its own folder: parts, style and bibliography."""
-    kinds = (".tex", ".bib", ".bst", ".cls", ".sty")
-    files = (PROJECT_DIR / "paper").rglob("*")
-    return sorted(
-        from_project(path) for path in files if path.suffix in kinds and path.name != "main.tex"
+def show(kind, names, part):
+    """The files of tables or figures, marked for `snakemake --report`."""
+    ends = {"tables": ["csv", "tex"], "figures": ["pdf", "png"]}[kind]
+    return [mark(f"results/{kind}/{name}.{end}", part) for name in names for end in ends]
+
+
+def mark(file, part):
+    """A table (CSV) or figure (PNG) with title and caption for `snakemake --report`; any other file as it is.
+
+    Where a wildcard names it, the rule's parameters tell the caption's file.
+    """
+    if not file.endswith((".csv", ".png")):
+        return file
+    kind, name = Path(file).parts[1], Path(file).stem
+    title = title_table if kind == "tables" else FIGURE_TITLES.get
+    wild = "{" in name
+    return report(
+        file,
+        caption=f"../taskreason/report/captions/{'item.rst' if wild else name_caption(kind, name)}",
+        category=kind.capitalize(),
+        subcategory=part,
+        labels=(
+            (lambda wildcards: {"Title": title(wildcards[0])}) if wild else {"Title": title(name)}
+        ),
     )
 
 
-def gallery_sources():
-    """Template, style and program of the episode gallery."""
-    files = (WORKFLOW_DIR / "taskreason/report/gallery/templates").iterdir()
-    return sorted(from_project(path) for path in files)
+def caption_of(kind):
+    """The file that tells what a table or figure shows, for rules in which a wildcard names it."""
+    return lambda wildcards: from_project(CAPTIONS / name_caption(kind, wildcards[0]))
 
 
-def one_of(names):
-    """A wildcard's values as a pattern."""
-    return "|".join(map(re.escape, names)) or "none"
+def mark_page(file, name, title):
+    """A page or the paper, with its caption for `snakemake --report`."""
+    caption = f"../taskreason/report/captions/{name}.rst"
+    return report(file, caption=caption, category="Overview", labels={"Title": title})
+
+
+def figure_code(wildcards):
+    """The modules that draw one figure; an environment draws its worlds itself."""
+    own = [f"environments/{cfg.environment}/*.py"] if wildcards.figure == "kitchen" else []
+    return code_of("make_figure", *FIGURE_CODE, *own)
 
 
 def start_of(wildcards):
-    """The SFT policy from which an ablation's GRPO starts."""
+    """What GRPO goes on from: the reproduction's SFT policy and its trajectories, or those of another expert."""
     name = STUDIES[wildcards.name].start
+    folder = f"{ABLATION}/sft/{name}"
     if name == PLAIN:
-        return expand(rules.train_sft.output.model, task=ABLATED, run=RUNS[0])
-    return expand(rules.ablate_sft.output.model, name=name)
-
-
-def trajectories_of(wildcards):
-    """The expert's decisions that an ablation's GRPO reads."""
-    name = STUDIES[wildcards.name].start
-    if name == PLAIN:
-        return f"{OUT}/trajectories/{ABLATED}.jsonl"
-    return expand(rules.ablate_collect.output.trajectories, name=name)[0]
-
-
-def theory_model(wildcards):
-    """The model that a measurement of the theory is about."""
-    trained = rules.train_sft if wildcards.policy == "sft" else rules.train_grpo
-    return expand(trained.output.model, task=wildcards.task, run=RUNS[0])
-
-
-def list_extra(kind):
-    """Episodes or single turns of every policy on the extra tasks."""
-    untrained = ["expert", *(name for name in EXTRA_BASELINES if name != "sft_longer")]
-    trained = [rules.evaluate_sft]
-    if "sft_longer" in EXTRA_BASELINES:
-        trained.append(rules.evaluate_sft_longer)
-    return [
-        *expand(getattr(rules.evaluate_extra_rules.output, kind), policy=untrained),
-        *getattr(rules.evaluate_extra_base.output, kind),
-        *expand(
-            [path for rule in trained for path in getattr(rule.output, kind)],
-            task=EXTRA,
-            run=RUNS,
-        ),
-        *expand(getattr(rules.evaluate_extra_grpo.output, kind), task=EXTRA, run=RUNS),
-    ]
-
-
-def provenance_of_card(card):
-    """The record of the training whose model a card is about."""
-    *_, task, stage, _ = Path(card).parts
-    return f"{OUT}/training/{task}/{stage}.provenance.json"
+        return {
+            "model": model_files(f"{OUT}/models/{ABLATED}/sft"),
+            "trajectories": f"{OUT}/trajectories/{ABLATED}.jsonl",
+        }
+    return {
+        "model": model_files(f"{folder}/model"),
+        "trajectories": f"{folder}/trajectories.jsonl",
+    }

@@ -1,4 +1,5 @@
-# The PDF. Without a TeX installation the workflow makes everything else and says what to install.
+# The PDF, whose text is about the default environment's own tasks. Without a TeX installation, or on other tasks, the
+# workflow makes everything else and says why.
 PAPER, PAPER_MISSING = [], ""
 if not shutil.which("latexmk"):
     latex = (PROJECT_DIR / "envs" / "latex-packages.txt").read_text().split()
@@ -6,10 +7,10 @@ if not shutil.which("latexmk"):
         "paper/main.pdf is left out because latexmk is missing; "
         f"install it with: apt-get install --no-install-recommends {' '.join(latex)}"
     )
-elif set(TASKS) != set(FOUR_TASKS):
+elif cfg.environment != "robotouille" or set(TASKS) != set(cfg.env.default_tasks):
     PAPER_MISSING = (
-        "paper/main.pdf is left out because its text is about the four tasks; "
-        "list these, and no recipe, under tasks in config.yaml"
+        "paper/main.pdf is left out because its text is about the four tasks of robotouille; "
+        "list these, and no other, under tasks in config.yaml"
     )
 else:
     PAPER = ["paper/main.pdf"]
@@ -26,7 +27,13 @@ onsuccess:
 rule compile_paper:
     input:
         main=from_project("paper/main.tex"),
-        parts=paper_sources(),
+        # What main.tex may read in its own folder: parts, style and bibliography.
+        parts=sorted(
+            from_project(path)
+            for kind in ("tex", "bib", "bst", "cls", "sty")
+            for path in (PROJECT_DIR / "paper").rglob(f"*.{kind}")
+            if path.name != "main.tex"
+        ),
         tables=[table for table in TABLES if table.endswith(".tex")],
         figures=[figure for figure in FIGURES if figure.endswith(".pdf")],
         macros="results/macros.tex",
@@ -35,7 +42,7 @@ rule compile_paper:
     output:
         report(
             "paper/main.pdf",
-            caption="../taskreason/report/captions_rst/paper.rst",
+            caption="../taskreason/report/captions/paper.rst",
             category="Overview",
             labels={"Title": "The paper"},
         ),
@@ -48,7 +55,7 @@ rule compile_paper:
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=60,
     params:
         sources=lambda wildcards, input: os.path.dirname(input.main),
     message:

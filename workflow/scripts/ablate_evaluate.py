@@ -1,17 +1,16 @@
-"""Play the evaluation kitchens of one task with a policy of the ablations."""
+"""Play the evaluation worlds of one task with a policy of the ablations."""
 
 from pathlib import Path
 
-from job import folder, logged
+from job import configure, folder, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.rollouts.evaluate import play
 
     play(
         folder(snakemake.input.model),
         snakemake.params.task,
-        load_config(snakemake.config).for_seed(snakemake.params.seed),
-        Path(snakemake.input.kitchens),
+        configure(snakemake),
+        Path(snakemake.input.worlds),
         Path(snakemake.output[0]),
     )

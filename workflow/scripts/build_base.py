@@ -1,15 +1,14 @@
-"""Train the base model from scratch on chores."""
+"""Train the base model from scratch."""
 
 from pathlib import Path
 
-from job import folder, logged
+from job import configure, folder, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.training.base_model import build_base
 
     build_base(
-        load_config(snakemake.config),
+        configure(snakemake),
         folder(snakemake.output.model),
         Path(snakemake.params.checkpoints),
         Path(snakemake.output.curve),

@@ -1,25 +1,20 @@
-"""Evaluate one policy: episodes on unseen kitchens, single replies on unseen expert states."""
+"""Evaluate one policy: episodes in unseen worlds, single replies on unseen expert states."""
 
-from pathlib import Path
-
-from job import folder, logged
-
-
-def by_task(files):
-    return {task: Path(file) for task, file in zip(snakemake.params.eval_tasks, files, strict=True)}
-
+from job import by_task, configure, folder, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.rollouts.evaluate import evaluate
 
-    files, name = snakemake.input.get("model"), snakemake.params.get("model")
+    given, output, params = snakemake.input, snakemake.output, snakemake.params
+    # A policy's model is named where the workflow did not make it; rules of thumb have none.
+    files = given.get("model")
+    model = params.get("model") or (folder(files) if files else None)
     evaluate(
-        snakemake.params.policy,
-        snakemake.params.train_task,
-        folder(files) if files else name,
-        load_config(snakemake.config).for_seed(snakemake.params.seed),
-        kitchens=by_task(snakemake.input.kitchens),
-        episodes=by_task(snakemake.output.episodes),
-        single_turn=by_task(snakemake.output.single_turn),
+        params.policy,
+        params.train_task,
+        model,
+        configure(snakemake),
+        worlds=by_task(params.eval_tasks, given.worlds),
+        episodes=by_task(params.eval_tasks, output.episodes),
+        single_turn=by_task(params.eval_tasks, output.single_turn),
     )

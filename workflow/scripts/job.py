@@ -9,6 +9,7 @@ the same settings and inputs.
 import os
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 # A script may run in an environment of its own (conda, container) that lacks the library.
@@ -71,6 +72,24 @@ def logged(snakemake):
         os._exit(2)
 
 
+def configure(snakemake):
+    """The job's configuration: with its task's settings, of its seed, and last with what the job itself changes."""
+    from taskreason.config.load import load_config
+
+    cfg, params = load_config(snakemake.config), dict(snakemake.params.items())
+    if "task" in params:
+        cfg = cfg.for_task(params["task"])
+    if "seed" in params:
+        cfg = cfg.for_seed(params["seed"])
+    changes = params.get("changes", {}).items()
+    return replace(cfg, **{group: replace(getattr(cfg, group), **own) for group, own in changes})
+
+
 def folder(files):
     """The folder that holds the files of one model."""
     return Path(files[0]).parent
+
+
+def by_task(tasks, files):
+    """One file a task."""
+    return dict(zip(tasks, map(Path, files), strict=True))

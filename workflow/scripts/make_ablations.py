@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.figures.ablations import FIGURES
     from taskreason.report.figures.style import save_figure
     from taskreason.report.numbers.ablations import make_ablation_macros
@@ -14,14 +13,14 @@ with logged(snakemake):
     from taskreason.report.tables.registry import write_table
     from taskreason.studies.ablations import list_studies
 
-    cfg, output = load_config(snakemake.config), snakemake.output
-    own = {stage: Path(snakemake.input[stage]) for stage in ("sft", "grpo")}
+    given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)
+    own = {"sft": Path(given.sft), "grpo": Path(given.grpo)}
     studies = list_studies(snakemake.config)
     ablations = load_ablations(Path(snakemake.params.folder), studies, own, cfg)
-    points, turns = make_points(ablations), make_turns(ablations)
-    for name, table in (("ablation_points", points), ("ablation_turns", turns)):
+    tables = {"ablation_points": make_points(ablations), "ablation_turns": make_turns(ablations)}
+    for name, table in tables.items():
         write_table(table, Path(output.tables[0]).parent, name)
-    write_macros(make_ablation_macros(points, turns, cfg), Path(output.macros))
+    write_macros(make_ablation_macros(*tables.values(), cfg), Path(output.macros))
     for name, draw in FIGURES.items():
         path = Path(output.figures[0]).parent / name
         save_figure(draw(ablations), path.with_suffix(".pdf"), path.with_suffix(".png"))

@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.cards.write import write_dataset_card, write_model_card
 
-    cfg = load_config(snakemake.config)
+    cfg, summaries = configure(snakemake), map(Path, snakemake.input.summaries)
     for card, episodes in snakemake.params.models.items():
         write_model_card(Path(card), cfg, [Path(path) for path in episodes])
-    write_dataset_card(
-        Path(snakemake.output.dataset), cfg, [Path(path) for path in snakemake.input.summaries]
-    )
+    write_dataset_card(Path(snakemake.output.dataset), cfg, list(summaries))

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.figures.results import make_figure
     from taskreason.report.figures.style import save_figure
 
-    cfg, root = load_config(snakemake.config), Path(snakemake.params.root)
-    save_figure(make_figure(Path(snakemake.output.pdf).stem, root, cfg), *snakemake.output)
+    name, root = Path(snakemake.output.pdf).stem, Path(snakemake.params.root)
+    save_figure(make_figure(name, root, configure(snakemake)), *snakemake.output)

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
     from taskreason.report.gallery.page import write_gallery
 
     params = snakemake.params
     write_gallery(
-        Path("results") / params.scale,
+        configure(snakemake).env,
+        Path(params.root),
         params.scale,
-        params.tasks,
         params.timeouts,
-        params.kitchens,
+        params.worlds,
         Path(snakemake.output[0]),
     )

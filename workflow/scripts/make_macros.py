@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.numbers.macros import collect_macros, write_macros
     from taskreason.report.results import load_results
 
-    results = load_results(Path(snakemake.params.root), load_config(snakemake.config))
-    macros = collect_macros(results)
+    results = load_results(Path(snakemake.params.root), configure(snakemake))
+    macros = collect_macros(results, load_published(results.cfg.env))
     write_macros(macros, Path(snakemake.output[0]))

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.page.build import write_page
 
-    given = snakemake.input
+    given, params = snakemake.input, snakemake.params
     write_page(
         Path(snakemake.output[0]),
-        Path(snakemake.params.root),
+        Path(params.root),
         [Path(path) for path in (*given.tables, *given.figures)],
-        load_config(snakemake.config),
+        configure(snakemake),
         [Path(path) for path in given.provenance],
-        {title: Path(path) for title, path in snakemake.params.links.items()},
+        {title: Path(path) for title, path in params.links.items()},
     )

@@ -8,11 +8,7 @@ with logged(snakemake):
     from taskreason.report.tables.registry import write_table
     from taskreason.report.tables.sweep import make_sweep
 
-    source = snakemake.input
-    logs = zip(
-        map(Path, [*source.validation, *source.validations]),
-        map(Path, [*source.curve, *source.curves]),
-        strict=True,
-    )
+    given, path = snakemake.input, Path(snakemake.output.csv)
+    logs = zip(map(Path, given.validations), map(Path, given.curves), strict=True)
     table = make_sweep(dict(zip(snakemake.params.points, logs, strict=True)))
-    write_table(table, Path(snakemake.output.csv).parent, "sweep")
+    write_table(table, path.parent, path.stem)

@@ -3,10 +3,9 @@
 from itertools import product
 from pathlib import Path
 
-from job import logged
+from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
     from taskreason.report.figures.style import save_figure
     from taskreason.report.figures.theory import FIGURES
     from taskreason.report.numbers.macros import write_macros
@@ -15,10 +14,10 @@ with logged(snakemake):
     from taskreason.report.tables.theory import make_tables
     from taskreason.report.theory_data import load_theory
 
-    cfg, output = load_config(snakemake.config), snakemake.output
-    keys = product(snakemake.params.policies, cfg.tasks)
-    measured = dict(zip(keys, map(Path, snakemake.input.measured), strict=True))
-    theory = load_theory(measured, Path(snakemake.input.grid), cfg)
+    given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)
+    cells = product(snakemake.params.policies, cfg.tasks)
+    measured = dict(zip(cells, map(Path, given.measured), strict=True))
+    theory = load_theory(measured, Path(given.grid), cfg)
     tables = make_tables(theory)
     for name, table in tables.items():
         write_table(table, Path(output.tables[0]).parent, name)

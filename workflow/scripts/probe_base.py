@@ -1,16 +1,15 @@
-"""Ask the base model where things are, and let it do single chores."""
+"""Ask the base model the questions that its environment has for it."""
 
 from pathlib import Path
 
-from job import folder, logged
+from job import by_task, configure, folder, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
-    from taskreason.environments.robotouille.pretraining.probes import probe
+    from taskreason.rollouts.probe import probe
 
     probe(
-        load_config(snakemake.config),
+        configure(snakemake),
         folder(snakemake.input.model),
-        [Path(path) for path in snakemake.input.kitchens],
+        by_task(snakemake.params.tasks, snakemake.input.worlds),
         Path(snakemake.output[0]),
     )

@@ -1,42 +1,29 @@
-"""Train one point of a sweep: SFT anew where that is what changes, then GRPO, watched on validation kitchens."""
+"""Train one point of a sweep: SFT anew where that is what changes, then GRPO, watched in validation worlds."""
 
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from job import folder, logged
+from job import configure, folder, logged
 
 with logged(snakemake):
-    from taskreason.config.load import load_config
-    from taskreason.studies.sweep import apply_point
     from taskreason.training.grpo import train_grpo
     from taskreason.training.setup import TrainingFiles
     from taskreason.training.sft import train_sft
 
-    cfg = load_config(
-        apply_point(snakemake.config | {"sft": snakemake.params.sft}, snakemake.wildcards.point)
-    )
-    task, work, sft = snakemake.params.task, Path(snakemake.params.checkpoints), snakemake.input.sft
+    given, output, task = snakemake.input, snakemake.output, snakemake.params.task
+    cfg, work = configure(snakemake), Path(snakemake.params.checkpoints)
     files = TrainingFiles(
-        trajectories=Path(snakemake.input.trajectories),
-        start=folder(snakemake.input.base),
+        trajectories=Path(given.trajectories),
+        start=folder(given.base),
         model=work / "sft",
         checkpoints=work / "checkpoints",
         curve=work / "sft.csv",
         provenance=work / "provenance.json",
     )
-    if not sft and not files.model.is_dir():
+    if not given.sft and not files.model.is_dir():
         train_sft(task, cfg, files)
-    train_grpo(
-        task,
-        cfg,
-        replace(
-            files,
-            start=folder(sft) if sft else files.model,
-            model=work / "grpo",
-            curve=Path(snakemake.output.curve),
-        ),
-        Path(snakemake.input.kitchens),
-        Path(snakemake.output.validation),
-    )
+    start = folder(given.sft) if given.sft else files.model
+    tuned = replace(files, start=start, model=work / "grpo", curve=Path(output.curve))
+    train_grpo(task, cfg, tuned, Path(given.validation), Path(output.validation))
     shutil.rmtree(work)

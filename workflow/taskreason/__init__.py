@@ -1,4 +1,4 @@
-"""Task-level reasoning with small language models: kitchens, training, evaluation, report."""
+"""Task-level reasoning with small language models: worlds, training, evaluation, report."""
 
 import os
 

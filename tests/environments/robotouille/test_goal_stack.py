@@ -1,24 +1,19 @@
-"""What fills a tower's slots and what stands in its way, against hand-made stacks and against shortest plans."""
+"""What fills a goal's slots and what stands in its way, against hand-made stacks and against shortest plans."""
 
 import pytest
 
-from kitchens import make_kitchen, walk
-from taskreason.environments.robotouille.planner.search import Planner
+from kitchens import make_world, walk
+from taskreason.environments.robotouille.reasoning import recite_hand, recite_others, recite_stack
 from taskreason.environments.robotouille.simulator.domain import Op
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.goal_stack import (
-    list_in_the_way,
-    list_sites,
-    match_tower,
+    Site,
+    find_target,
+    list_stations,
 )
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import TASKS
-from taskreason.environments.robotouille.teacher import (
-    Expert,
-    recite_hand,
-    recite_others,
-    recite_tower,
-)
+from taskreason.environments.robotouille.tasks import PUBLISHED
+from taskreason.environments.robotouille.teacher import KitchenTeacher
 
 GOAL = ["bottombun", "cheese", "patty", "topbun"]
 TAKING = (Op.pick_up_item, Op.unstack)
@@ -57,6 +52,12 @@ def cooked(name):
     return {"predicates": ["iscooked"]} if name == "patty" else {}
 
 
+def find_table2(kitchen):
+    """The second table as the place of the goal's stack."""
+    target, station = find_target(kitchen.goal), kitchen.station_index["table2"]
+    return Site(kitchen, kitchen.initial, target, station)
+
+
 @pytest.mark.parametrize(
     ("stack", "elsewhere", "numbers", "leaving"),
     [
@@ -72,21 +73,18 @@ def cooked(name):
 )
 def test_slots_and_obstacles_of_a_stack(stack, elsewhere, numbers, leaving):
     kitchen = stacked_kitchen([stack, elsewhere[::-1]])
-    (tower,), station = Planner(kitchen).towers, kitchen.station_index["table2"]
-    state = kitchen.initial
-    assert [n for n, _ in match_tower(kitchen, state, tower, station)] == numbers
-    found = list_in_the_way(kitchen, state, tower, station)
-    assert [kitchen.item_kinds[item] for item in found] == leaving
+    site = find_table2(kitchen)
+    assert [n for n, _ in site.list_placed()] == numbers
+    assert [kitchen.item_kinds[item] for item in site.list_in_the_way()] == leaving
 
 
 def test_obstacles_and_a_foreign_item_in_hand_are_said():
     kitchen = stacked_kitchen([["bottombun", "topbun"], ["cheese"]], held="patty")
-    (tower,) = Planner(kitchen).towers
-    station = kitchen.station_index["table2"]
-    said = recite_tower(kitchen, kitchen.initial, tower, station)
-    assert said == "Tower table2 1 under topbun1"
-    assert recite_hand(kitchen, kitchen.initial, tower, 2) == "Robot holding patty1 away"
-    assert recite_hand(kitchen, kitchen.initial, tower, 3) == "Robot holding patty1"
+    site = find_table2(kitchen)
+    assert recite_stack(site) == "Tower table2 1 under topbun1"
+    cheese, patty = site.target.slots[1:3]
+    assert recite_hand(kitchen, kitchen.initial, cheese) == "Robot holding patty1 away"
+    assert recite_hand(kitchen, kitchen.initial, patty) == "Robot holding patty1"
 
 
 @pytest.mark.parametrize(
@@ -96,36 +94,36 @@ def test_obstacles_and_a_foreign_item_in_hand_are_said():
         (["bottombun", "topbun"], ["cheese", "patty", "topbun"], ["Other topbun: topbun2 table3"]),
         (["bottombun", "patty", "cheese"], ["topbun"], []),  # each in its place
         (["bottombun", "onion"], ["cheese", "patty", "topbun"], []),  # no slot waits for it
-        (["topbun", "bottombun"], ["cheese", "patty"], []),  # no tower there yet
+        (["topbun", "bottombun"], ["cheese", "patty"], []),  # no stack there yet
     ],
 )
 def test_an_idle_item_of_a_wanted_kind_is_compared_with_the_others(stack, elsewhere, said):
     kitchen = stacked_kitchen([stack, elsewhere])
-    (tower,), station = Planner(kitchen).towers, kitchen.station_index["table2"]
-    assert recite_others(kitchen, kitchen.initial, tower, station) == said
+    assert recite_others(find_table2(kitchen)) == said
 
 
 @pytest.mark.parametrize("mode", ["scattered", "grouped"])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", PUBLISHED)
 def test_a_shortest_plan_removes_what_stands_in_the_way(task, mode):
     """And leaves in place what counts as such, wherever the plan's tower stands in the end."""
     removed = kept = 0
     for seed in range(12):
-        kitchen = make_kitchen(task, seed, mode)
-        expert = Expert(kitchen)
+        world = make_world(task, seed, mode)
+        kitchen, teacher = world.kitchen, KitchenTeacher(world)
         for state in list(walk(kitchen, seed, 6))[::3]:
-            plan = expert.plan(state)
+            plan = teacher.plan(state)
             if not plan:
                 continue
-            end, size = kitchen.step(*plan[-1]), len(expert.tower.slots)
-            for station in list_sites(kitchen, expert.tower):
-                if len(match_tower(kitchen, end, expert.tower, station)) < size:
+            end, size = kitchen.step(*plan[-1]), len(teacher.target.slots)
+            for station in list_stations(kitchen, teacher.target):
+                if len(Site(kitchen, end, teacher.target, station).list_placed()) < size:
                     continue
                 taken = {a.a for s, a in plan if s.loc == station and a.op in TAKING}
-                for item in list_in_the_way(kitchen, state, expert.tower, station):
+                site = Site(kitchen, state, teacher.target, station)
+                for item in site.list_in_the_way():
                     assert item in taken
                     removed += 1
-                for _, item in match_tower(kitchen, state, expert.tower, station):
+                for _, item in site.list_placed():
                     assert item not in taken
                     kept += 1
     assert kept

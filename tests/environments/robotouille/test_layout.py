@@ -5,13 +5,13 @@ import json
 
 import pytest
 
+from kitchens import TEMPLATES
 from taskreason.durability.errors import UserError
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
 from taskreason.environments.robotouille.simulator.layout_reader import LayoutError
-from taskreason.environments.robotouille.tasks import TASKS
 
-BURGER = TASKS["burger"].template.to_json()
-SANDWICH = TASKS["cheese_sandwich"].template.to_json()
+BURGER = TEMPLATES["burger"].to_json()
+SANDWICH = TEMPLATES["cheese_sandwich"].to_json()
 
 
 def changed(path, value, base=BURGER):
@@ -106,9 +106,9 @@ def test_refusal_is_one_sentence_with_source_and_key(case):
     assert message.endswith(".") and "\n" not in message
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_templates_load_and_survive_a_round_trip(name):
-    template = TASKS[name].template
+    template = TEMPLATES[name]
     again = parse_layout(template.to_json(), "copy")
     assert again == template and again.hash == template.hash
     assert len(template.hash) == 16 and int(template.hash, 16) >= 0

@@ -6,29 +6,29 @@ from functools import cache
 
 import pytest
 
+from kitchens import TEMPLATES, shortest_plan
 from pddl_export import export_pddl
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.planner.lower_bound import TransferBound
-from taskreason.environments.robotouille.planner.search import Planner, shortest_plan
+from taskreason.environments.robotouille.planner.lower_bound import LowerBound
+from taskreason.environments.robotouille.planner.search import Planner
 from taskreason.environments.robotouille.simulator.effects import CUT
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.generator import generate_layout
-from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
-from taskreason.environments.robotouille.tasks import DATA, TASKS
+from taskreason.environments.robotouille.simulator.layout_files import parse_layout
+from taskreason.environments.robotouille.tasks import PUBLISHED, TASKS
 
-RECIPES = ("lettuce_sandwich", "lettuce_tomato_sandwich")
 RAW = {"patty": ["iscookable"], "lettuce": ["iscuttable"]}
 
 
 def make_template(name):
-    """A recipe's own kitchen: one of the project's files, or one in which something is prepared or raw."""
-    if name in RECIPES or name in TASKS:
-        return load_layouts(DATA / "layouts" / f"{name}.json")[0]
+    """A task's own kitchen, or one in which something is prepared or raw."""
+    if name in TEMPLATES:
+        return TEMPLATES[name]
     if name == "half_done_sandwich":
         data = make_template("lettuce_tomato_sandwich").to_json()
         data["items"][2]["predicates"] = ["iscut"]
         return parse_layout(data, name)
-    data = TASKS["burger"].template.to_json()
+    data = TEMPLATES["burger"].to_json()
     kind, before, after, station = {
         "burger_from_raw": ("patty", "iscookable", "iscooked", "stove"),
         "burger_of_chips": ("potato", "isfryable", "isfried", "fryer"),
@@ -153,7 +153,7 @@ def test_answers_do_not_depend_on_earlier_questions(case):
 @pytest.mark.parametrize("case", range(len(SMALL)), ids=lambda n: f"{SMALL[n][0]}-{n}")
 def test_the_lower_bound_never_exceeds_the_distance(case):
     kitchen, _, distance = solve_small(case)
-    bound = TransferBound(kitchen)
+    bound = LowerBound(kitchen)
     too_high = [state for state, steps in distance.items() if bound.steps(state) > steps]
     assert not too_high, f"{len(too_high)} of {len(distance)} states, such as {too_high[0]}"
 
@@ -171,18 +171,18 @@ def test_the_bound_holds_where_a_half_cut_item_and_one_in_the_hand_cost_the_same
         after = {kitchen.step(s, action) for s in ring for action in kitchen.valid_actions(s)}
         steps, ring = steps + 1, list(after - seen)
         seen |= after
-    assert TransferBound(kitchen).steps(state) <= steps
+    assert LowerBound(kitchen).steps(state) <= steps
     assert Planner(kitchen).distance(state) == steps
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_default_kitchens_have_the_benchmarks_optima(name):
     optima = dict(cheese_sandwich=8, burger=8, cheese_burger=15, double_cheese_burger=23)
-    assert len(shortest_plan(Kitchen(TASKS[name].template))) == optima[name]
+    assert len(shortest_plan(Kitchen(TEMPLATES[name]))) == optima[name]
 
 
 @pytest.mark.parametrize("mode", ["scattered", "grouped"])
-@pytest.mark.parametrize("name", [*TASKS, *RECIPES])
+@pytest.mark.parametrize("name", TASKS)
 def test_the_distance_falls_by_one_along_a_plan(name, mode):
     for seed in range(5):
         kitchen = Kitchen(generate_layout(make_template(name), seed, mode))
@@ -197,7 +197,7 @@ def test_the_distance_falls_by_one_along_a_plan(name, mode):
         assert planner.optimal_actions(state) == ()
 
 
-@pytest.mark.parametrize("name", [*TASKS, *RECIPES])
+@pytest.mark.parametrize("name", TASKS)
 def test_neighbouring_states_differ_by_at_most_one_step(name):
     """Along random walks: no action gains more than a step, and some action gains one."""
     kitchen = Kitchen(generate_layout(make_template(name), 3, "scattered"))
@@ -213,7 +213,7 @@ def test_neighbouring_states_differ_by_at_most_one_step(name):
 
 
 def test_an_unreachable_goal_has_no_plan():
-    data = TASKS["burger"].template.to_json()
+    data = TEMPLATES["burger"].to_json()
     data["players"][0]["direction"] = [1, 0]
     kitchen = Kitchen(parse_layout(data, "test"))
     assert shortest_plan(kitchen) is None
@@ -238,7 +238,7 @@ def test_an_independent_optimal_planner_agrees(name, seed, mode):
     pytest.importorskip("up_fast_downward")
     from unified_planning.io import PDDLReader
 
-    template = TASKS[name].template
+    template = TEMPLATES[name]
     kitchen = Kitchen(template if seed is None else generate_layout(template, seed, mode))
     shortcuts.get_environment().credits_stream = None
     problem = PDDLReader().parse_problem_string(*export_pddl(kitchen))
@@ -249,7 +249,7 @@ def test_an_independent_optimal_planner_agrees(name, seed, mode):
 
 @pytest.mark.parametrize("change", ["raw patty", "pot", "cut"])
 def test_pddl_export_refuses_what_it_cannot_say(change):
-    data = TASKS["burger"].template.to_json()
+    data = TEMPLATES["burger"].to_json()
     if change == "raw patty":
         patty = data["items"][2]
         data["items"].append(patty | {"stack-level": 1, "predicates": ["iscookable"]})

@@ -6,7 +6,7 @@ of a cluster.
 
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,52 +16,38 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.policies.model_names import API, check_colocation, check_model, is_api
 
-COLLECTIONS = {"collect", "ablate_collect"}
-READERS = {
-    "base.model": {"fetch_model", "prepare_base"},
-    "base.compare": {"fetch_model", "evaluate_compared"},
-    "expert.model": {"fetch_model", *COLLECTIONS},
-}
-"""The rules that read each of the configured models."""
-TRAININGS = {
-    *("train_sft", "train_sft_longer", "train_grpo", "train_point"),
-    *("ablate_sft", "ablate_grpo"),
-}
-ROLLOUTS = {
-    *("evaluate_base", "evaluate_compared", "evaluate_sft", "evaluate_grpo", "evaluate_sft_longer"),
-    *("measure_theory", "ablate_evaluate"),
-}
-"""The rules in which the configured engine answers for a model, besides the expert's."""
+TRAINING, ENGINE = "training", "engine"
+"""Needs of a job besides models, which are named by their keys in the configuration: what it takes to train, and the
+engine that answers for a model."""
 SHARDED = ("FSDP", "DEEPSPEED")
 
 
 def check_start(
-    jobs: Iterable[tuple[str, int]], models: Iterable[tuple[str, str]], cfg: Config, local: bool
+    needs: Collection[str],
+    gpus: int,
+    models: Iterable[tuple[str, str]],
+    cfg: Config,
+    local: bool,
 ) -> None:
     """Raise UserError with one sentence for whatever would stop the run later.
 
-    jobs: (rule, GPUs) of what is going to run. models: (configuration's key, name). local: the jobs run on this
-    machine, not on a cluster's.
+    needs: what the jobs of the run say that they need (``params.needs`` of a rule): ``TRAINING``, ``ENGINE``, and keys
+    of the configuration that name models. gpus: the most that a job asks for. models: (key, name). local: the jobs run
+    on this machine, not on a cluster's.
     """
-    rules = {rule for rule, _ in jobs}
     if local:
-        check_gpus(max((gpus for _, gpus in jobs), default=0), cfg.scale)
+        check_gpus(gpus, cfg.scale)
     for key, name in models:
-        if rules & READERS[key]:
+        if key in needs:
             if is_api(name):
                 check_endpoint(name, cfg)
             else:
                 check_model(key, name)
-        if key == "base.model" and rules & TRAININGS and cfg.grpo.vllm == "colocate":
+        if key == "base.model" and TRAINING in needs and cfg.grpo.vllm == "colocate":
             check_colocation(Path(name))
-    if rules & TRAININGS:
+    if TRAINING in needs:
         check_training(cfg, local)
-    asked = rules & ROLLOUTS
-    if all(map(is_api, cfg.base.compare)):
-        asked -= {"evaluate_compared"}
-    if cfg.expert.policy == "model" and not is_api(cfg.expert.model):
-        asked |= rules & COLLECTIONS
-    if local and asked and cfg.rollout.engine == "vllm":
+    if local and ENGINE in needs and cfg.rollout.engine == "vllm":
         check_package("rollout.engine", "vllm", "vllm")
 
 
@@ -145,6 +131,6 @@ def check_accelerate(cfg: Config) -> None:
         )
     if kind in SHARDED and cfg.grpo.eval_steps:
         raise UserError(
-            f"grpo.eval_steps: validation kitchens can't be played with weights that {path} spreads over GPUs "
+            f"grpo.eval_steps: validation worlds can't be played with weights that {path} spreads over GPUs "
             f"({kind}); set it to 0 or use a file with distributed_type MULTI_GPU."
         )

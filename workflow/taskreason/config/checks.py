@@ -1,180 +1,205 @@
 """What is wrong with a configuration, in one sentence that names the place, the key and what to write instead.
 
 A configuration comes in layers, (name of the place, its values), the strongest first. A sentence names the first one
-that sets the key, and the middle one, config.yaml, where none does.
+that sets the key, and the second one, config.yaml, where none does.
 """
 
-import difflib
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
 
-from taskreason.durability.errors import UserError
+from pydantic import ValidationError
 
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
+from taskreason.config.models import Config, Grpo, Sft
+from taskreason.config.schema import find_part
+from taskreason.durability.errors import UserError, clip, quote
 
 Layers = Sequence[tuple[str, Mapping[str, Any]]]
-TYPE_NAMES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "text",
-    "array": "a list",
-    "object": "a group of keys",
+COMPLAINTS = {
+    "int_type": "is {value}; write a whole number",
+    "float_type": "is {value}; write a number",
+    "bool_type": "is {value}; write true or false",
+    "string_type": "is {value}; write text",
+    "tuple_type": "is {value}; write a list",
+    "dict_type": "is {value}; write a group of keys",
+    "dataclass_type": "is {value}; write a group of keys",
+    "literal_error": "is {value}; choose from {choices}",
+    "greater_than_equal": "is {value}; set it to {ge} or more",
+    "less_than_equal": "is {value}; set it to {le} or less",
+    "greater_than": "is {value}; set it above {gt}",
+    "less_than": "is {value}; set it below {lt}",
+    "multiple_of": "is {value}; set it to a multiple of {multiple_of}",
+    "finite_number": "is {value}; write a finite number",
+    "string_pattern_mismatch": "is {value}; write it like the default, {default!r}",
+    "value_error": "{error}",
+    "json_invalid": "holds text that is no Unicode; take it out",
 }
+"""Kind of error -> what is said of the key."""
+RESERVED = ("base", "hub", "rebuilt_base", "ablation", "sweep")
+"""Names of folders, which no task can have."""
+MISSING = object()
+SWEPT_REHEARSAL = ("sft_rehearsal", "grpo_rehearsal")
 
 
-def check_values(values: Mapping[str, Any], schema: Mapping[str, Any], layers: Layers) -> None:
-    """Raise UserError for what the schema does not allow."""
-    # Here, because the import takes a second where the package finds others that it can use.
-    from jsonschema import Draft202012Validator
+def explain(error: ValidationError, layers: Layers) -> str:
+    """The sentence about what the models refuse."""
+    # An unknown key is the likeliest cause of whatever else is wrong, so it is named first.
+    unknown = "unexpected_keyword_argument"
+    found = min(error.errors(include_url=False), key=lambda found: found["type"] != unknown)
+    path = [step for step in found["loc"] if isinstance(step, str)]
+    key, part, place = ".".join(path), find_part(path), find_place(path, layers)
+    if found["type"] == unknown:
+        known = find_part(path[:-1])["properties"]
+        return f"{place}: unknown key {quote(key)}; {_suggest(path[-1], known, path[:-1])}"
+    complaint = COMPLAINTS.get(found["type"], "is {value}; give it at least one entry").format(
+        value=quote(found["input"]),
+        choices=", ".join(part.get("items", part).get("enum", ())),
+        default=part.get("default"),
+        **{
+            name: f"{value:g}" if isinstance(value, float) else value
+            for name, value in found.get("ctx", {}).items()
+        },
+    )
+    if found["type"] == "float_type" and isinstance(found["input"], str):
+        complaint += " (YAML reads 1e-3 as text, 1.0e-3 as a number)"
+    return f"{place}: {_name_key(key) or 'the configuration'} {complaint}."
 
-    errors = list(Draft202012Validator(schema).iter_errors(values))
-    if errors:
-        # An unknown key is the likeliest cause of whatever else is wrong, so it is named first.
-        error = min(errors, key=lambda e: e.validator != "additionalProperties")
-        raise UserError(_explain(error, schema, layers))
+
+def check_agreement(cfg: Config, layers: Layers) -> None:
+    """Raise UserError for what the environment does not have, and for values that are allowed but not together."""
+    for check in (_check_names, _check_environment, _check_numbers):
+        for key, complaint in check(cfg):
+            end = "" if complaint.endswith(("?", ".")) else "."
+            raise UserError(
+                f"{find_place(key.split('.'), layers)}: {_name_key(key)} {complaint}{end}"
+            )
 
 
-def check_agreement(values: Mapping[str, Any], layers: Layers) -> None:
-    """Raise UserError for values that are each allowed but not together; every key has its value."""
-    for key, complaint in _list_contradictions(values):
-        raise UserError(f"{_find_place(key.split('.'), layers)}: {key} {complaint}.")
-
-
-def _find_place(path: Sequence[str], layers: Layers) -> str:
+def find_place(path: Sequence[str], layers: Layers) -> str:
+    """The name of the strongest layer that sets a key."""
     for name, values in layers:
         node: Any = values
         for step in path:
-            node = node.get(step) if isinstance(node, dict) else None
-        if node is not None:
+            node = node.get(step, MISSING) if isinstance(node, dict) else MISSING
+        if values and node is not MISSING:
             return name
     return layers[1][0]
 
 
-def _explain(error: "ValidationError", schema: Mapping[str, Any], layers: Layers) -> str:
-    path = [str(step) for step in error.absolute_path if not isinstance(step, int)]
-    key = ".".join(path)
-    value = _shorten(error.instance)
-    bound = error.validator_value
-    if "propertyNames" in error.schema_path:
-        taken = schema["properties"]["recipes"]["propertyNames"]["not"]["enum"]
-        return (
-            f"{_find_place([*path, error.instance], layers)}: {key} has the name {value}; take up to 40 small letters, "
-            f"digits and single underscores, but none of {', '.join(taken)}."
-        )
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        unknown = next(name for name in error.instance if name not in known)
-        full = ".".join([*path, str(unknown)])
-        close = difflib.get_close_matches(str(unknown), known, n=1)
-        fix = (
-            f"did you mean {'.'.join([*path, close[0]])!r}?"
-            if close
-            else f"choose from {', '.join(known)}."
-        )
-        return f"{_find_place([*path, unknown], layers)}: unknown key {full!r}; {fix}"
-    match error.validator:
-        case "required":
-            missing = next(name for name in bound if name not in error.instance)
-            complaint = f"has no {missing}; give it {', '.join(bound)}"
-        case "type":
-            complaint = f"is {value}; write {TYPE_NAMES[bound]}"
-            if bound == "number" and isinstance(error.instance, str):
-                complaint += " (YAML reads 1e-3 as text, 1.0e-3 as a number)"
-        case "enum":
-            complaint = f"is {value}; choose from {', '.join(bound)}"
-        case "minimum":
-            complaint = f"is {value}; set it to {bound} or more"
-        case "maximum":
-            complaint = f"is {value}; set it to {bound} or less"
-        case "exclusiveMinimum":
-            complaint = f"is {value}; set it above {bound}"
-        case "exclusiveMaximum":
-            complaint = f"is {value}; set it below {bound}"
-        case "pattern":
-            complaint = f"is {value}; write it like the default, {_find_default(path, schema)!r}"
-        case "multipleOf":
-            complaint = f"is {value}; set it to a multiple of {bound}"
-        case "uniqueItems":
-            twice = next(item for item in error.instance if error.instance.count(item) > 1)
-            complaint = f"lists {_shorten(twice)} more than once; list it once"
-        case _:
-            complaint = f"is {value}; give it at least one entry"
-    return f"{_find_place(path, layers)}: {key or 'the configuration'} {complaint}."
+def _suggest(name: str, known: Collection[str], group: Sequence[str] = ()) -> str:
+    """What to write instead of a name, as the sentence's end. group: the path to where keys are known."""
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {'.'.join([*group, *close])!r}?"
+    return f"choose from {', '.join(known)}." if known else "leave it out."
 
 
-def _find_default(path: Sequence[str], part: Mapping[str, Any]) -> Any:
-    for step in path:
-        part = part["properties"][step]
-    return part["default"]
+def _name_key(key: str) -> str:
+    """A key as a sentence names it, on one line whatever it holds."""
+    return clip(key) if key.isprintable() else quote(key)
 
 
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _list_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (key, complaint) for values that are each allowed but not together."""
-    for key, number in _list_floats(values):
-        if not math.isfinite(number):
-            yield key, f"is {number}; write a finite number"
-    for task in (name for name in values["tasks"] if name in values["timeouts"]):
-        timeout, bound = values["timeouts"][task], values["expert_bounds"][task]
-        if timeout < bound:
+def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
+    """The names of tasks and of what the environment counts, plays or draws."""
+    env, settings = cfg.env, cfg.task_settings
+    taken = [*env.tasks, *RESERVED]
+    for name, own in settings.items():
+        key = f"task_settings.{name}"
+        shaped = re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", name) and len(name) <= 40
+        if own.layout and (name in taken or not shaped):
             yield (
-                f"timeouts.{task}",
-                f"is {timeout}, below expert_bounds.{task} ({bound}); raise it or lower the bound",
+                key,
+                "can't be the name of a task of one's own; take up to 40 small letters, digits and single "
+                f"underscores, but none of {', '.join(taken)}",
             )
-    for name, recipe in values["recipes"].items():
-        if recipe["timeout"] < recipe["expert_bound"]:
+        elif own.layout and not (own.timeout and own.bound):
+            missing = "bound" if own.timeout else "timeout"
+            yield key, f"has no {missing}; give it layout, timeout, bound"
+        elif not own.layout and name not in env.tasks:
+            yield key, f"has no layout and is no task of {env.name}; {_suggest(name, env.tasks)}"
+    known = {
+        "tasks": (cfg.tasks, dict.fromkeys([*env.tasks, *settings])),
+        "worlds.mode": ([cfg.worlds.mode], env.modes),
+        "base.curriculum": (cfg.base.curriculum, env.pretraining.sizes if env.pretraining else ()),
+        "probes": (cfg.probes, env.probe_sizes),
+        "report.baselines": (cfg.report.baselines, ("random", *env.rule_policies, "sft_longer")),
+        "sweep.task": ([cfg.sweep.task], cfg.tasks),
+        "ablation.task": ([cfg.ablation.task], cfg.tasks),
+        "report.drawn_task": ([cfg.report.drawn_task], cfg.tasks),
+    }
+    for key, (names, allowed) in known.items():
+        for name in names:
+            if name not in allowed:
+                where = " of tasks" if key.endswith("task") else f" of {env.name}"
+                yield (
+                    key,
+                    f"names {quote(name)}, which is none{where}; {_suggest(name, allowed)}",
+                )
+
+
+def _check_environment(cfg: Config) -> Iterator[tuple[str, str]]:
+    """What asks for something that the environment lacks."""
+    env, base = cfg.env, cfg.base
+    shares = {f"{key}.rehearsal": part.rehearsal for key, part in _list_trainings(cfg)}
+    shares |= {f"sweep.{key}": max(getattr(cfg.sweep, key), default=0) for key in SWEPT_REHEARSAL}
+    for key in (key for key, share in shares.items() if share and env.rehearsal is None):
+        yield key, f"is above 0, but {env.name} has nothing to rehearse; set it to 0"
+    if env.pretraining is None:
+        if base.rebuild:
+            yield "base.rebuild", f"is true, but {env.name} has no curriculum; set it to false"
+        return
+    if base.rebuild and not any(base.curriculum.values()):
+        yield "base.curriculum", "counts no example; give one of its keys a number"
+    try:
+        env.check_curriculum(base.curriculum)
+    except UserError as error:
+        yield "base.curriculum", str(error)
+
+
+def _check_numbers(cfg: Config) -> Iterator[tuple[str, str]]:
+    """Numbers that are each allowed, but not together."""
+    for name in dict.fromkeys([*cfg.tasks, *cfg.task_settings]):
+        task, key = cfg.task(name), f"task_settings.{name}"
+        if task.timeout < task.bound:
             yield (
-                f"recipes.{name}.timeout",
-                f"is {recipe['timeout']}, below recipes.{name}.expert_bound ({recipe['expert_bound']}); raise it or "
-                "lower the bound",
+                f"{key}.timeout",
+                f"is {task.timeout}, below {key}.bound ({task.bound}); raise it or lower the bound",
             )
-    kitchens, base, grpo = values["kitchens"], values["base"], values["grpo"]
-    if kitchens["train_seed"] == kitchens["eval_seed"]:
-        yield "kitchens.eval_seed", "equals kitchens.train_seed; choose a different one"
-    if kitchens["validation_seed"] in (kitchens["train_seed"], kitchens["eval_seed"]):
+    worlds, base, wanted = cfg.worlds, cfg.base, cfg.expert.trajectories
+    if worlds.train_seed == worlds.eval_seed:
+        yield "worlds.eval_seed", "equals worlds.train_seed; choose a different one"
+    if worlds.validation_seed in (worlds.train_seed, worlds.eval_seed):
         yield (
-            "kitchens.validation_seed",
-            "equals kitchens.train_seed or kitchens.eval_seed; choose a different one",
+            "worlds.validation_seed",
+            "equals worlds.train_seed or worlds.eval_seed; choose a different one",
         )
-    training, wanted = kitchens["training"], values["expert"]["trajectories"]
-    if training < wanted:
+    if worlds.training < wanted:
         yield (
             "expert.trajectories",
-            f"is {wanted}, more than kitchens.training ({training}); lower it or raise the other",
+            f"is {wanted}, more than worlds.training ({worlds.training}); lower it or raise the other",
         )
-    if base["small_chores"] > base["chores"]:
-        yield (
-            "base.small_chores",
-            f"is {base['small_chores']}, more than base.chores ({base['chores']}); lower it",
-        )
-    if base["heads"] % base["kv_heads"]:
+    if base.heads % base.kv_heads:
         yield (
             "base.heads",
-            f"is {base['heads']}, which base.kv_heads ({base['kv_heads']}) does not divide; "
+            f"is {base.heads}, which base.kv_heads ({base.kv_heads}) does not divide; "
             "set it to a multiple",
         )
-    completions = grpo["prompts_per_step"] * grpo["group_size"]
-    if completions % grpo["micro_batch"]:
-        yield (
-            "grpo.micro_batch",
-            f"is {grpo['micro_batch']}, which does not divide grpo.prompts_per_step times "
-            f"grpo.group_size ({completions}); choose a divisor",
+    for key, part in _list_trainings(cfg):
+        if isinstance(part, Grpo) and part.prompts_per_step * part.group_size % part.micro_batch:
+            yield (
+                f"{key}.micro_batch",
+                f"is {part.micro_batch}, which does not divide {key}.prompts_per_step times "
+                f"{key}.group_size ({part.prompts_per_step * part.group_size}); choose a divisor",
+            )
+
+
+def _list_trainings(cfg: Config) -> Iterator[tuple[str, Sft | Grpo]]:
+    """The settings of SFT and GRPO by their key: those of all tasks, then those of tasks with some of their own."""
+    yield from (("sft", cfg.sft), ("grpo", cfg.grpo))
+    for name in cfg.task_settings:
+        own = cfg.for_task(name)
+        yield from (
+            (f"task_settings.{name}.sft", own.sft),
+            (f"task_settings.{name}.grpo", own.grpo),
         )
-    drawn = values["report"]["kitchen_task"]
-    if drawn not in values["tasks"]:
-        yield "report.kitchen_task", f"is {drawn!r}, which is not in tasks; choose one of them"
-
-
-def _list_floats(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _list_floats(value, f"{prefix}{key}.")
-        elif isinstance(value, float):
-            yield f"{prefix}{key}", value

@@ -1,47 +1,39 @@
 """The configuration: from layers of YAML to one frozen Config, or one sentence saying what to fix.
 
-Values come from the schema's defaults, then the scale file, then config.yaml, then the command
-line; the later wins. `resolve_config` merges the layers, checked by `taskreason.config.checks`;
-`load_config` builds the dataclasses of `taskreason.config.models` from them.
+Values come from the models' defaults, then the environment's defaults, the scale's file, the environment's file for
+that scale, config.yaml, and the command line; the later wins. Mappings merge key by key, lists replace one another.
 """
 
-import copy
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from functools import cache
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
-from taskreason.config.checks import check_agreement, check_values
+from taskreason.config.checks import check_agreement, explain, find_place
 from taskreason.config.models import Config
-from taskreason.durability.errors import UserError
+from taskreason.config.schema import make_schema
+from taskreason.durability.bundled_files import PACKAGE
+from taskreason.durability.errors import UserError, quote
+from taskreason.environments import ENVIRONMENTS
 
-WORKFLOW_DIR = Path(__file__).resolve().parents[2]
-SCHEMA_FILE = WORKFLOW_DIR / "schemas" / "config.schema.yaml"
-SCALES_DIR = Path(__file__).with_name("scales")
-COMMAND_LINE = "command line"
+SCALES_DIR = PACKAGE / "config" / "scales"
+UNCOUNTED_PROBES = 100
+"""Probes of a kind for which nothing names a number."""
+DRAWN = (("sweep", "task"), ("ablation", "task"), ("report", "drawn_task"))
+"""Keys that name one of the tasks."""
+_CONFIG = TypeAdapter(Config)
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
-    """Build the typed config from any subset of keys (what is missing comes from scale and schema).
+    """Build the typed config from any subset of keys (what is missing comes from scale, environment and defaults).
 
     Written down as JSON (`dataclasses.asdict`), it can be given back. Raises UserError as `resolve_config` does.
     """
-    return _build(Config, resolve_config(given))
-
-
-def list_timeouts(resolved: Mapping[str, Any]) -> dict[str, int]:
-    """The timeouts of all tasks, those of the recipes among them."""
-    own = {name: recipe["timeout"] for name, recipe in resolved["recipes"].items()}
-    return dict(resolved["timeouts"]) | own
-
-
-def list_bounds(resolved: Mapping[str, Any]) -> dict[str, int]:
-    """The bounds on the expert's trajectories of all tasks, those of the recipes among them."""
-    own = {name: recipe["expert_bound"] for name, recipe in resolved["recipes"].items()}
-    return dict(resolved["expert_bounds"]) | own
+    return _load(given, {}, "config.yaml")
 
 
 def resolve_config(
@@ -49,154 +41,130 @@ def resolve_config(
     overrides: Mapping[str, Any] | None = None,
     config_file: str = "config.yaml",
 ) -> dict[str, Any]:
-    """Merge the layers and return every key of the schema, in the schema's order.
+    """Merge the layers and return every key with its value as plain JSON, in the models' order.
 
     `given` is config.yaml with the command line already merged in; `overrides` is the command line
     alone, known so that a message can name the right place. Raises UserError with one sentence
-    naming place, key and fix.
+    naming place, key and fix. Equal meaning gives equal bytes, since the workflow compares these
+    values to decide what to run again.
     """
-    given = _plain(given)
-    overrides = _plain(overrides or {})
-    _merge(given, _parse_text(overrides, _schema()))
-    scale = given.get("scale", _schema()["properties"]["scale"]["default"])
-    place = COMMAND_LINE if "scale" in overrides else config_file
-    scale_values = _read_scale(scale, place)
-    layers = [
-        (COMMAND_LINE, overrides),
-        (config_file, given),
-        (_scale_name(scale), scale_values),
-    ]
-    merged = _merge(_without_empty_groups(scale_values), _without_empty_groups(given))
-    schema = _admit_recipes(_schema(), merged)
-    check_values(merged, schema, layers)
-    resolved = _normalise(merged, schema)
-    check_agreement(resolved, layers)
-    return resolved
+    return _CONFIG.dump_python(_load(given, overrides or {}, config_file), mode="json")
 
 
-@cache
-def _schema() -> dict[str, Any]:
-    return yaml.safe_load(SCHEMA_FILE.read_text())
+def check_own_tasks(cfg: Config) -> None:
+    """Raise UserError for the first task of one's own that the environment finds unfit; it may plan in its world."""
+    for name, own in cfg.task_settings.items():
+        if own.layout:
+            try:
+                cfg.env.check_task(cfg.task(name), cfg.mode)
+            except UserError as error:
+                raise UserError(f"task_settings.{name}: {error}") from None
 
 
-def _admit_recipes(schema: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with the recipes' names among the tasks, behind the four."""
-    schema = copy.deepcopy(schema)
-    recipes = values.get("recipes", schema["properties"]["recipes"]["default"])
-    if isinstance(recipes, Mapping):
-        # One list, to which every key that names a task refers, the default of tasks among them.
-        tasks = schema["properties"]["tasks"]
-        tasks["default"] = list(tasks["default"])
-        names = tasks["items"]["enum"]
-        names += [name for name in recipes if name not in names]
-    return schema
+def _load(given: Mapping[str, Any], overrides: Mapping[str, Any], config_file: str) -> Config:
+    overrides = _parse_text(_plain(overrides), make_schema())
+    given = _merge(_plain(given), overrides)
+    layers = [("command line", overrides), (config_file, given)]
+    environment = _choose("environment", ENVIRONMENTS, layers)
+    scale = _choose("scale", sorted(path.stem for path in SCALES_DIR.glob("*.yaml")), layers)
+    own = PACKAGE.parent.joinpath(*ENVIRONMENTS[environment].split(".")[:-1], "scales")
+    files = [own / f"{scale}.yaml", SCALES_DIR / f"{scale}.yaml", own / "defaults.yaml"]
+    layers += [_read_layer(path) for path in files if path.is_file()]
+    # A group whose every key is commented out is null, which _merge passes over.
+    keys = make_schema()["properties"].items()
+    merged: dict[str, Any] = {key: {} for key, part in keys if part["type"] == "object"}
+    for _, values in reversed(layers):
+        _merge(merged, values)
+    try:
+        # As JSON, where strictness allows what YAML can say: lists for tuples, mappings for groups.
+        cfg = _CONFIG.validate_json(json.dumps(merged, default=str))
+    except ValidationError as error:
+        raise UserError(explain(error, layers)) from None
+    cfg = _settle(cfg, given)
+    check_agreement(cfg, layers)
+    return cfg
 
 
-def list_choices(group: str, key: str) -> list[str]:
-    """The values that the schema allows for a key of one of its groups."""
-    return _schema()["properties"][group]["properties"][key]["enum"]
+def _choose(key: str, known: Collection[str], layers: list[tuple[str, dict[str, Any]]]) -> str:
+    """The environment or the scale, on which the other layers depend."""
+    value = layers[1][1].get(key, make_schema()["properties"][key]["default"])
+    if not isinstance(value, str) or value not in known:
+        place = find_place([key], layers)
+        raise UserError(f"{place}: {key} is {quote(value)}; set it to one of {', '.join(known)}.")
+    return value
 
 
-def _read_scale(scale: Any, place: str) -> dict[str, Any]:
-    names = sorted(path.stem for path in SCALES_DIR.glob("*.yaml"))
-    if scale not in names:
-        raise UserError(f"{place}: scale is {scale!r}; set it to one of {', '.join(names)}.")
-    file = SCALES_DIR / f"{scale}.yaml"
+def _read_layer(file: Path) -> tuple[str, dict[str, Any]]:
+    name = file.relative_to(PACKAGE.parent).as_posix()
     try:
         values = yaml.safe_load(file.read_text())
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
-        raise UserError(
-            f"{_scale_name(scale)} is not valid YAML ({problem}); correct it."
-        ) from None
+        raise UserError(f"{name} is not valid YAML ({problem}); correct it.") from None
     if not isinstance(values, dict):
-        raise UserError(f"{_scale_name(scale)} holds no keys; write `key: value` lines in it.")
-    return values
-
-
-def _scale_name(scale: str) -> str:
-    return f"workflow/taskreason/config/scales/{scale}.yaml"
+        raise UserError(f"{name} holds no keys; write `key: value` lines in it.")
+    return name, _plain(values)
 
 
 def _plain(value: Any) -> Any:
-    """Deep copy without the mapping subclasses that YAML loaders and Snakemake use."""
+    """Deep copy without the subclasses that YAML loaders and Snakemake use; keys are text, whole numbers are int."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return copy.deepcopy(value)
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+        if isinstance(base.get(key), dict) and isinstance(value, Mapping):
             _merge(base[key], value)
-        else:
-            base[key] = value
+        elif not (isinstance(base.get(key), dict) and value is None):
+            base[key] = _plain(value)
     return base
 
 
-def _parse_text(overrides: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_text(value: Any, part: Mapping[str, Any]) -> Any:
     """Read numbers and lists out of text: `--config sft='{epochs: 4}'` holds '4' as text."""
-    parsed = {}
-    for key, value in overrides.items():
-        part = schema.get("properties", {}).get(key) or schema.get("additionalProperties") or {}
-        if isinstance(value, dict):
-            parsed[key] = _parse_text(value, part)
-        elif isinstance(value, str) and part.get("type") != "string":
-            read = float if part.get("type") == "number" else yaml.safe_load
-            try:
-                parsed[key] = read(value)
-            except (ValueError, yaml.YAMLError):
-                parsed[key] = value
-        elif isinstance(value, list):
-            item = part.get("items", {})
-            parsed[key] = [
-                _parse_text({"": entry}, {"properties": {"": item}})[""] for entry in value
-            ]
-        else:
-            parsed[key] = value
-    return parsed
+    if isinstance(value, dict):
+        keys, others = part.get("properties", {}), part.get("additionalProperties") or {}
+        return {key: _parse_text(item, keys.get(key, others)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_parse_text(item, part.get("items", {})) for item in value]
+    if not isinstance(value, str) or part.get("type") == "string":
+        return value
+    try:
+        return _plain((float if part.get("type") == "number" else yaml.safe_load)(value))
+    except (ValueError, yaml.YAMLError):
+        return value
 
 
-def _without_empty_groups(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop groups whose every key is commented out, which YAML reads as null."""
-    groups = {key for key, part in _schema()["properties"].items() if part["type"] == "object"}
-    return {key: value for key, value in values.items() if not (key in groups and value is None)}
+def _settle(cfg: Config, given: Mapping[str, Any]) -> Config:
+    """Fill in what the environment decides, and put names in its order. Wrong names stay, for the check to find."""
+    env = cfg.env
+    tasks = _sort(cfg.tasks or env.default_tasks or env.tasks, env.tasks)
+    sizes = dict.fromkeys(env.pretraining.sizes if env.pretraining else (), 0)
+    probes = dict.fromkeys(env.probe_sizes, UNCOUNTED_PROBES)
+    controls = ("random", *env.rule_policies, "sft_longer")
+    cfg = replace(
+        cfg,
+        tasks=tasks,
+        task_settings={
+            name: cfg.task_settings[name] for name in _sort(cfg.task_settings, env.tasks)
+        },
+        worlds=replace(cfg.worlds, mode=cfg.mode),
+        base=replace(cfg.base, curriculum=sizes | cfg.base.curriculum),
+        probes=probes | cfg.probes,
+        report=replace(cfg.report, baselines=_sort(cfg.report.baselines, controls)),
+    )
+    for name, key in DRAWN:
+        # A scale's choice gives way where a person chose other tasks; a person's own choice is checked.
+        part, chosen = getattr(cfg, name), given.get(name) or {}
+        if not chosen.get(key) and getattr(part, key) not in tasks:
+            cfg = replace(cfg, **{name: replace(part, **{key: tasks[0]})})
+    return cfg
 
 
-def _normalise(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Fill defaults, order keys and list items as the schema does, and give each number its type.
-
-    The workflow compares these values to decide what to run again, so equal meaning must give
-    equal bytes.
-    """
-    if schema["type"] == "object" and "properties" not in schema:
-        return {
-            key: _normalise(item, schema["additionalProperties"]) for key, item in value.items()
-        }
-    if schema["type"] == "object":
-        return {
-            key: _normalise(value[key] if key in value else part["default"], part)
-            for key, part in schema["properties"].items()
-        }
-    if schema["type"] == "array":
-        order = schema["items"].get("enum", value)
-        return [_normalise(item, schema["items"]) for item in order if item in value]
-    return {"integer": int, "number": float, "boolean": bool, "string": str}[schema["type"]](value)
-
-
-def _build(cls: type, values: Mapping[str, Any]) -> Any:
-    types = get_type_hints(cls)
-    made = {}
-    for field in fields(cls):
-        value, kind = values[field.name], types[field.name]
-        if is_dataclass(kind):
-            value = _build(kind, value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(value, dict):
-            of = get_args(kind)[1]
-            value = {
-                key: _build(of, item) if is_dataclass(of) else item for key, item in value.items()
-            }
-        made[field.name] = value
-    return cls(**made)
+def _sort(names: Collection[str], order: Collection[str]) -> tuple[str, ...]:
+    """Names in the order given by the others, then the unknown ones as they come."""
+    return (*(name for name in order if name in names), *(n for n in names if n not in order))

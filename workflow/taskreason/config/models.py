@@ -1,41 +1,68 @@
 """The typed configuration, built once by `taskreason.config.load.load_config` and passed to every stage.
 
-The dataclasses mirror workflow/schemas/config.schema.yaml, which describes and bounds each field.
+The one source of everything about it: defaults, bounds and descriptions stand here (those of rollouts and studies in
+`taskreason.config.study_models`), and `taskreason.config.schema` makes the JSON Schema from them.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from taskreason.config.fields import Rate, Rehearsal, Reward, Seed, Style, Unique, group, some_of
+from taskreason.config.study_models import (
+    Ablation,
+    Endpoint,
+    Report,
+    Resources,
+    Rollout,
+    Sweep,
+    Theory,
+)
+from taskreason.environments import load_environment
+from taskreason.environments.base import Environment, TaskSpec
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe beside the four tasks. layout: file, relative to the project's folder; the others in steps."""
+@group
+class Worlds:
+    """The generated worlds; those for training, validation and evaluation are never the same."""
 
-    layout: str
-    timeout: int
-    expert_bound: int
+    mode: str = ""
+    """How worlds are drawn, one of the environment's modes; empty takes the first of them."""
+    training: int = Field(400, ge=1, le=100_000)
+    """Training worlds per task, from which the expert's trajectories are drawn."""
+    evaluation: int = Field(100, ge=1, le=100_000)
+    """Unseen worlds per task on which every policy is evaluated (the paper uses 10)."""
+    validation: int = Field(40, ge=1, le=100_000)
+    """Further worlds per task on which GRPO is watched while it trains; results never use them."""
+    train_seed: Seed = 1
+    """First seed of the training worlds."""
+    eval_seed: Seed = 1_000_001
+    """First seed of the evaluation worlds; differs from train_seed."""
+    validation_seed: Seed = 500_001
+    """First seed of the validation worlds; differs from the two others."""
 
 
-@dataclass(frozen=True)
-class Kitchens:
-    mode: str
-    training: int
-    evaluation: int
-    validation: int
-    train_seed: int
-    eval_seed: int
-    validation_seed: int
-
-
-@dataclass(frozen=True)
+@group
 class Expert:
-    policy: str
-    model: str
-    trajectories: int
-    noise: float
-    attempts: int
-    budget: int
-    temperature: float
-    tensor_parallel: int
+    """Collection of expert trajectories by rejection sampling."""
+
+    policy: Literal["planner", "model"] = "planner"
+    """Who plays the expert: the environment's exact teacher (planner) or the language model in expert.model."""
+    model: str = Field("meta-llama/Llama-3.3-70B-Instruct", min_length=1)
+    """Expert where expert.policy is model: a folder, ORGANISATION/NAME on the hub, or api:NAME for the endpoint."""
+    trajectories: int = Field(100, ge=1, le=100_000)
+    """Trajectories to accept per task."""
+    noise: float = Field(0.0, ge=0, lt=1)
+    """Chance at each step that a random possible action replaces the planner's; any success within the bound counts."""
+    attempts: int = Field(1, ge=1, le=1000)
+    """Episodes that a model may try in one training world; the shortest accepted one is kept."""
+    budget: int = Field(0, ge=0, le=100_000_000)
+    """Episodes per task after which collection makes do with what it has; 0 sets no limit but that of the worlds."""
+    temperature: float = Field(0.7, ge=0, le=10)
+    """Sampling temperature of an expert model; 0 is greedy, which makes every attempt the same."""
+    tensor_parallel: int = Field(1, ge=1, le=64)
+    """GPUs across which vLLM splits an expert model."""
 
     @property
     def is_exact(self) -> bool:
@@ -43,212 +70,214 @@ class Expert:
         return self.policy == "planner" and not self.noise
 
 
-@dataclass(frozen=True)
+@group
 class Base:
-    model: str
-    compare: tuple[str, ...]
-    rebuild: bool
-    hidden_size: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    intermediate_size: int
-    drills: int
-    small_chores: int
-    chores: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    save_steps: int
-    seed: int
+    """The base model that every task starts from."""
+
+    model: str = Field("bundled:base_model", min_length=1)
+    """The model that is trained: a folder in Hugging Face format, ORGANISATION/NAME on the hub, or bundled:NAME."""
+    compare: Unique[Annotated[str, Field(min_length=1)]] = ()
+    """Further models, evaluated untrained as base:LAST_PART_OF_THE_NAME; named as base.model, or api:NAME."""
+    rebuild: bool = False
+    """Train the base model from scratch on the environment's curriculum instead of installing base.model."""
+    hidden_size: int = Field(128, ge=8, le=16_384)
+    """Width of the rebuilt model."""
+    layers: int = Field(4, ge=1, le=128)
+    """Transformer layers of the rebuilt model."""
+    heads: int = Field(4, ge=1, le=256)
+    """Attention heads of the rebuilt model; a multiple of base.kv_heads."""
+    kv_heads: int = Field(2, ge=1, le=256)
+    """Key-value heads of the rebuilt model (grouped-query attention)."""
+    head_dim: int = Field(64, ge=12, le=1024, multiple_of=2)
+    """Width of one attention head of the rebuilt model; even."""
+    intermediate_size: int = Field(512, ge=8, le=65_536)
+    """Width of the feed-forward layers of the rebuilt model."""
+    curriculum: dict[str, Annotated[int, Field(ge=0, le=10_000_000)]] = Field({})
+    """Examples that the rebuilt model learns from, by the names that the environment has for them."""
+    epochs: int = Field(1, ge=1, le=1000)
+    """Passes over the curriculum."""
+    batch_size: int = Field(16, ge=1, le=65_536)
+    """Examples in one optimiser step."""
+    learning_rate: Rate = 0.002
+    """Peak learning rate of the rebuilt model."""
+    save_steps: int = Field(500, ge=1, le=1_000_000)
+    """Optimiser steps between two checkpoints."""
+    seed: Seed = 0
+    """Seed of the curriculum and of the rebuilt model's initial weights."""
 
 
-@dataclass(frozen=True)
+@group
 class Prompt:
-    style: str
-    history: bool
+    """What a model reads for one decision."""
+
+    style: Style = "plain"
+    """plain: the observation alone; chat (for instruction-tuned models): rules and an example in a chat template."""
+    history: bool = False
+    """Tell the last thought and action before the observation."""
 
 
-@dataclass(frozen=True)
+@group
 class Train:
-    accelerate: str
-    gradient_checkpointing: bool
-    lora_rank: int
-    lora_alpha: int
-    lora_dropout: float
+    """How SFT and GRPO use the hardware."""
+
+    accelerate: str = Field("", pattern=r"^[^\n]*$")
+    """File of an accelerate configuration for several GPUs (envs/accelerate/ has some); empty trains in one process."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass, slower but in less memory; excludes shared prompts."""
+    lora_rank: int = Field(0, ge=0, le=1024)
+    """Rank of low-rank adapters (peft), which are merged into the saved model; 0 trains every weight."""
+    lora_alpha: int = Field(32, ge=1, le=4096)
+    """Scale of the adapters, divided by their rank."""
+    lora_dropout: float = Field(0.0, ge=0, le=0.9)
+    """Dropout before the adapters."""
 
 
-@dataclass(frozen=True)
+@group
 class Sft:
-    epochs: int
-    batch_size: int
-    micro_batch: int
-    learning_rate: float
-    warmup_ratio: float
-    augment: bool
-    rehearsal: float
-    save_steps: int
+    """Supervised fine-tuning on one task's expert decisions."""
+
+    epochs: int = Field(8, ge=1, le=1000)
+    """Passes over the expert decisions (the paper uses 8)."""
+    batch_size: int = Field(8, ge=1, le=65_536)
+    """Decisions in one optimiser step."""
+    micro_batch: int = Field(0, ge=0, le=65_536)
+    """Decisions in one forward and backward pass; 0 takes the whole batch."""
+    learning_rate: Rate = 0.0005
+    """Peak learning rate."""
+    warmup_ratio: float = Field(0.05, ge=0, le=0.9)
+    """Share of the steps in which the learning rate rises from zero to its peak."""
+    augment: bool = True
+    """Rename the objects of every decision at random, anew in each epoch."""
+    rehearsal: Rehearsal = 0.0
+    """Share of the environment's rehearsal material among the examples, so that the base model's skills stay."""
+    save_steps: int = Field(200, ge=1, le=1_000_000)
+    """Optimiser steps between two checkpoints."""
 
 
-@dataclass(frozen=True)
-class RecipeSft:
-    epochs: int
-    learning_rate: float
-
-
-@dataclass(frozen=True)
+@group
 class Grpo:
-    steps: int
-    epochs: int
-    prompts_per_step: int
-    group_size: int
-    micro_batch: int
-    learning_rate: float
-    beta: float
-    temperature: float
-    reward: str
-    turns: str
-    augment: bool
-    rehearsal: float
-    eval_steps: int
-    save_steps: int
-    vllm: str
-    vllm_server: str
-    vllm_memory: float
+    """Group relative policy optimisation on one task's expert states, from the SFT policy."""
+
+    steps: int = Field(100, ge=1, le=1_000_000)
+    """Optimiser steps where grpo.epochs is 0."""
+    epochs: int = Field(0, ge=0, le=100_000)
+    """Passes over the states (the paper uses 50) instead of a number of steps; 0 leaves it to grpo.steps."""
+    prompts_per_step: int = Field(32, ge=1, le=65_536)
+    """States sampled in one step."""
+    group_size: int = Field(8, ge=2, le=1024)
+    """Completions sampled per state; their rewards are normalised within the group."""
+    micro_batch: int = Field(32, ge=1, le=65_536)
+    """Completions in one forward and backward pass; divides grpo.prompts_per_step times grpo.group_size."""
+    learning_rate: Rate = 0.0001
+    """Peak learning rate."""
+    beta: float = Field(0.01, ge=0, le=10)
+    """Weight of the KL divergence from the SFT policy; 0 switches it off."""
+    temperature: float = Field(1.0, gt=0, le=10)
+    """Sampling temperature of the completions."""
+    reward: Reward = "expert"
+    """What a reply earns, one of the rewards in taskreason/training/rewards.py; expert is the paper's rule."""
+    turns: Literal["single", "multi"] = "single"
+    """single, the paper's way, rewards decisions in the expert's states; multi rewards success in whole episodes."""
+    augment: bool = True
+    """Rename the objects of every state at random."""
+    rehearsal: Rehearsal = 0.0
+    """Share of the environment's rehearsal material among the states."""
+    eval_steps: int = Field(20, ge=0, le=1_000_000)
+    """Steps between two validations; 0 makes none."""
+    save_steps: int = Field(20, ge=1, le=1_000_000)
+    """Optimiser steps between two checkpoints."""
+    vllm: Literal["none", "colocate", "server"] = "none"
+    """Who samples: transformers (none), vLLM on the training GPUs (colocate), `trl vllm-serve` elsewhere (server)."""
+    vllm_server: str = Field("http://localhost:8000", pattern="^https?://")
+    """Address of the running server where grpo.vllm is server."""
+    vllm_memory: float = Field(0.3, gt=0, le=0.95)
+    """Share of a GPU's memory that a colocated vLLM engine takes."""
 
 
-@dataclass(frozen=True)
-class Sweep:
-    task: str
-    sft_learning_rate: tuple[float, ...]
-    sft_epochs: tuple[int, ...]
-    sft_rehearsal: tuple[float, ...]
-    grpo_learning_rate: tuple[float, ...]
-    grpo_beta: tuple[float, ...]
-    grpo_temperature: tuple[float, ...]
-    grpo_group_size: tuple[int, ...]
-    grpo_prompts_per_step: tuple[int, ...]
-    grpo_steps: tuple[int, ...]
-    grpo_rehearsal: tuple[float, ...]
-    grpo_reward: tuple[str, ...]
+@group
+class TaskSettings:
+    """What single tasks have for themselves, by name; a name with a layout is a task of one's own."""
+
+    layout: str = ""
+    """File of a task of one's own, in the environment's format; a relative path is taken from the project's folder."""
+    timeout: int = Field(0, ge=0, le=1000)
+    """Steps after which an episode counts as failed; 0 takes the environment's number for the task."""
+    bound: int = Field(0, ge=0, le=1000)
+    """Longest expert trajectory that collection accepts; 0 takes the environment's number for the task."""
+    sft: some_of(Sft) = Field({})
+    """Keys of the group sft that differ for this task."""
+    grpo: some_of(Grpo) = Field({})
+    """Keys of the group grpo that differ for this task."""
 
 
-@dataclass(frozen=True)
-class Ablation:
-    task: str
-    kitchens: int
-    trajectories: tuple[int, ...]
-    noise: tuple[float, ...]
-    attempts: int
-    reward: tuple[str, ...]
-    turns_trajectories: int
-    turns_tokens: int
-    turns_seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Rollout:
-    batch_size: int
-    max_new_tokens: int
-    single_turn_states: int
-    do_sample: bool
-    engine: str
-    tensor_parallel: int
-    gpu_memory: float
-    max_model_len: int
-
-
-@dataclass(frozen=True)
-class Probes:
-    questions: int
-    readings: int
-    chores: int
-
-
-@dataclass(frozen=True)
-class Theory:
-    kitchens: int
-    replies: int
-    rollouts: int
-    off_path: int
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    base_url: str
-    key_variable: str
-    concurrency: int
-    retries: int
-    timeout: float
-
-
-@dataclass(frozen=True)
-class Report:
-    confidence: float
-    kitchen_task: str
-    gallery: int
-    baselines: tuple[str, ...]
-    theory: bool
-    ablations: bool
-
-
-@dataclass(frozen=True)
-class Resources:
-    gpu: int
-    mem_mb: int
-    runtime: int
-
-
-@dataclass(frozen=True)
+@group
 class Config:
-    scale: str
-    seeds: tuple[int, ...]
-    tasks: tuple[str, ...]
-    timeouts: dict[str, int]
-    expert_bounds: dict[str, int]
-    recipes: dict[str, Recipe]
-    kitchens: Kitchens
-    expert: Expert
-    base: Base
-    prompt: Prompt
-    train: Train
-    sft: Sft
-    recipe_sft: RecipeSft
-    grpo: Grpo
-    sweep: Sweep
-    rollout: Rollout
-    endpoint: Endpoint
-    probes: Probes
-    theory: Theory
-    ablation: Ablation
-    report: Report
-    resources: Resources
+    """Every setting, with its meaning, its default and its bounds."""
+
+    scale: str = Field("laptop", pattern="^[a-z][a-z0-9_-]*$")
+    """The scale, a file of taskreason/config/scales/ with the values that config.yaml leaves out."""
+    environment: str = Field("robotouille", pattern="^[a-z][a-z0-9_]*$")
+    """The environment, a folder of taskreason/environments/ that may hold values of its own in scales/."""
+    seeds: Unique[Seed] = Field((0,), min_length=1)
+    """One SFT and one GRPO training a task for each of these; tables pool them. Worlds have seeds of their own."""
+    tasks: Unique[str] = ()
+    """Tasks to train and evaluate on, the environment's or a person's own; empty takes the environment's choice."""
+    task_settings: dict[str, TaskSettings] = Field({})
+    """What single tasks have for themselves, by name; a name with a layout is a task of one's own."""
+    worlds: Worlds = Worlds()
+    expert: Expert = Expert()
+    base: Base = Base()
+    prompt: Prompt = Prompt()
+    train: Train = Train()
+    sft: Sft = Sft()
+    grpo: Grpo = Grpo()
+    sweep: Sweep = Sweep()
+    rollout: Rollout = Rollout()
+    endpoint: Endpoint = Endpoint()
+    probes: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = Field({})
+    """What the base model is asked before any training, by the environment's names; 100 of what has no number."""
+    theory: Theory = Theory()
+    ablation: Ablation = Ablation()
+    report: Report = Report()
+    resources: Resources = Resources()
+
+    @property
+    def env(self) -> Environment:
+        """The environment itself."""
+        return load_environment(self.environment)
 
     @property
     def seed(self) -> int:
         """The seed of what is made once, whatever the number of trainings: the first one."""
         return self.seeds[0]
 
-    def timeout_of(self, task: str) -> int:
-        """Steps after which an episode of a task or a recipe ends."""
-        return self.recipes[task].timeout if task in self.recipes else self.timeouts[task]
+    @property
+    def mode(self) -> str:
+        """How worlds are drawn."""
+        return self.worlds.mode or self.env.modes[0]
 
-    def bound_of(self, task: str) -> int:
-        """Steps that the expert's trajectories may take in a task or a recipe."""
-        return self.recipes[task].expert_bound if task in self.recipes else self.expert_bounds[task]
+    def task(self, name: str) -> TaskSpec:
+        """A task of the environment or of the person's own, under this configuration's settings."""
+        own = self.task_settings.get(name, TaskSettings())
+        spec = (
+            TaskSpec(name, own.timeout, own.bound, own.layout)
+            if own.layout
+            else self.env.tasks[name]
+        )
+        return replace(spec, timeout=own.timeout or spec.timeout, bound=own.bound or spec.bound)
 
-    def sft_of(self, task: str) -> Sft:
-        """SFT's settings for a task or a recipe."""
-        if task not in self.recipes:
-            return self.sft
-        own = {key: value for key, value in asdict(self.recipe_sft).items() if value}
-        return replace(self.sft, **own)
+    def timeout_of(self, name: str) -> int:
+        """Steps after which an episode of a task ends."""
+        return self.task(name).timeout
 
-    def for_task(self, task: str) -> "Config":
-        """The same configuration for the trainings of one task or recipe."""
-        return replace(self, sft=self.sft_of(task))
+    def bound_of(self, name: str) -> int:
+        """Steps that the expert's trajectories may take in a task."""
+        return self.task(name).bound
+
+    def for_task(self, name: str) -> "Config":
+        """The same configuration for the trainings of one task."""
+        own = self.task_settings.get(name, TaskSettings())
+        return replace(self, sft=replace(self.sft, **own.sft), grpo=replace(self.grpo, **own.grpo))
 
     def for_seed(self, seed: int) -> "Config":
         """The same configuration for the training of one seed."""

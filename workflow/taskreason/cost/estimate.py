@@ -1,257 +1,241 @@
 """What a run of the whole workflow would cost on a kind of GPU: `taskreason estimate`.
 
-A row is a stage of the workflow with its jobs, GPU-hours, memory and disk; wall time is that of a schedule of all jobs
-on so many GPUs. The FLOPs and bytes behind it are in `model`, lengths of texts in `lengths`, each stage's
-work in `workload`, and the jobs in `jobs`. It is arithmetic: single steps were measured on one H200,
-no run as a whole was, so take the hours for an order of magnitude.
+The jobs, and what waits for what, are those of a dry run of the workflow; hours and memory come from `stages`, and wall
+time is that of starting jobs as Snakemake does. It is arithmetic: steps were measured on one H200, no run as a whole
+was, so take the hours for an order of magnitude.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush, nlargest
+from importlib.util import find_spec
+from io import StringIO
+from itertools import product
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from taskreason.config.load import SCALES_DIR, WORKFLOW_DIR, load_config
+import pandas as pd
+
+from taskreason.config.load import load_config
 from taskreason.config.models import Config
-from taskreason.cost.fit import explain_probe, explain_rollout, explain_training
-from taskreason.cost.jobs import Job, find_peak_disk, list_jobs, load_workload, schedule_jobs
-from taskreason.cost.lengths import measure_lengths
-from taskreason.cost.model import GPUS, find_architecture
-from taskreason.cost.workload import Workload
+from taskreason.cost.model import GPUS, Gpu, find_shape
+from taskreason.cost.stages import TRAININGS, Work
 from taskreason.durability.errors import UserError
-from taskreason.policies.model_names import is_api
+from taskreason.policies.model_names import from_file_name, is_api
+from taskreason.report.labels import name_compared
 
-PROJECT = WORKFLOW_DIR.parent
-YES, TIGHT, NO = "yes", "tight", "NO"
-"""Whether a stage fits its card."""
-TIGHT_SHARE = 0.9
-"""Share of a card's memory above which it is said to be tight: the model of memory is no more exact than that."""
-HEADINGS = (
-    "stage",
-    "jobs",
-    "GPUs a job",
-    "hours a job",
-    "GPU-hours",
-    "GB a GPU",
-    "fits",
-    "disk, GB",
-)
+SNAKEFILE = Path(__file__).resolve().parents[3] / "Snakefile"
+TIGHT = 0.9  # share of a card above which a stage is tight: the model of memory is no more exact
+LORA_RANK = 16  # proposed where all weights are too many; a common choice, not one tried here
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One rule's jobs together. hours_per_job: their mean. memory_gb: of the largest, a GPU. fits: "" without one."""
+class Job(Work):
+    """A job of the workflow. stage: jobs shown as one. needs: numbers of the jobs that it waits for."""
 
-    stage: str
-    jobs: int
-    gpus_per_job: int
-    hours_per_job: float
-    gpu_hours: float
-    memory_gb: float
-    fits: str
-    disk_gb: float
+    stage: str = ""
+    gpus: int = 0
+    priority: int = 0
+    needs: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """The cost of a run; disk_gb: at the fullest moment, checkpoints included. notes: sentences for the reader."""
+def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
+    """Every job of the workflow, the most urgent first, by a dry run in an empty folder, where nothing is made yet.
 
-    scale: str
-    gpu: str
-    gpus: int
-    lora_rank: int
-    stages: tuple[Stage, ...]
-    jobs: int
-    gpu_hours: float
-    wall_hours: float
-    disk_gb: float
-    fits: bool
-    notes: tuple[str, ...]
-
-
-def estimate(
-    scale: str, gpu: str, gpus: int | None = None, lora_rank: int | None = None
-) -> Estimate:
-    """The cost of a scale's whole workflow on ``gpus`` cards of a kind (a key of ``GPUS``).
-
-    gpus: None takes one, or as many as the largest job asks for. lora_rank: instead of the scale's; None also takes
-    adapters on a card that is too small for more. Raises UserError for scales without GPUs and models of unknown size.
+    config: as of `--config`; config.yaml applies as well. Raises UserError where there is no workflow, or none to cost.
     """
-    scales = sorted(path.stem for path in SCALES_DIR.glob("*.yaml"))
-    if scale not in scales:
-        raise UserError(f"--scale: {scale} is unknown; choose from {', '.join(scales)}.")
-    cfg = load_config({"scale": scale})
-    if not cfg.resources.gpu:
+    if not SNAKEFILE.exists() or not find_spec("snakemake"):
         raise UserError(
-            f"scale {scale} runs without a GPU and estimates are for GPU scales; "
-            "see the measured times under 'Scales, hardware and time' in README.md."
+            f"estimates read the workflow ({SNAKEFILE}) with Snakemake; "
+            "install the library from a checkout of the project (envs/bootstrap.sh run)."
         )
-    notes = []
-    if lora_rank is None and GPUS[gpu].lora_rank and not cfg.train.lora_rank:
-        lora_rank = GPUS[gpu].lora_rank
-        notes.append(
-            f"Trainings are of LoRA adapters of rank {lora_rank} here, since the card is too small for all weights; "
-            f"set train.lora_rank to {lora_rank} to run them so."
-        )
-    if lora_rank is not None:
-        cfg = load_config({"scale": scale, "train": {"lora_rank": lora_rank}})
-    return summarise(cfg, gpu, gpus, notes)
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+
+    said, options = StringIO(), {"snakefile": SNAKEFILE, "config_settings": ConfigSettings(config)}
+    with (
+        TemporaryDirectory() as folder,
+        redirect_stdout(said),
+        redirect_stderr(said),
+        SnakemakeApi(OutputSettings(dryrun=True)) as api,
+    ):
+        workflow = api.workflow(ResourceSettings(cores=1), workdir=Path(folder), **options)
+        try:
+            workflow.dag().execute_workflow("dryrun")
+        except SystemExit as error:  # the workflow refuses a configuration, in one sentence
+            raise UserError(str(error)) from None
+        dag, cfg = workflow._workflow.dag, load_config(workflow._workflow.globals["config"])
+        if not cfg.resources.gpu:
+            raise UserError(
+                f"scale {cfg.scale} runs without a GPU and estimates are for GPU scales; "
+                "see the measured times in docs/performance.md."
+            )
+        jobs = {dag.jobid(job): read_job(job, dag, cfg, gpu) for job in dag.jobs}
+    return dict(sorted(jobs.items(), key=lambda item: (-item[1].priority, item[0])))
 
 
-def summarise(cfg: Config, gpu: str, gpus: int | None, notes: list[str]) -> Estimate:
-    """The cost of a configuration; ``notes`` come before those that are found here."""
-    work = load_workload(cfg, gpu, PROJECT)
-    jobs = list_jobs(work, PROJECT)
+def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
+    """What Snakemake's job does, by its script."""
+    script, gpus = job.params.get("script", ""), job.resources.get("gpu", 0)
+    stage, kind, tasks, name = job.rule.name, "light", cfg.tasks, cfg.base.model
+    if script == "fetch_model":
+        kind, name = "copy", from_file_name(job.wildcards.name)
+    elif script == "prepare_base":
+        kind = "copy"
+    elif not gpus:
+        stage = "without a GPU"
+    elif script == "train":
+        kind, tasks = job.params.stage, (job.params.task,)
+    elif script == "collect":
+        kind, tasks, name = "collect", (job.params.task,), cfg.expert.model
+    elif script == "evaluate":
+        # results/SCALE/episodes/POLICY/TRAIN_TASK/EVAL_TASK.jsonl
+        files = [Path(file) for file in job.output if "episodes" in Path(file).parts]
+        policy, tasks = files[0].parts[-3], tuple(file.stem for file in files)
+        name = {name_compared(other): other for other in cfg.base.compare}.get(policy, name)
+        stage, kind = f"evaluate_{policy}", "evaluate"
+    elif script == "probe_base":
+        kind = "probe"
+    for part, changes in job.params.get("changes", {}).items():
+        cfg = change(cfg, part, changes)
+    needs = frozenset(map(dag.jobid, dag.dependencies[job]))
+    return Job(cfg, gpu, find_shape(name), kind, tasks, stage, gpus, job.priority, needs)
+
+
+def change(cfg: Config, part: str, changes: dict) -> Config:
+    """The configuration with other settings in one part."""
+    return replace(cfg, **{part: replace(getattr(cfg, part), **changes)})
+
+
+def schedule_jobs(jobs: dict[int, Job], gpus: int) -> dict[int, float]:
+    """End of each job, seconds, by number in the order of their starts: each as soon as it is ready and has GPUs."""
+    waiting, running, ends, now = list(jobs), [], {}, 0.0
+    while waiting:
+        for number in list(waiting):
+            job = jobs[number]
+            if job.gpus <= gpus and all(ends.get(need, now + 1) <= now for need in job.needs):
+                waiting.remove(number)
+                ends[number] = now + job.seconds
+                gpus -= job.gpus
+                heappush(running, (ends[number], job.gpus))
+        now, freed = heappop(running)
+        gpus += freed
+    return ends
+
+
+def list_options(job: Job) -> dict[str, list]:
+    """Settings with which a job may need less memory, and for each its values, that of the least cost first."""
+    train, rollout, grpo = job.cfg.train, job.cfg.rollout, job.cfg.grpo
+    if job.kind in TRAININGS:
+        replies, micro, _ = job.passes
+        sizes = [size for n in range(micro.bit_length()) if replies % (size := micro >> n) == 0]
+        options = {
+            "train.lora_rank": [train.lora_rank, LORA_RANK],
+            "train.gradient_checkpointing": [train.gradient_checkpointing, True],
+            "grpo.micro_batch" if job.kind == "grpo" else "sft.micro_batch": sizes,
+        }
+        if job.kind == "grpo" and grpo.vllm == "colocate":
+            share = ceil(20 * job.engine_bytes() / job.gpu.memory) / 20
+            options["grpo.vllm_memory"] = [max(share, grpo.vllm_memory)]
+        return options
+    if job.kind == "probe" or rollout.engine != "vllm":
+        width = rollout.batch_size
+        return {"rollout.batch_size": [width >> n for n in range(width.bit_length())]}
+    part = "expert" if job.kind == "collect" else "rollout"
+    return {f"{part}.tensor_parallel": [2, 4, 8]}
+
+
+def find_fix(job: Job) -> str:
+    """The smallest change of the configuration after which a job fits its card."""
+    options = list_options(job)
+    for values in product(*options.values()):
+        cfg, words = job.cfg, []
+        for key, value in zip(options, values, strict=True):
+            part, name = key.split(".")
+            if getattr(getattr(cfg, part), name) != value:
+                words.append(f"{key} to {json.dumps(value)}")
+                cfg = change(cfg, part, {name: value})
+        needed, free = replace(job, cfg=cfg).memory
+        if needed <= free:
+            return f"set {' and '.join(words)}"
+    return "take a larger card"
+
+
+def summarise_stage(jobs: list[Job]) -> dict:
+    """A row of the estimate. fits: "" without a GPU; fix: what to change where it does not."""
+    hours, largest = sum(job.seconds for job in jobs) / 3600, max(jobs, key=lambda job: job.memory)
+    needed, free = largest.memory
+    fits = "NO" if needed > free else "tight" if needed > TIGHT * largest.gpu.memory else "yes"
+    return {
+        "stage": largest.stage,
+        "jobs": len(jobs),
+        "gpus_per_job": largest.gpus,
+        "hours_per_job": hours / len(jobs),
+        "gpu_hours": hours * largest.gpus,
+        "memory_gb": needed / 1e9,
+        "fits": fits if needed else "",
+        "disk_gb": sum(job.disk[0] for job in jobs) / 1e9,
+        "fix": find_fix(largest) if fits == "NO" else "",
+    }
+
+
+def estimate(config: dict, gpu: str, gpus: int | None = None) -> dict:
+    """The cost of a whole run on ``gpus`` cards of a kind (a key of ``GPUS``), None: as the largest job asks for.
+
+    config: as of `--config`. "stages" of the result is a table, "disk_gb" at the fullest, "notes" what is left out.
+    """
+    numbered = read_jobs(config, GPUS[gpu])
+    jobs = list(numbered.values())
     largest = max(jobs, key=lambda job: job.gpus)
     if gpus and gpus < largest.gpus:
         raise UserError(
-            f"--gpus: {largest.rule} asks for {largest.gpus} GPUs at once, more than {gpus}; "
+            f"--gpus: {largest.stage} asks for {largest.gpus} GPUs at once, more than {gpus}; "
             f"give {largest.gpus} or more."
         )
-    if not gpus and largest.gpus > 1:
-        notes = [*notes, f"The number of GPUs is what {largest.rule} asks for at once."]
-    gpus = gpus or largest.gpus
-    times = schedule_jobs(jobs, gpus)
-    misfits = explain_misfits(work)
-    stages = tuple(
-        _gather(rule, [job for job in jobs if job.rule == rule], rule in misfits, work)
-        for rule in dict.fromkeys(job.rule for job in jobs)
+    gpus, cfg = gpus or largest.gpus, largest.cfg
+    ends = schedule_jobs(numbered, gpus)
+    names = dict.fromkeys(numbered[number].stage for number in ends)
+    stages = pd.DataFrame(
+        summarise_stage([job for job in jobs if job.stage == name]) for name in names
     )
-    return Estimate(
-        scale=cfg.scale,
-        gpu=work.gpu.name,
-        gpus=gpus,
-        lora_rank=cfg.train.lora_rank,
-        stages=stages,
-        jobs=len(jobs),
-        gpu_hours=sum(stage.gpu_hours for stage in stages),
-        wall_hours=max(end for _, end in times.values()) / 3600,
-        disk_gb=find_peak_disk(jobs, times) / 1e9,
-        fits=not misfits,
-        notes=(*notes, *misfits.values(), *_list_remarks(work)),
-    )
+    endpoints = any(map(is_api, [cfg.expert.model, *cfg.base.compare]))
+    unknown = sorted({job.stage for job in jobs if job.gpus and job.kind == "light"})
+    notes = {
+        "What is asked of endpoints (api:NAME) is counted without cost.": endpoints,
+        f"Not modelled, and counted as a minute a job: {', '.join(unknown)}.": unknown,
+        "Trainings are counted as on one GPU each, without train.accelerate.": cfg.train.accelerate,
+        "The GPUs of the server at grpo.vllm_server come on top.": cfg.grpo.vllm == "server",
+    }
+    return {
+        "scale": cfg.scale,
+        "gpu": GPUS[gpu].name,
+        "gpus": gpus,
+        "lora_rank": cfg.train.lora_rank,
+        "stages": stages,
+        "gpu_hours": stages.gpu_hours.sum(),
+        "wall_hours": max(ends.values()) / 3600,
+        "disk_gb": stages.disk_gb.sum() + sum(nlargest(gpus, (job.disk[1] for job in jobs))) / 1e9,
+        "notes": [note for note, holds in notes.items() if holds],
+    }
 
 
-def explain_misfits(work: Workload) -> dict[str, str]:
-    """Rule -> why it does not fit the card and what to change, for the rules that don't."""
-    cfg, expert = work.cfg, work.cfg.expert
-    longer = "sft_longer" in cfg.report.baselines
-    found: dict[str, str | None] = {}
-    if expert.policy == "model" and not is_api(expert.model):
-        model = find_architecture("expert.model", expert.model, PROJECT)
-        key = "expert.tensor_parallel"
-        found["collect"] = explain_rollout(work, "collect", key, expert.model, model)
-    for stage in ["sft", "grpo"] + ["sft_longer"] * longer:
-        found[f"train_{stage}"] = explain_training(work, stage, cfg.tasks)
-    key = "rollout.tensor_parallel"
-    for stage in ["base", "sft", "grpo"] + ["sft_longer"] * longer:
-        rule = f"evaluate_{stage}"
-        found[rule] = explain_rollout(work, rule, key, cfg.base.model, work.base)
-    for name in cfg.base.compare:
-        if not is_api(name):
-            model = find_architecture("base.compare", name, PROJECT)
-            rule = "evaluate_compared"
-            found[rule] = explain_rollout(work, rule, key, name, model) or found.get(rule)
-    found["probe_base"] = explain_probe(work)
-    return {rule: sentence for rule, sentence in found.items() if sentence}
-
-
-def _gather(rule: str, jobs: list[Job], misfit: bool, work: Workload) -> Stage:
-    hours = sum(job.seconds for job in jobs) / 3600
-    gpus, memory = max(job.gpus for job in jobs), max(job.memory for job in jobs)
-    fits = TIGHT if memory > TIGHT_SHARE * work.gpu.memory else YES
-    return Stage(
-        stage=rule,
-        jobs=len(jobs),
-        gpus_per_job=gpus,
-        hours_per_job=hours / len(jobs),
-        gpu_hours=sum(job.gpus * job.seconds for job in jobs) / 3600,
-        memory_gb=memory / 1e9,
-        fits=(NO if misfit else fits) if gpus else "",
-        disk_gb=sum(job.disk for job in jobs) / 1e9,
-    )
-
-
-def _list_remarks(work: Workload) -> list[str]:
-    """What the numbers leave out, sentence by sentence."""
-    cfg, remarks = work.cfg, []
-    if cfg.expert.policy == "model" and is_api(cfg.expert.model):
-        episodes = work.count_expert_episodes()
-        asked = {task: episodes * cfg.bound_of(task) for task in cfg.tasks}
-        lengths = {task: measure_lengths(task, cfg) for task in cfg.tasks}
-        read = sum(number * lengths[task].prompt for task, number in asked.items())
-        written = sum(number * lengths[task].reply for task, number in asked.items())
-        remarks.append(
-            f"collect asks the endpoint {sum(asked.values()):,} times, {read / 1e6:.0f} million tokens to read and "
-            f"{written / 1e6:.0f} million to write, which its provider charges and no GPU here."
-        )
-    if any(map(is_api, cfg.base.compare)):
-        remarks.append(
-            "Comparisons behind an endpoint (api:NAME) are counted as jobs without cost."
-        )
-    if cfg.grpo.vllm == "server":
-        remarks.append(
-            "The GPUs of the server at grpo.vllm_server come on top for as long as GRPO runs."
-        )
-    return remarks
-
-
-def format_estimate(result: Estimate, style: str) -> str:
-    """The estimate as "text", "markdown" or "json"."""
+def format_estimate(result: dict, style: str) -> str:
+    """An estimate as "text", "markdown" or "json"."""
+    stages = result["stages"]
     if style == "json":
-        return json.dumps(asdict(result), indent=2)
-    rows = [HEADINGS, *map(_list_cells, result.stages), _list_totals(result)]
-    table = _draw_markdown(rows) if style == "markdown" else _draw_text(rows)
-    training = f"LoRA of rank {result.lora_rank}" if result.lora_rank else "all weights trained"
-    head = f"Scale {result.scale} on {result.gpu}, {training}: an estimate, not a measurement."
-    plural = "s" if result.gpus > 1 else ""
-    wall = (
-        f"Wall time on {result.gpus} GPU{plural}: {result.wall_hours:.1f} hours. "
-        f"Disk at its fullest, checkpoints included: {result.disk_gb:.0f} GB."
-    )
-    notes = list(result.notes)
-    if any(stage.fits == TIGHT for stage in result.stages):
-        notes.append(
-            "Tight: nine tenths of the card and more, about as exact as memory is modelled."
-        )
-    if not result.fits:
-        notes.append("Hours of what does not fit are what they would be if it did.")
-    return "\n\n".join([head, table, "\n".join([wall, *notes])])
-
-
-def _list_cells(stage: Stage) -> tuple[str, ...]:
-    disk = f"{stage.disk_gb:.1f}" if stage.disk_gb >= 0.05 else "0"
-    start = (stage.stage, str(stage.jobs))
-    if not stage.gpus_per_job:
-        return (*start, "-", f"{stage.hours_per_job:.2f}", "-", "-", "-", disk)
-    return (
-        *start,
-        str(stage.gpus_per_job),
-        f"{stage.hours_per_job:.2f}",
-        f"{stage.gpu_hours:.1f}",
-        f"{stage.memory_gb:.1f}",
-        stage.fits,
-        disk,
-    )
-
-
-def _list_totals(result: Estimate) -> tuple[str, ...]:
-    left = sum(stage.disk_gb for stage in result.stages)
-    fits = YES if result.fits else NO
-    return ("total", str(result.jobs), "", "", f"{result.gpu_hours:.1f}", "", fits, f"{left:.0f}")
-
-
-def _draw_text(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if n else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    rule = "-" * len(lines[0])
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
-
-
-def _draw_markdown(rows: list[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+        return json.dumps(result | {"stages": stages.to_dict("records")}, indent=2)
+    digits = {"hours_per_job": 2, "gpu_hours": 1, "memory_gb": 1, "disk_gb": 1}
+    cells = stages.drop(columns="fix").round(digits)
+    table = cells.to_string(index=False)
+    if style == "markdown":
+        lines = [cells.columns, ["---"] * len(cells.columns), *cells.astype(str).to_numpy()]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head = "Scale {scale} on {gpu}, train.lora_rank {lora_rank}: an estimate, not a measurement."
+    total = "{gpu_hours:.1f} GPU-hours; wall time {wall_hours:.1f} hours, with GPUs: {gpus}; "
+    total += "disk at its fullest, checkpoints included: {disk_gb:.0f} GB."
+    misfits = stages[stages.fix != ""].itertuples()
+    fixes = [f"{row.stage} does not fit, its hours are as if it did: {row.fix}." for row in misfits]
+    below = "\n".join([total.format_map(result), *fixes, *result["notes"]])
+    return "\n\n".join([head.format_map(result), table, below])

@@ -1,6 +1,6 @@
 """Files that the project comes with, in its package: verified before they are read, as results are.
 
-Their checksums are in bundled.json beside this module, which `python envs/seal.py` writes after a change that is meant.
+Their checksums are in bundled.json, next to this module; `python envs/seal.py` writes it after a change that is meant.
 Files that are not listed, a model or a layout of somebody's own among them, are taken as they are.
 """
 

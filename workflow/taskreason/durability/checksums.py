@@ -55,7 +55,7 @@ def list_unreadable(root: Path) -> list[Path]:
 
 
 def write_record(outputs: Iterable[str], file: Path, inputs: Iterable[str], before: Sums) -> None:
-    """Note what a job has made.
+    """Note what a job has made, next to what it made at other times that is still there.
 
     before: its record of an earlier time. A file that has become the same again gets its old time, too, unless an input
     is newer than that, so that nothing which was made from it counts as out of date.
@@ -67,7 +67,8 @@ def write_record(outputs: Iterable[str], file: Path, inputs: Iterable[str], befo
         if known.get("sha256") == found["sha256"] and newest <= known["mtime_ns"]:
             os.utime(path, ns=(known["mtime_ns"],) * 2)
             sums[path] = known
-    write_json(file, sums)
+    others = {path: known for path, known in before.items() if Path(path).is_file()}
+    write_json(file, others | sums)
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from taskreason.durability.files import decode
 from taskreason.durability.progress import say
 
 
-class Journal:
+class PartialResults:
     """The pieces in a file, and a way to add to them.
 
-    settings: what the pieces depend on, as text; those of other settings are no pieces of this journal.
+    settings: what the pieces depend on, as text; those of other settings do not count.
     """
 
     def __init__(self, path: Path, settings: str = ""):

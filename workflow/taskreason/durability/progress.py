@@ -22,7 +22,7 @@ class _Pace:
 
 
 def is_due(after: float = SECONDS) -> bool:
-    """Whether the last line of this process is so many seconds old."""
+    """Whether the last line of this process is older than ``after`` seconds."""
     return time.monotonic() - _Pace.printed >= after
 
 

@@ -1,4 +1,4 @@
-"""Provenance: with what an artifact was made, written as JSON beside it.
+"""Provenance: with what an artifact was made, written as JSON next to it.
 
 One file holds the resolved config, the seed, the versions of Python and of every package that can
 change a number, the commit, the hardware, and the wall time in seconds. Reads packages through
@@ -9,12 +9,11 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from taskreason.config.models import Config
 from taskreason.durability.files import write_json
 
 PACKAGES = (
@@ -24,11 +23,11 @@ PACKAGES = (
 VECTOR_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
-def write_provenance(path: Path, cfg: Config, wall_seconds: float) -> None:
-    """Write the provenance of one artifact to `path`, atomically."""
+def write_provenance(path: Path, config: Mapping, seed: int, wall_seconds: float) -> None:
+    """Write the provenance of one artifact to `path`, atomically; config: resolved, as plain values."""
     record = {
-        "config": asdict(cfg),
-        "seed": cfg.seed,
+        "config": dict(config),
+        "seed": seed,
         "versions": package_versions(),
         "commit": _commit(),
         "hardware": describe_hardware(),

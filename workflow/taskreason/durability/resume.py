@@ -1,6 +1,6 @@
 """Unfinished work of a killed job: taken up by the same job again, never by one with other settings or inputs.
 
-Checkpoints and partial files lie beside the declared outputs, so Snakemake neither wipes nor checks them. A note beside
+Checkpoints and partial files lie outside the declared outputs, so Snakemake neither wipes nor checks them. A note with
 the job's checksums says what they belong to: the job's parameters and the content of its inputs.
 """
 
@@ -45,6 +45,6 @@ def _read_note(note: Path) -> str | None:
 
 
 def _list_unfinished(outputs: Iterable[str], checkpoints: Path | None) -> list[Path]:
-    beside = [Path(path + PARTIAL) for path in outputs]
+    partial = [Path(path + PARTIAL) for path in outputs]
     folders = [checkpoints] if checkpoints else []
-    return [path for path in [*beside, *folders] if path.exists()]
+    return [path for path in [*partial, *folders] if path.exists()]

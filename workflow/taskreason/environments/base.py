@@ -15,6 +15,7 @@ line of the registry; docs/new_environment.md walks through one.
 """
 
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from typing import Any, Protocol
 
 State = Hashable
 """What changes in a world; immutable, so that planning, rollouts and the theory can share and remember it."""
+ACTION_LINE = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
+"""How a reply of any form is read: its action is what the first such line says."""
 
 
 class World(Protocol):
@@ -64,6 +67,12 @@ class Teacher(Protocol):
 def format_reply(thought: str, action: str) -> str:
     """The ReAct format of every reply: one line of thought, one of action."""
     return f"Thought: {thought}\nAction: {action}"
+
+
+def read_action(reply: str) -> str:
+    """The action that a reply names, "" where it names none."""
+    match = ACTION_LINE.search(reply)
+    return match[1] if match else ""
 
 
 def list_plan(
@@ -130,8 +139,9 @@ class Pretraining(Protocol):
     ) -> Iterator[dict[str, str]]:
         """Prompt and completion pairs in the order of training, the same for any number of processes."""
 
-    def encode(self, rows: list[dict[str, str]], tokenizer: Any, processes: int) -> Any:
-        """The examples as a ``datasets.Dataset`` of input_ids and labels."""
+    def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
+        """What of an example is learnt, with -100 for the rest. Given are labels that leave out the whole prompt."""
+        return labels
 
 
 class Rehearsal(Protocol):
@@ -153,10 +163,18 @@ class Probe:
 
 
 class Gallery(Protocol):
-    """How an environment shows its worlds and states on the page of episodes."""
+    """How an environment shows its worlds and states on the page of episodes.
+
+    A world's record on the page holds all that :meth:`describe_world` says, ``states`` with what :meth:`describe_state`
+    says of each, and ``actions`` and ``texts``, to which steps refer by number (see ``readStep`` in episodes.js).
+    """
 
     programs: Sequence[Path]
-    """JavaScript files that define ``drawState(record, state)``, which returns an element."""
+    """JavaScript files that define what the page calls: ``drawState(world, episode, number)``, an element that shows
+    the state before a step, from 1, or at the end; ``drawGoal(goal)``, a list of elements; ``tellState(world, state)``,
+    lines of text for those who can't see the drawing."""
+    style: Path | None
+    """A style sheet for what they draw."""
 
     def about(self) -> dict[str, Any]:
         """Constants that the programs need, as JSON values."""
@@ -197,8 +215,8 @@ class Environment(ABC):
         """A world as JSON values."""
 
     @abstractmethod
-    def teacher(self, world: World) -> Teacher:
-        """The solver of a world."""
+    def teacher(self, world: World, patient: bool = True) -> Teacher:
+        """The solver of a world; one that is not patient gives up (UserError) where a search takes seconds."""
 
     # ------------------------------------------------------------------ tasks
 
@@ -238,6 +256,13 @@ class Environment(ABC):
     """Rules of thumb to measure against: name -> the reply in a state."""
     pretraining: Pretraining | None = None
     rehearsal: Rehearsal | None = None
+
+    def check_curriculum(self, sizes: Mapping[str, int]) -> None:  # noqa: B027
+        """Raise UserError for counts of ``pretraining.sizes`` that don't fit together.
+
+        Its sentence goes on from the key: "names 6 small_chores, more than its 5 chores; lower them".
+        """
+
     probe_sizes: Mapping[str, str] = {}
     """What the keys of ``probes`` in the configuration mean."""
     probe_labels: Mapping[str, str] = {}

@@ -1,20 +1,20 @@
 """Policies: anything that answers prompts. All share one call, so that a stage can take any of them.
 
 ``act(turns)`` takes a batch of :class:`Turn` and returns one reply text a turn, in order. A model reads only the
-prompt; the planner reads the kitchen and its state instead.
+prompt; rules and the teacher read the world and its state instead.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.base import State, World
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One decision to be made: the kitchen, its state, and the step before in words ("" at the start)."""
+    """One decision to be made: the world, its state, and the step before in words ("" at the start)."""
 
-    kitchen: Kitchen
+    world: World
     state: State
     before: str = ""
 

@@ -7,9 +7,8 @@ answered once and remembered: a stuck episode asks the same question until the t
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from taskreason.config.models import Prompt
 from taskreason.policies import Turn
-from taskreason.policies.prompt import PLAIN, describe_turn
+from taskreason.policies.prompt import PLAIN, PromptFormat
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class Usage:
 class GeneratingPolicy(ABC):
     """A language model that answers turns; ``name`` goes into the episodes as ``model``."""
 
-    def __init__(self, name: str, sampling: Sampling, prompt: Prompt = PLAIN):
+    def __init__(self, name: str, sampling: Sampling, prompt: PromptFormat = PLAIN):
         self.name, self.sampling, self.prompt = name, sampling, prompt
         self.usage = Usage()
         self._known: dict[str, str] | None = None if sampling.temperature else {}
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""
-        return self.complete([describe_turn(turn, self.prompt) for turn in turns])
+        return self.complete([self.prompt.describe(turn) for turn in turns])
 
     def complete(self, texts: list[str]) -> list[str]:
         """What the model answers to each text, in order; a greedy reply is generated once."""

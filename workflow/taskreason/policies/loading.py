@@ -5,23 +5,26 @@ from pathlib import Path
 
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.greedy import GreedyPolicy
+from taskreason.environments.base import Environment
 from taskreason.policies import Policy
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import API, find_folder, is_api
+from taskreason.policies.noisy import NoisyPolicy
+from taskreason.policies.prompt import choose_format
 from taskreason.policies.random import RandomPolicy
-from taskreason.policies.teacher import PlannerPolicy
+from taskreason.policies.rules import RulePolicy
+from taskreason.policies.teacher import TeacherPolicy
 
-RULES = {
-    "expert": PlannerPolicy,
-    "planner": PlannerPolicy,
-    "greedy": GreedyPolicy,
-}
+TEACHER = ("expert", "planner")
 
 
-def load_rules(name: str, seed: int) -> Policy:
-    """A policy without a model: "random" or one of ``RULES``."""
-    return RandomPolicy(seed) if name == "random" else RULES[name]()
+def load_rules(name: str, seed: int, environment: Environment, noise: float = 0.0) -> Policy:
+    """A policy without a model: "random", the teacher by one of its names, or a rule of the environment."""
+    if name == "random":
+        return RandomPolicy(seed)
+    if name in TEACHER:
+        return NoisyPolicy(noise, environment, seed) if noise else TeacherPolicy(environment)
+    return RulePolicy(name, environment.rule_policies[name])
 
 
 def load_model_policy(
@@ -32,7 +35,7 @@ def load_model_policy(
     gpus: across which vLLM splits it; None takes ``rollout.tensor_parallel``.
     """
     name, rollout = str(name), cfg.rollout
-    sampling = Sampling(rollout.max_new_tokens, temperature, cfg.seed)
+    asked, sampling = choose_format(cfg), Sampling(rollout.max_new_tokens, temperature, cfg.seed)
     if is_api(name):
         try:
             from taskreason.policies.openai import EndpointPolicy
@@ -40,16 +43,16 @@ def load_model_policy(
             raise UserError(
                 f"{name} needs the package openai, which is not installed here; install it or name a local model."
             ) from None
-        return EndpointPolicy(name.removeprefix(API), cfg.endpoint, sampling, cfg.prompt)
+        return EndpointPolicy(name.removeprefix(API), cfg.endpoint, sampling, asked)
     folder = find_folder(name)
     if rollout.engine == "vllm":
         from taskreason.policies.vllm import VllmPolicy
 
         rollout = replace(rollout, tensor_parallel=gpus or rollout.tensor_parallel)
-        policy: GeneratingPolicy = VllmPolicy.load(folder, rollout, sampling, cfg.prompt)
+        policy: GeneratingPolicy = VllmPolicy.load(folder, rollout, sampling, asked)
     else:
         from taskreason.policies.transformers import TransformersPolicy
 
-        policy = TransformersPolicy.load(folder, rollout.batch_size, sampling, cfg.prompt)
+        policy = TransformersPolicy.load(folder, rollout.batch_size, sampling, asked)
     policy.name = name
     return policy

@@ -1,7 +1,8 @@
-"""Names of models: a folder in Hugging Face format, a model on the hub, or a model behind an endpoint.
+"""Names of models: a folder in Hugging Face format, a model on the hub, one behind an endpoint, one that comes along.
 
-A name is read by one rule: ``api:NAME`` is the model NAME of the endpoint that the configuration names; what exists as
-a folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither
+A name is read by one rule: ``api:NAME`` is the model NAME of the endpoint that the configuration names;
+``bundled:NAME`` the folder NAME in the environment's data, wherever the library is installed; what exists as a
+folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither
 torch nor the weights. Weights are read from safetensors only.
 """
 
@@ -11,8 +12,9 @@ from typing import Any
 
 from taskreason.durability.errors import UserError, quote
 from taskreason.durability.files import decode, write_json
+from taskreason.environments.base import Environment
 
-API = "api:"
+API, BUNDLED = "api:", "bundled:"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 NEEDED = ("config.json", "tokenizer.json")
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -71,7 +73,7 @@ def has_wide_heads(folder: Path) -> bool:
 
 
 def limit_length(folder: Path, wanted: int) -> int:
-    """Tokens of prompt and reply together: as many as wanted, at most those that the model has positions for."""
+    """Tokens of prompt and reply together: the number wanted, at most the model's positions."""
     return min(wanted, _read_config(folder).get("max_position_embeddings") or wanted)
 
 
@@ -94,6 +96,17 @@ def check_colocation(folder: Path) -> None:
             f"grpo.vllm: colocate can't sample from {folder}, whose attention heads are wider than vLLM expects of "
             "a Qwen2; set it to none."
         )
+
+
+def expand(name: str, environment: Environment) -> str:
+    """A name with ``bundled:NAME`` replaced by its folder; all other names as they are."""
+    if not name.startswith(BUNDLED):
+        return name
+    if environment.data is None:
+        raise UserError(
+            f"{name}: the environment {environment.name} brings no models along; give a folder or a name on the hub."
+        )
+    return str(environment.data / name.removeprefix(BUNDLED))
 
 
 def is_api(name: str) -> bool:

@@ -1,32 +1,30 @@
-"""The planner with slips: it thinks as the expert does, and now and then does something else."""
+"""An expert with noise: it thinks as the teacher does, and now and then does something else."""
 
 import random
 
-from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.environments.base import Environment, format_reply
 from taskreason.policies import Turn
 from taskreason.policies.reply import read_thought
-from taskreason.policies.teacher import PlannerPolicy
+from taskreason.policies.teacher import TeacherPolicy
 
 
-class SlippingPolicy:
-    """With probability ``noise`` the expert's action gives way to one drawn from all valid ones."""
+class NoisyPolicy:
+    """With probability ``noise`` the expert's action gives way to one drawn from all possible ones."""
 
-    name = "planner"
+    name = TeacherPolicy.name
 
-    def __init__(self, noise: float, seed: int = 0):
+    def __init__(self, noise: float, environment: Environment, seed: int = 0):
         self.noise = noise
-        self._planner = PlannerPolicy()
+        self._teacher = TeacherPolicy(environment)
         self._random = random.Random(seed)
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""
-        return [
-            self._slip(turn, reply)
-            for turn, reply in zip(turns, self._planner.act(turns), strict=True)
-        ]
+        replies = zip(turns, self._teacher.act(turns), strict=True)
+        return [self._disturb(turn, reply) for turn, reply in replies]
 
-    def _slip(self, turn: Turn, reply: str) -> str:
+    def _disturb(self, turn: Turn, reply: str) -> str:
         if self._random.random() >= self.noise:
             return reply
-        action = self._random.choice(turn.kitchen.valid_actions(turn.state))
-        return format_reply(read_thought(reply), action.text)
+        action = self._random.choice(turn.world.actions(turn.state))
+        return format_reply(read_thought(reply), action)

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import openai
 
-from taskreason.config.models import Endpoint, Prompt
+from taskreason.config.models import Endpoint
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.policies.prompt import PLAIN, list_messages
+from taskreason.policies.prompt import PLAIN, PromptFormat
 
 LONGEST_PAUSE_S = 60
 """The ``openai`` package waits no longer than this before it tries again, whatever a server asks for."""
@@ -26,7 +26,9 @@ LONGEST_PAUSE_S = 60
 class EndpointPolicy(GeneratingPolicy):
     """Replies of the model ``model`` of a server: chat completions for chat prompts, else plain completions."""
 
-    def __init__(self, model: str, endpoint: Endpoint, sampling: Sampling, prompt: Prompt = PLAIN):
+    def __init__(
+        self, model: str, endpoint: Endpoint, sampling: Sampling, prompt: PromptFormat = PLAIN
+    ):
         super().__init__(f"api:{model}", sampling, prompt)
         self.model, self.endpoint = model, endpoint
         self._key = read_key(endpoint)
@@ -79,7 +81,9 @@ class EndpointPolicy(GeneratingPolicy):
             "temperature": self.sampling.temperature,
         }
         if self.prompt.style == "chat":
-            answer = await client.chat.completions.create(messages=list_messages(text), **options)
+            answer = await client.chat.completions.create(
+                messages=self.prompt.list_messages(text), **options
+            )
         else:
             answer = await client.completions.create(prompt=text, **options)
         try:

@@ -1,77 +1,80 @@
 """From a decision to what a model reads: the user's text, and for chat models the messages around it.
 
 ``plain`` is the bare text, which the laptop's base model continues. ``chat`` is what an instruction-tuned model needs:
-the rules of the kitchen as the system's message, then one worked example from a task outside the four and the text as
-the user's, in the model's own chat template. With ``history`` the text begins with the last thought and action, as in
-the benchmark's ReAct agent.
+the environment's rules as the system's message, then one worked example and the text as the user's, in the model's own
+chat template. With ``history`` the text begins with the last thought and action, as in the benchmark's ReAct agent.
+Training and rollouts build prompts here and nowhere else.
 """
 
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskreason.config.models import Prompt
-from taskreason.durability.bundled_files import verify_shipped
+from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.observation import observe
-from taskreason.environments.robotouille.tasks import DATA
+from taskreason.environments.base import State, World
 from taskreason.policies import Turn
 
 if TYPE_CHECKING:  # the module serves light stages, too
     from transformers import PreTrainedTokenizerBase
 
-FOLDER = DATA / "prompt"
-PLAIN = Prompt(style="plain", history=False)
+
+def build_prompt(world: World, state: State, before: str = "") -> str:
+    """The text for one decision; before: what :func:`taskreason.policies.reply.recount` says of the last step."""
+    return f"{before}\n{world.observe(state)}" if before else world.observe(state)
 
 
-def build_prompt(kitchen: Kitchen, state: State, before: str = "") -> str:
-    """The prompt for one decision; training and rollouts both build it here.
+@dataclass(frozen=True)
+class PromptFormat:
+    """How a run asks its models. rules, example: for the style "chat" alone."""
 
-    before: what :func:`taskreason.policies.reply.recount` says of the step before, where prompts tell it.
-    """
-    return f"{before}\n{observe(kitchen, state)}" if before else observe(kitchen, state)
+    style: str = "plain"
+    history: bool = False
+    rules: str = ""
+    example: str = ""
+
+    def describe(self, turn: Turn) -> str:
+        """The user's text for one decision."""
+        return build_prompt(turn.world, turn.state, turn.before if self.history else "")
+
+    def list_messages(self, text: str) -> list[dict[str, str]]:
+        """The conversation that asks a chat model for one decision."""
+        return [
+            {"role": "system", "content": self.rules},
+            {"role": "user", "content": self.example + text},
+        ]
+
+    def ask(self, text: str) -> str | list[dict[str, str]]:
+        """A prompt as TRL takes it: text, or a conversation."""
+        return text if self.style == "plain" else self.list_messages(text)
+
+    def tokenize(self, texts: list[str], tokenizer: "PreTrainedTokenizerBase") -> list[list[int]]:
+        """Token ids of what the model reads, up to where its reply begins."""
+        if self.style == "plain":
+            return tokenizer(texts)["input_ids"]
+        conversations = [
+            tokenizer.apply_chat_template(
+                self.list_messages(text), tokenize=False, add_generation_prompt=True
+            )
+            for text in texts
+        ]
+        # The template has written every special token already.
+        return tokenizer(conversations, add_special_tokens=False)["input_ids"]
+
+    def check_template(self, tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+        """Raise UserError where a model is to be asked in chat and knows none."""
+        if self.style == "chat" and not tokenizer.chat_template:
+            raise UserError(
+                f"{folder}: the tokenizer has no chat template, which prompt.style: chat needs; "
+                "name an instruction-tuned model or set prompt.style to plain."
+            )
 
 
-def describe_turn(turn: Turn, prompt: Prompt) -> str:
-    """The user's text for one decision."""
-    return build_prompt(turn.kitchen, turn.state, turn.before if prompt.history else "")
+PLAIN = PromptFormat()
 
 
-def list_messages(text: str) -> list[dict[str, str]]:
-    """The conversation that asks a chat model for one decision."""
-    return [
-        {"role": "system", "content": _read("rules.txt")},
-        {"role": "user", "content": _read("example.txt") + text},
-    ]
-
-
-@cache
-def _read(name: str) -> str:
-    verify_shipped([FOLDER / name])
-    return (FOLDER / name).read_text(encoding="utf-8")
-
-
-def tokenize(
-    texts: list[str], tokenizer: "PreTrainedTokenizerBase", prompt: Prompt
-) -> list[list[int]]:
-    """Token ids of what the model reads, up to where its reply begins."""
-    if prompt.style == "plain":
-        return tokenizer(texts)["input_ids"]
-    conversations = [
-        tokenizer.apply_chat_template(
-            list_messages(text), tokenize=False, add_generation_prompt=True
-        )
-        for text in texts
-    ]
-    # The template has written every special token already.
-    return tokenizer(conversations, add_special_tokens=False)["input_ids"]
-
-
-def check_template(tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, folder: Path) -> None:
-    """Raise UserError where a model is to be asked in chat and knows none."""
-    if prompt.style == "chat" and not tokenizer.chat_template:
-        raise UserError(
-            f"{folder}: the tokenizer has no chat template, which prompt.style: chat needs; "
-            "name an instruction-tuned model or set prompt.style to plain."
-        )
+def choose_format(cfg: Config) -> PromptFormat:
+    """The format that a configuration asks for."""
+    if cfg.prompt.style == "plain":
+        return PromptFormat(history=cfg.prompt.history)
+    return PromptFormat(cfg.prompt.style, cfg.prompt.history, cfg.env.rules, cfg.env.example)

@@ -1,13 +1,13 @@
-"""A policy that picks a valid action at random: the floor that every other policy is measured against."""
+"""A policy that picks a possible action at random: the floor that every other policy is measured against."""
 
 import random
 
-from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.environments.base import format_reply
 from taskreason.policies import Turn
 
 
 class RandomPolicy:
-    """Uniform over the valid actions; the same seed gives the same episodes."""
+    """Uniform over the possible actions; the same seed gives the same episodes."""
 
     name = "random"
 
@@ -16,10 +16,5 @@ class RandomPolicy:
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""
-        return [
-            format_reply(
-                "any action will do",
-                self._random.choice(turn.kitchen.valid_actions(turn.state)).text,
-            )
-            for turn in turns
-        ]
+        drawn = (self._random.choice(turn.world.actions(turn.state)) for turn in turns)
+        return [format_reply("any action will do", action) for action in drawn]

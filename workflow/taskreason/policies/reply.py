@@ -1,17 +1,19 @@
-"""A reply: how it is read, and what it earns.
+"""How a reply is read. It is ReAct, a line of thought and a line of action:
 
-The reply is ReAct: a line ``Thought: …`` and a line ``Action: …`` (equation of the single-turn reward: 0.1 for the
-format plus 0.9 when the action equals the expert's).
+    Thought: See bottombun: bottombun1 table2. Next 1 bottombun. … Pick table2 robot table2 here.
+    Action: Pick up bottombun1 from table2 using robot1
+
+A reply of any other form is read by one rule: the action is the first line that begins with ``Action:``. What it earns
+is said in :mod:`taskreason.training.rewards`.
 """
 
 import re
 from dataclasses import dataclass
 
-FORMAT_REWARD, ACTION_REWARD = 0.1, 0.9
+from taskreason.environments.base import ACTION_LINE, read_action
 
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: ([^\n]+)")
 _THOUGHT = re.compile(r"^Thought:[^\n]*", re.MULTILINE)
-_ACTION = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Reply:
 
 def recount(reply: str, accepted: bool) -> str:
     """The last thought and action as the next prompt tells them, and whether the action was possible."""
-    action = _ACTION.search(reply)
+    action = ACTION_LINE.search(reply)
     thought = _THOUGHT.search(reply[: action.start()] if action else reply)
     lines = ["Your last step:", *(match.group(0).strip() for match in (thought, action) if match)]
     if not accepted:
@@ -37,19 +39,11 @@ def recount(reply: str, accepted: bool) -> str:
 
 def parse_reply(text: str) -> Reply:
     """Read a reply by one rule: the action is the first line that begins with ``Action:``."""
-    match = _ACTION.search(text)
-    action = match.group(1) if match else None
-    return Reply(action or None, _FORMAT.fullmatch(text.strip()) is not None)
+    return Reply(read_action(text) or None, _FORMAT.fullmatch(text.strip()) is not None)
 
 
 def read_thought(text: str) -> str:
     """What stands before a reply's action, as one line without the label; "" where nothing does."""
-    match = _ACTION.search(text)
+    match = ACTION_LINE.search(text)
     before = text[: match.start()] if match else text
     return " ".join(before.split()).removeprefix("Thought:").strip()
-
-
-def score_reply(text: str, accepted: tuple[str, ...]) -> tuple[float, float]:
-    """(format reward, action reward) of a reply; ``accepted`` holds the action texts that earn the second."""
-    reply = parse_reply(text)
-    return FORMAT_REWARD * reply.well_formed, ACTION_REWARD * (reply.action in accepted)

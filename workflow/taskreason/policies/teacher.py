@@ -1,31 +1,27 @@
-"""The exact planner as a policy: the laptop's expert."""
+"""The environment's exact solver as a policy: the laptop's expert."""
 
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.teacher import Expert, format_reply
+from taskreason.environments.base import Environment, Teacher, World, format_reply
 from taskreason.policies import Turn
 
 
-class PlannerPolicy:
-    """Answers with the canonical optimal action and the thought behind it; "Do nothing" where no plan exists."""
+class TeacherPolicy:
+    """Answers with the expert's action and the thought behind it, or the last possible action where no plan exists."""
 
     name = "planner"
 
-    def __init__(self):
-        self._experts: dict[Kitchen, Expert] = {}
-        self._replies: dict[tuple[Kitchen, State], str] = {}
+    def __init__(self, environment: Environment):
+        self.environment = environment
+        self._teachers: dict[World, Teacher] = {}
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""
         return [self._reply(turn) for turn in turns]
 
     def _reply(self, turn: Turn) -> str:
-        key = (turn.kitchen, turn.state)
-        if key not in self._replies:
-            expert = self._experts.setdefault(turn.kitchen, Expert(turn.kitchen))
-            try:
-                plan = expert.plan(turn.state)
-            except ValueError:
-                return format_reply("the goal can't be reached", "Do nothing")
-            for step, (state, _) in enumerate(plan):
-                self._replies[turn.kitchen, state] = expert.reply_at(plan, step)
-        return self._replies[key]
+        teacher = self._teachers.get(turn.world)
+        if teacher is None:
+            teacher = self._teachers[turn.world] = self.environment.teacher(turn.world)
+        try:
+            return teacher.reply(turn.state)
+        except ValueError:
+            return format_reply("the goal can't be reached", turn.world.actions(turn.state)[-1])

@@ -14,7 +14,6 @@ from transformers import (
     StoppingCriteria,
 )
 
-from taskreason.config.models import Prompt
 from taskreason.durability.bundled_files import verify_shipped
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
@@ -22,7 +21,7 @@ from taskreason.durability.provenance import list_instructions
 from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import check_folder
-from taskreason.policies.prompt import PLAIN, check_template, tokenize
+from taskreason.policies.prompt import PLAIN, PromptFormat
 
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
@@ -83,7 +82,7 @@ class TransformersPolicy(GeneratingPolicy):
         name: str,
         batch_size: int,
         sampling: Sampling,
-        prompt: Prompt = PLAIN,
+        prompt: PromptFormat = PLAIN,
     ):
         super().__init__(name, sampling, prompt)
         self.model, self.tokenizer = model, tokenizer
@@ -104,17 +103,17 @@ class TransformersPolicy(GeneratingPolicy):
 
     @classmethod
     def load(
-        cls, folder: Path, batch_size: int, sampling: Sampling, prompt: Prompt = PLAIN
+        cls, folder: Path, batch_size: int, sampling: Sampling, prompt: PromptFormat = PLAIN
     ) -> "TransformersPolicy":
         """The policy of a model's folder, by whose path episodes name it; other arguments as for the class."""
         model, tokenizer = load_model(folder, choose_dtype())
-        check_template(tokenizer, prompt, folder)
+        prompt.check_template(tokenizer, folder)
         model.to("cuda" if torch.cuda.is_available() else "cpu")
         return cls(model, tokenizer, str(folder), batch_size, sampling, prompt)
 
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
         """``number`` replies to each text, which is read once; ``batch_size`` replies at a time."""
-        prompts = tokenize(texts, self.tokenizer, self.prompt)
+        prompts = self.prompt.tokenize(texts, self.tokenizer)
         order = sorted(range(len(texts)), key=lambda n: len(prompts[n]))
         replies: list[list[str]] = [[] for _ in texts]
         size = max(1, self.batch_size // number)

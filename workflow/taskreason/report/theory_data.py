@@ -16,7 +16,7 @@ from taskreason.theory.analysis import (
     list_states,
     mean_interval,
     predict_along,
-    predict_kitchens,
+    predict_worlds,
     read_measurement,
 )
 
@@ -63,7 +63,7 @@ def load_theory(measured: Mapping[tuple[str, str], Path], grid: Path, cfg: Confi
     return Theory(
         cfg,
         {key: list_states(part) for key, part in rows.items()},
-        {key: predict_kitchens(part, cfg.report.confidence) for key, part in rows.items()},
+        {key: predict_worlds(part, cfg.report.confidence) for key, part in rows.items()},
         {key: predict_along(part) for key, part in rows.items()},
         {key: follow_horizons(part) for key, part in rows.items()},
         read_grid(grid),

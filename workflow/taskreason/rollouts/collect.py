@@ -1,8 +1,8 @@
-"""Expert trajectories by rejection sampling: an expert cooks in training kitchens, and what is good enough is kept.
+"""Expert trajectories by rejection sampling: an expert plays in training worlds, and what is good enough is kept.
 
-Any policy can be the expert. Each kitchen gets up to ``expert.attempts`` episodes, fewer when one is as short as
+Any policy can be the expert. Each world gets up to ``expert.attempts`` episodes, fewer when one is as short as
 possible; the shortest accepted one becomes a trajectory. Collection stops at ``expert.trajectories``, or when the
-kitchens or the budget of episodes are used up. Every episode is written down when it ends, so a killed collection goes
+worlds or the budget of episodes are used up. Every episode is written down when it ends, so a killed collection goes
 on where it was. Replies are brought into the two lines of the format, one thought and one action.
 """
 
@@ -15,21 +15,19 @@ from pathlib import Path
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import write_json, write_lines
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.teacher import format_reply
+from taskreason.environments.base import Decision, format_reply
 from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
 from taskreason.policies.loading import load_model_policy, load_rules
-from taskreason.policies.noisy import SlippingPolicy
 from taskreason.policies.prompt import build_prompt
 from taskreason.policies.reply import read_thought, recount
-from taskreason.rollouts.dataset import Decision, load_starts
+from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import FIELDS, Episode, Start, read_episode, run_episodes
 
 CHUNK = 50
-"""Kitchens that one round of collection tries."""
+"""Worlds that one round of collection tries."""
 
 
 class Attempts:
@@ -37,14 +35,14 @@ class Attempts:
 
     def __init__(self, path: Path, settings: dict, policy: Policy):
         # Episodes of another expert or other settings are not this collection's.
-        self.journal = Journal(path, f"{json.dumps(settings)} {FIELDS}")
+        self.partial = PartialResults(path, f"{json.dumps(settings)} {FIELDS}")
         self.policy = policy
         self.episodes: dict[str, list[Episode]] = {}
         self.usage, self.counted = Usage(), Usage()
-        kept = self.journal.read()
+        kept = self.partial.read()
         for row in kept:
             self._add(read_episode(row["episode"]), Usage(**row["usage"]))
-        self.journal.begin(kept)
+        self.partial.begin(kept)
         self.number = len(kept)
         if self.number:
             print(f"{path.stem.lstrip('.')}: {self.number} episodes found, going on", flush=True)
@@ -56,7 +54,7 @@ class Attempts:
         self.counted = now.since(Usage())
         self._add(episode, spent)
         self.number += 1
-        self.journal.add({"episode": asdict(episode), "usage": asdict(spent)})
+        self.partial.add({"episode": asdict(episode), "usage": asdict(spent)})
 
     def _add(self, episode: Episode, spent: Usage) -> None:
         self.episodes.setdefault(episode.layout_hash, []).append(episode)
@@ -66,14 +64,14 @@ class Attempts:
 def collect(
     task: str,
     cfg: Config,
-    kitchens_path: Path,
+    worlds_path: Path,
     output: Path,
     summary: Path,
     policy: Policy | None = None,
 ) -> None:
-    """Write the expert's decisions on training kitchens, and a summary of what was tried, accepted and rejected."""
+    """Write the expert's decisions in training worlds, and a summary of what was tried, accepted and rejected."""
     policy = policy or load_expert(cfg)
-    starts, bound = load_starts(task, kitchens_path), cfg.bound_of(task)
+    starts, bound = load_starts(task, worlds_path, cfg.env), cfg.bound_of(task)
     settings = {
         "temperature": cfg.expert.temperature,
         "noise": cfg.expert.noise,
@@ -82,8 +80,8 @@ def collect(
         "prompt": asdict(cfg.prompt),
     }
     attempts = Attempts(output.with_name(f".{output.stem}.attempts.jsonl"), settings, policy)
-    accepted, tried = _try_kitchens(task, cfg, starts, policy, attempts)
-    _check_number(len(accepted), cfg, kitchens_path, len(tried), attempts.number, bound)
+    accepted, tried = _try_worlds(task, cfg, starts, policy, attempts)
+    _check_number(len(accepted), cfg, worlds_path, len(tried), attempts.number, bound)
     decisions = [
         decision
         for start, episode in follow(accepted, task, len(accepted), "trajectories written")
@@ -91,22 +89,21 @@ def collect(
     ]
     write_lines(output, map(asdict, decisions))
     write_json(summary, summarise(task, tried, attempts, accepted, len(decisions), cfg, policy))
-    attempts.journal.remove()
+    attempts.partial.remove()
 
 
 def load_expert(cfg: Config) -> Policy:
     """The policy that ``expert`` names."""
     if cfg.expert.policy == "planner":
-        noise = cfg.expert.noise
-        return SlippingPolicy(noise, cfg.seed) if noise else load_rules("planner", cfg.seed)
+        return load_rules("planner", cfg.seed, cfg.env, cfg.expert.noise)
     expert = cfg.expert
     return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
 
 
-def _try_kitchens(
+def _try_worlds(
     task: str, cfg: Config, starts: list[Start], policy: Policy, attempts: Attempts
 ) -> tuple[list[tuple[Start, Episode]], list[Start]]:
-    """Accepted trajectories in the kitchens' order, and the kitchens that were looked at for them."""
+    """Accepted trajectories in the worlds' order, and the worlds that were looked at for them."""
     accepted: list[tuple[Start, Episode]] = []
     tried: list[Start] = []
     bound, wanted, budget = cfg.bound_of(task), cfg.expert.trajectories, cfg.expert.budget
@@ -124,7 +121,7 @@ def _try_kitchens(
             tried.append(start)
             if best := choose_episode(start, episodes, cfg):
                 accepted.append((start, best))
-        say(f"{task}: {len(accepted)}/{wanted} trajectories from {len(tried)} kitchens")
+        say(f"{task}: {len(accepted)}/{wanted} trajectories from {len(tried)} {cfg.env.worlds}")
         if len(accepted) == wanted or budget and attempts.number >= budget:
             break
     return accepted, tried
@@ -136,11 +133,11 @@ def _is_beyond(start: Start, cfg: Config) -> bool:
 
 
 def _episodes_of(start: Start, attempts: Attempts, cfg: Config) -> list[Episode]:
-    return attempts.episodes.get(start.kitchen.layout.hash, [])[: cfg.expert.attempts]
+    return attempts.episodes.get(start.world.id, [])[: cfg.expert.attempts]
 
 
 def _is_due(start: Start, number: int, attempts: Attempts, cfg: Config) -> bool:
-    """Whether a kitchen gets another episode: it has had ``number``, and none of them as short as possible."""
+    """Whether a world gets another episode: it has had ``number``, and none of them as short as possible."""
     if _is_beyond(start, cfg):
         return False
     episodes = _episodes_of(start, attempts, cfg)
@@ -157,7 +154,7 @@ def choose_episode(start: Start, episodes: Sequence[Episode], cfg: Config) -> Ep
 def reject_reason(episode: Episode, start: Start, cfg: Config) -> str | None:
     """Why an episode is no expert trajectory, or None.
 
-    An expert trajectory is a shortest successful one. The exact planner's are so by right; of a model's, every step
+    An expert trajectory is a shortest successful one. The exact teacher's are so by right; of a model's, every step
     must be possible and must have a thought, and the choice among attempts stands in for "shortest".
     """
     if not episode.success:
@@ -173,37 +170,37 @@ def reject_reason(episode: Episode, start: Start, cfg: Config) -> str | None:
 
 def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision]:
     """The decisions of an accepted episode, with the prompts that training will read."""
-    kitchen, planner = start.kitchen, Planner(start.kitchen)
-    state, before, decisions = kitchen.initial, "", []
+    world, teacher = start.world, cfg.env.teacher(start.world)
+    state, before, decisions = world.initial, "", []
     for t, (text, reply) in enumerate(zip(episode.actions, episode.replies, strict=True)):
         completion = format_reply(read_thought(reply), text)
         decisions.append(
             Decision(
                 layout_hash=episode.layout_hash,
                 t=t,
-                prompt=build_prompt(kitchen, state, before if cfg.prompt.history else ""),
+                prompt=build_prompt(world, state, before if cfg.prompt.history else ""),
                 completion=completion,
                 action=text,
-                optimal_actions=tuple(action.text for action in planner.optimal_actions(state)),
-                optimal_steps_left=planner.distance(state),
+                optimal_actions=tuple(teacher.optimal(state)),
+                optimal_steps_left=teacher.distance(state),
             )
         )
         before = recount(completion, accepted=True)
-        state = kitchen.step(state, kitchen.find_action(state, text))
+        state = world.step(state, text)
     return decisions
 
 
 def _check_number(
-    accepted: int, cfg: Config, kitchens: Path, tried: int, attempts: int, bound: int
+    accepted: int, cfg: Config, worlds: Path, tried: int, attempts: int, bound: int
 ) -> None:
     """Raise UserError where the trajectories don't suffice; a budget that is used up suffices with one."""
     wanted, budget = cfg.expert.trajectories, cfg.expert.budget
     spent = bool(budget) and attempts >= budget
     if accepted >= wanted or spent and accepted:
         return
-    fix = "raise expert.budget" if spent else "raise kitchens.training or expert.attempts"
+    fix = "raise expert.budget" if spent else "raise worlds.training or expert.attempts"
     raise UserError(
-        f"{kitchens}: only {accepted} of {tried} kitchens gave an expert trajectory within "
+        f"{worlds}: only {accepted} of {tried} {cfg.env.worlds} gave an expert trajectory within "
         f"{bound} steps but expert.trajectories asks for {wanted}; {fix}."
     )
 
@@ -217,7 +214,7 @@ def summarise(
     cfg: Config,
     policy: Policy,
 ) -> dict:
-    """What collection did: kitchens, episodes, reasons for rejection (of episodes, and of kitchens without), tokens."""
+    """What collection did: worlds, episodes, reasons for rejection (of episodes, and of worlds without), tokens."""
     tried = [(start, episode) for start in starts for episode in _episodes_of(start, attempts, cfg)]
     reasons = Counter(reject_reason(episode, start, cfg) for start, episode in tried)
     good = reasons.pop(None, 0)

@@ -1,11 +1,10 @@
-"""Kitchens on disk, and expert trajectories as the decisions that training reads.
+"""Worlds on disk, and expert trajectories as the decisions that training reads.
 
-Kitchens of the splits share no layout. When decisions are loaded, every one of them must earn the full reward, so a
-damaged or foreign file can't be trained on. :mod:`taskreason.rollouts.collect` writes them.
+Worlds of the splits are disjoint by their ids. When decisions are loaded, every one of them must earn the full reward,
+so a damaged or foreign file can't be trained on. :mod:`taskreason.rollouts.collect` writes them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -13,77 +12,92 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError, quote
 from taskreason.durability.files import read_lines, write_lines
 from taskreason.durability.progress import follow
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.generator import draw_disjoint
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.tasks import find_task
-from taskreason.policies.reply import ACTION_REWARD, FORMAT_REWARD, score_reply
+from taskreason.environments.base import Decision, Environment, TaskSpec, World
+from taskreason.policies.reply import parse_reply
 from taskreason.rollouts.episode import Start
 
-
-@dataclass(frozen=True)
-class Decision:
-    """One state of an expert trajectory with the expert's reply; ``t`` counts steps from 0."""
-
-    layout_hash: str
-    t: int
-    prompt: str
-    completion: str
-    action: str
-    optimal_actions: tuple[str, ...]
-    optimal_steps_left: int
+PATIENCE = 10_000
+"""Seeds in a row that give no new world before a task counts as having no more of them."""
 
 
-def make_kitchens(
+def draw_worlds(
+    environment: Environment,
+    task: TaskSpec,
+    mode: str,
+    first_seed: int,
+    number: int,
+    exclude: Collection[str] = (),
+) -> Iterator[tuple[int, World]]:
+    """``number`` worlds with their seeds, counted up from the first: no two equal, none whose id is in ``exclude``.
+
+    A seed never stands in for another, so a split that is asked to be larger begins as before.
+    """
+    seen, found, in_vain = set(exclude), 0, 0
+    for seed in count(first_seed):
+        if found == number:
+            return
+        world = environment.draw(task, seed, mode)
+        in_vain += 1
+        if world.id not in seen:
+            seen.add(world.id)
+            found, in_vain = found + 1, 0
+            yield seed, world
+        if in_vain == PATIENCE:
+            raise UserError(
+                f"{task.name}: there are no more than {found} new {environment.worlds}, where {number} are asked for; "
+                "lower worlds.training, worlds.validation or worlds.evaluation."
+            )
+
+
+def make_worlds(
     task: str, split: str, cfg: Config, output: Path, disjoint_from: Sequence[Path] = ()
 ) -> None:
-    """Write the kitchens of one split ("train", "eval" or "validation"); none of them is in ``disjoint_from``."""
+    """Write the worlds of one split ("train", "eval" or "validation"); none of them is in ``disjoint_from``."""
     number, seed = {
-        "train": (cfg.kitchens.training, cfg.kitchens.train_seed),
-        "eval": (cfg.kitchens.evaluation, cfg.kitchens.eval_seed),
-        "validation": (cfg.kitchens.validation, cfg.kitchens.validation_seed),
+        "train": (cfg.worlds.training, cfg.worlds.train_seed),
+        "eval": (cfg.worlds.evaluation, cfg.worlds.eval_seed),
+        "validation": (cfg.worlds.validation, cfg.worlds.validation_seed),
     }[split]
-    exclude = {row["layout_hash"] for path in disjoint_from for row in _read_kitchens(path)}
-    template = find_task(task, cfg.recipes).template
-    drawn = draw_disjoint(template, cfg.kitchens.mode, count(seed), number, exclude)
+    env, mode = cfg.env, cfg.mode
+    exclude = {row["layout_hash"] for path in disjoint_from for row in _read_worlds(path)}
+    drawn = list(draw_worlds(env, cfg.task(task), mode, seed, number, exclude))
     write_lines(
         output,
         (
             {
-                "layout": layout.to_json(),
-                "layout_hash": layout.hash,
+                **env.dump(world),
+                "layout_hash": world.id,
                 "seed": seed,
-                "mode": cfg.kitchens.mode,
-                "optimal_steps": Planner(kitchen := Kitchen(layout)).distance(kitchen.initial),
+                "mode": mode,
+                "optimal_steps": env.teacher(world).distance(world.initial),
             }
-            for seed, layout in follow(drawn, task, number, "kitchens")
+            for seed, world in follow(drawn, task, number, env.worlds)
         ),
     )
 
 
-def _read_kitchens(path: Path) -> list[dict]:
-    return read_lines(path, ("layout", "layout_hash", "optimal_steps"), str(path))
+def _read_worlds(path: Path) -> list[dict]:
+    return read_lines(path, ("layout_hash", "optimal_steps"), str(path))
 
 
-def load_starts(task: str, path: Path) -> list[Start]:
-    """The kitchens of a file as starts of episodes; each must be the one that its hash is of."""
+def load_starts(task: str, path: Path, environment: Environment) -> list[Start]:
+    """The worlds of a file as starts of episodes; each must be the one that its id is of."""
     starts = []
-    for n, row in enumerate(_read_kitchens(path), start=1):
-        layout = parse_layout(row["layout"], f"{path}:{n}")
-        if layout.hash != row["layout_hash"]:
+    for n, row in enumerate(_read_worlds(path), start=1):
+        world = environment.load(row, f"{path}:{n}")
+        if world.id != row["layout_hash"]:
             raise UserError(
-                f"{path}:{n}: the layout is not the one that layout_hash is of; delete the file and run "
+                f"{path}:{n}: what is described is not what layout_hash is of; delete the file and run "
                 f"`snakemake {path}` to make it again."
             )
-        starts.append(Start(Kitchen(layout), task, row["optimal_steps"]))
+        starts.append(Start(world, task, row["optimal_steps"]))
     return starts
 
 
 def load_decisions(path: Path, exact: bool = True) -> list[Decision]:
-    """Read a trajectory file; every decision must be valid in its prompt and earn the full reward.
+    """Read a trajectory file; every decision must be possible in its prompt and earn the full reward.
 
-    exact: the expert was an exact planner, so its actions must be optimal, too.
+    exact: the expert was the exact teacher, so its actions must be optimal, too.
     """
     keys = tuple(Decision.__dataclass_fields__)
     decisions = []
@@ -109,6 +123,7 @@ def _find_fault(decision: Decision, exact: bool) -> str | None:
         return f"the action {quote(decision.action)} is not among the prompt's valid actions"
     if exact and decision.action not in decision.optimal_actions:
         return f"the action {quote(decision.action)} is not among optimal_actions"
-    if sum(score_reply(decision.completion, (decision.action,))) < FORMAT_REWARD + ACTION_REWARD:
+    reply = parse_reply(decision.completion)
+    if not reply.well_formed or reply.action != decision.action:
         return "the completion does not earn the full reward for its own action"
     return None

@@ -1,8 +1,8 @@
-"""Episodes: a policy cooks in many kitchens at once, step by step, until success or the timeout.
+"""Episodes: a policy plays in many worlds at once, step by step, until success or the timeout.
 
-Input: kitchens and a policy. Output: one :class:`Episode` a kitchen. Every reply costs one step; a reply whose
+Input: worlds and a policy. Output: one :class:`Episode` a world. Every reply costs one step; a reply whose
 action is not valid leaves the state as it is and is counted. Episodes that have ended are written at once, so an
-interrupted rollout resumes with the kitchens that are missing.
+interrupted rollout resumes with the worlds that are missing.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from taskreason.durability.files import write_lines
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import Progress, say
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.base import State, World
 from taskreason.policies import Policy, Turn
 from taskreason.policies.reply import parse_reply, recount
 
@@ -53,9 +53,9 @@ FIELDS = " ".join(Episode.__dataclass_fields__)
 
 @dataclass(frozen=True)
 class Start:
-    """Where an episode begins: a kitchen, its task's name and the length of a shortest plan."""
+    """Where an episode begins: a world, its task's name and the length of a shortest plan."""
 
-    kitchen: Kitchen
+    world: World
     task: str
     optimal_steps: int | None
 
@@ -65,33 +65,32 @@ class Run:
 
     def __init__(self, start: Start):
         self.start = start
-        self.state: State = start.kitchen.initial
-        self.success = start.kitchen.is_goal(self.state)
+        self.state: State = start.world.initial
+        self.success = start.world.solved(self.state)
         self.actions: list[str] = []
         self.replies: list[str] = []
         self.invalid = self.malformed = 0
         self.before = ""
 
     def next_turn(self) -> Turn:
-        return Turn(self.start.kitchen, self.state, self.before)
+        return Turn(self.start.world, self.state, self.before)
 
     def advance(self, text: str) -> None:
-        kitchen = self.start.kitchen
         wanted = parse_reply(text).action
-        action = kitchen.find_action(self.state, wanted) if wanted else None
+        after = self.start.world.step(self.state, wanted) if wanted else None
         self.replies.append(text)
         self.actions.append(wanted or "")
-        self.before = recount(text, action is not None)
-        if action is None:
+        self.before = recount(text, after is not None)
+        if after is None:
             self.invalid += 1
             self.malformed += wanted is None
         else:
-            self.state = kitchen.step(self.state, action)
-            self.success = kitchen.is_goal(self.state)
+            self.state = after
+            self.success = self.start.world.solved(after)
 
     def finish(self, seed: int, model: str) -> Episode:
         return Episode(
-            layout_hash=self.start.kitchen.layout.hash,
+            layout_hash=self.start.world.id,
             task=self.start.task,
             steps=len(self.actions),
             success=self.success,
@@ -168,30 +167,30 @@ def rollout_to_file(
 
     An episode whose line there is torn or damaged is run again.
     """
-    journal = Journal(path.with_name(path.name + ".partial"), FIELDS)
+    partial = PartialResults(path.with_name(path.name + ".partial"), FIELDS)
     found = {
         e.layout_hash: e
-        for e in map(read_episode, journal.read())
+        for e in map(read_episode, partial.read())
         if (e.seed, e.model) == (seed, policy.name)
         and (e.steps == timeout or e.success and e.steps < timeout)
     }
-    distinct = {s.kitchen.layout.hash: s for s in starts}  # a layout may be given twice
+    distinct = {s.world.id: s for s in starts}  # a world may be given twice
     missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
     if found:
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
-    journal.begin(map(asdict, found.values()))
+    partial.begin(map(asdict, found.values()))
 
     def record(episode: Episode) -> None:
         found[episode.layout_hash] = episode
-        journal.add(asdict(episode))
+        partial.add(asdict(episode))
 
     run_episodes(policy, missing, timeout, batch_size, seed, record)
-    episodes = [found[s.kitchen.layout.hash] for s in starts]
+    episodes = [found[s.world.id] for s in starts]
     if found:
         rate = sum(episode.success for episode in found.values()) / len(found)
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
     write_lines(path, map(asdict, episodes))
-    journal.remove()
+    partial.remove()
     return episodes
 
 

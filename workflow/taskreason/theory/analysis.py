@@ -1,6 +1,6 @@
 """From what :mod:`taskreason.theory.measure` counted to the quantities of the theorems, with intervals.
 
-Input: one list of measured kitchens a policy; output: pandas tables with one row a state or kitchen. Light: torch is
+Input: one list of measured worlds a policy; output: pandas tables with one row a state or world. Light: torch is
 not needed.
 
 Intervals come from a posterior: at each state the chances of its optimal actions and of all others together are drawn
@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 
 def read_measurement(path: Path) -> list[dict[str, Any]]:
-    """The kitchens of one measurement; UserError names file, line and fix where it is damaged."""
+    """The worlds of one measurement; UserError names file, line and fix where it is damaged."""
     return read_lines(Path(path), KEYS, str(path))
 
 
@@ -57,8 +57,8 @@ def list_states(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def predict_kitchens(rows: Sequence[Row], confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Theorem 3.2 in each kitchen: minimal-step success by the recursion, and in episodes of their own.
+def predict_worlds(rows: Sequence[Row], confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Theorem 3.2 in each world: minimal-step success by the recursion, and in episodes of their own.
 
     columns: layout_hash; optimal_steps; unique, whether every state of the expert's trajectory has one optimal action;
     predicted; missed, by how much states that were not asked about could raise it; observed, out of rollouts episodes;
@@ -136,7 +136,7 @@ def follow_horizons(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def estimate_chances(row: Row) -> list[dict[str, float]]:
-    """For each state of a kitchen, the share of replies that named each action."""
+    """For each state of a world, the share of replies that named each action."""
     shares = []
     for state in row["states"]:
         replies = sum(state["counts"].values())
@@ -161,7 +161,7 @@ def draw_chances(row: Row, rng: np.random.Generator) -> list[dict[str, np.ndarra
 def solve(
     row: Row, chances: Sequence[Mapping[str, Chance]], unasked: float = 0.0, start: int = 0
 ) -> Chance:
-    """The recursion on a measured kitchen. unasked: P of the states that were not asked about."""
+    """The recursion on a measured world. unasked: P of the states that were not asked about."""
     end, states = len(row["states"]), row["states"]
 
     def successors(number: int) -> dict[str, int]:
@@ -179,11 +179,11 @@ def solve(
 
 
 def mean_interval(
-    values: pd.Series, kitchens: pd.Series, confidence: float = 0.95
+    values: pd.Series, worlds: pd.Series, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-    """A mean with its bootstrap interval; whole kitchens are drawn, since their states go together."""
-    groups = pd.DataFrame({"value": values.to_numpy(float), "kitchen": kitchens.to_numpy()})
-    sums = groups.groupby("kitchen")["value"].agg(["sum", "count"]).to_numpy()
+    """A mean with its bootstrap interval; whole worlds are drawn, since their states go together."""
+    groups = pd.DataFrame({"value": values.to_numpy(float), "world": worlds.to_numpy()})
+    sums = groups.groupby("world")["value"].agg(["sum", "count"]).to_numpy()
     picks = np.random.default_rng(0).integers(len(sums), size=(DRAWS, len(sums)))
     drawn = sums[picks].sum(axis=1)
     tail = (1 - confidence) / 2

@@ -1,10 +1,10 @@
-"""What the theorems speak of, measured on one policy in kitchens that no training saw.
+"""What the theorems speak of, measured on one policy in worlds that no training saw.
 
-For every kitchen: how often sampled replies name which action, at each state of the expert's trajectory, at the other
+For every world: how often sampled replies name which action, at each state of the expert's trajectory, at the other
 states along shortest plans that the policy gets to, and at states just off them; and, in episodes of their own, how
 many optimal decisions the policy makes before its first other one. Policies sample at GRPO's temperature.
 
-One JSON line a kitchen; kitchens that are done are kept when a measurement is interrupted.
+One JSON line a world; worlds that are done are kept when a measurement is interrupted.
 """
 
 import random
@@ -16,22 +16,20 @@ from typing import Any
 
 import torch
 
-from taskreason.config.models import Theory
+from taskreason.config.models import Config, Theory
 from taskreason.durability.files import write_lines
-from taskreason.durability.partial_results import Journal
+from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
-from taskreason.environments.robotouille.simulator.engine import State
-from taskreason.environments.robotouille.teacher import Expert
+from taskreason.environments.base import Environment, State, list_plan
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
-from taskreason.policies.prompt import describe_turn
 from taskreason.policies.reply import parse_reply, recount
 from taskreason.rollouts.episode import Start
 from taskreason.theory.recursion import OptimalPaths
 
 LEAST_REACH = 0.005
 """States that are not the expert's and that the policy gets to less often than this are not asked about."""
-KITCHENS_AT_ONCE = 10
+WORLDS_AT_ONCE = 10
 
 
 @dataclass
@@ -50,18 +48,16 @@ class _Node:
 
 
 class _Case:
-    """One kitchen with what is known of it so far."""
+    """One world with what is known of it so far."""
 
-    def __init__(self, start: Start):
-        self.start = start
-        self.kitchen = start.kitchen
-        self.teacher = Expert(start.kitchen)
-        self.paths = OptimalPaths(start.kitchen, self.teacher.planner)
-        self.plan = self.teacher.plan(start.kitchen.initial)
+    def __init__(self, start: Start, environment: Environment):
+        self.world, teacher = start.world, environment.teacher(start.world)
+        self.paths = OptimalPaths(start.world, teacher)
+        self.plan = list_plan(start.world, teacher)
         self.nodes: dict[State, _Node] = {}
         for depth, (state, action) in enumerate(self.plan):
-            before = recount(self.teacher.reply_at(self.plan, depth - 1), True) if depth else ""
-            self.nodes[state] = _Node(state, depth, 1.0, before, action.text)
+            before = recount(teacher.reply(self.plan[depth - 1][0]), True) if depth else ""
+            self.nodes[state] = _Node(state, depth, 1.0, before, action)
 
     def follow(self, node: _Node, replies: list[str]) -> None:
         """Count the replies at a node and note where its optimal ones lead."""
@@ -69,7 +65,7 @@ class _Case:
         node.counts.update(actions)
         for text, after in self.paths.successors(node.state).items():
             times = node.counts[text]
-            if times and not self.kitchen.is_goal(after):
+            if times and not self.world.solved(after):
                 before = recount(replies[actions.index(text)], True)
                 found = self.nodes.setdefault(after, _Node(after, node.depth + 1, 0.0, before))
                 if not found.expert:
@@ -84,34 +80,34 @@ class _Case:
         ]
 
 
-def measure(
-    policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory, seed: int, path: Path
-) -> None:
-    """Write one line a kitchen to ``path``; resumes from ``path`` + ``.partial``. The policy has to sample."""
-    journal = Journal(path.with_name(path.name + ".partial"), f"{theory} {seed}")
-    found = {row["layout_hash"]: row for row in journal.read()}
-    journal.begin(found.values())
+def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path: Path) -> None:
+    """Write one line a world to ``path``; resumes from ``path`` + ``.partial``. The policy has to sample."""
+    theory, seed = cfg.theory, cfg.seed
+    partial = PartialResults(path.with_name(path.name + ".partial"), f"{theory} {seed}")
+    found = {row["layout_hash"]: row for row in partial.read()}
+    partial.begin(found.values())
     rows: list[dict[str, Any]] = []
-    for first in range(0, len(starts), KITCHENS_AT_ONCE):
-        chosen = starts[first : first + KITCHENS_AT_ONCE]
-        part = [found.get(start.kitchen.layout.hash) for start in chosen]
+    for first in range(0, len(starts), WORLDS_AT_ONCE):
+        chosen = starts[first : first + WORLDS_AT_ONCE]
+        part = [found.get(start.world.id) for start in chosen]
         if None in part:
             # Each part draws from its own seed, so that an interrupted measurement ends as an undisturbed one.
             torch.manual_seed(1_000_003 * seed + first)
-            part = measure_kitchens(policy, chosen, theory)
-            journal.add(*part)
+            part = measure_worlds(policy, chosen, theory, cfg.env)
+            partial.add(*part)
         rows += part
-        say(f"{path.stem}: {len(rows)}/{len(starts)} kitchens")
+        say(f"{path.stem}: {len(rows)}/{len(starts)} {cfg.env.worlds}")
     write_lines(path, rows)
-    journal.remove()
+    partial.remove()
 
 
-def measure_kitchens(
-    policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory
+def measure_worlds(
+    policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory, environment: Environment
 ) -> list[dict[str, Any]]:
-    """What is measured in each kitchen, as plain values (see :func:`describe_case`)."""
+    """What is measured in each world, as plain values (see :func:`describe_case`)."""
     cases = [
-        _Case(start) for start in follow(starts, "the expert's plans", len(starts), "kitchens")
+        _Case(start, environment)
+        for start in follow(starts, "the expert's plans", len(starts), environment.worlds)
     ]
     _explore(policy, cases, theory.replies)
     strayed = [_stray(case, theory.off_path) for case in cases]
@@ -133,19 +129,19 @@ def describe_case(case: _Case, strayed: list[_Node], lasted: Counter) -> dict[st
     states: along shortest plans, the start first. Each has its depth, the expert's action (null off its trajectory),
     the optimal actions with the number of the state that each leads to (null: the goal; -1: a state that was not
     asked about), and how often replies named which action ("" for none). off_path: states one wrong step away.
-    rollouts: how many episodes made so many optimal decisions before another one; optimal_steps of them are success.
+    rollouts: number of optimal decisions before another one -> episodes; optimal_steps of them are success.
     """
     asked = sorted((n for n in case.nodes.values() if n.counts), key=lambda node: node.depth)
     numbers = {node.state: n for n, node in enumerate(asked)}
 
     def lead(node: _Node) -> dict[str, int | None]:
         return {
-            text: None if case.kitchen.is_goal(after) else numbers.get(after, -1)
+            text: None if case.world.solved(after) else numbers.get(after, -1)
             for text, after in case.paths.successors(node.state).items()
         }
 
     return {
-        "layout_hash": case.kitchen.layout.hash,
+        "layout_hash": case.world.id,
         "optimal_steps": len(case.plan),
         "states": [
             {"depth": n.depth, "expert": n.expert, "optimal": lead(n), "counts": dict(n.counts)}
@@ -174,15 +170,15 @@ def _explore(policy: GeneratingPolicy, cases: list[_Case], replies: int) -> None
 
 def _stray(case: _Case, number: int) -> list[_Node]:
     """States one possible, not optimal action away from the expert's, at most ``number``, the same for all policies."""
-    rng = random.Random(f"stray {case.kitchen.layout.hash}")
+    rng = random.Random(f"stray {case.world.id}")
     found, planned = [], {state for state, _ in case.plan}
     for depth, (state, _) in enumerate(case.plan):
-        optimal, possible = case.paths.successors(state), case.kitchen.valid_actions(state)
+        optimal, possible = case.paths.successors(state), case.world.actions(state)
         for action in rng.sample(possible, min(3, len(possible))):
-            after = case.kitchen.step(state, action)
-            new = action.text not in optimal and after not in planned
+            after = case.world.step(state, action)
+            new = action not in optimal and after not in planned
             if new and case.paths.successors(after):
-                before = recount(f"Action: {action.text}", True)
+                before = recount(f"Action: {action}", True)
                 found.append(_Node(after, depth + 1, 0.0, before))
                 break
     return sorted(rng.sample(found, min(number, len(found))), key=lambda node: node.depth)
@@ -204,14 +200,13 @@ class _Episode:
 
 
 def _play(policy: GeneratingPolicy, cases: list[_Case], rollouts: int) -> list[Counter]:
-    """For each kitchen, how many optimal decisions its episodes make before another one or the goal."""
+    """For each world, how many optimal decisions its episodes make before another one or the goal."""
     lasted = [Counter() for _ in cases]
-    running = [_Episode(n, c.kitchen.initial) for n, c in enumerate(cases) for _ in range(rollouts)]
+    running = [_Episode(n, c.world.initial) for n, c in enumerate(cases) for _ in range(rollouts)]
     depth = 0
     while running:
         texts = [
-            describe_turn(Turn(cases[e.number].kitchen, e.state, e.before), policy.prompt)
-            for e in running
+            policy.prompt.describe(Turn(cases[e.number].world, e.state, e.before)) for e in running
         ]
         remaining = []
         for episode, reply in zip(running, _sample_each(policy, texts), strict=True):
@@ -219,7 +214,7 @@ def _play(policy: GeneratingPolicy, cases: list[_Case], rollouts: int) -> list[C
             after = case.paths.successors(episode.state).get(parse_reply(reply).action or "")
             if after is None:
                 lasted[episode.number][depth] += 1
-            elif case.kitchen.is_goal(after):
+            elif case.world.solved(after):
                 lasted[episode.number][depth + 1] += 1
             else:
                 remaining.append(_Episode(episode.number, after, recount(reply, True)))
@@ -244,4 +239,4 @@ def _sample_each(policy: GeneratingPolicy, texts: list[str]) -> list[str]:
 
 
 def _describe(policy: GeneratingPolicy, case: _Case, node: _Node) -> str:
-    return describe_turn(Turn(case.kitchen, node.state, node.before), policy.prompt)
+    return policy.prompt.describe(Turn(case.world, node.state, node.before))

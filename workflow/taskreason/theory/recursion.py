@@ -10,27 +10,24 @@ from typing import TypeVar
 
 import numpy as np
 
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from taskreason.environments.base import State, Teacher, World
 
 Node = TypeVar("Node", bound=Hashable)
 Chance = float | np.ndarray
 
 
 class OptimalPaths:
-    """The states along shortest plans of one kitchen, found as they are asked for."""
+    """The states along shortest plans of one world, found as they are asked for."""
 
-    def __init__(self, kitchen: Kitchen, planner: Planner | None = None):
-        self.kitchen = kitchen
-        self.planner = planner or Planner(kitchen)
+    def __init__(self, world: World, teacher: Teacher):
+        self.world, self.teacher = world, teacher
         self._next: dict[State, dict[str, State]] = {}
 
     def successors(self, state: State) -> dict[str, State]:
-        """Each optimal action's text and the state it leads to; none at the goal, nor where it can't be reached."""
+        """Each optimal action and the state it leads to; none at the goal, nor where it can't be reached."""
         if state not in self._next:
             self._next[state] = {
-                action.text: self.kitchen.step(state, action)
-                for action in self.planner.optimal_actions(state)
+                action: self.world.step(state, action) for action in self.teacher.optimal(state)
             }
         return self._next[state]
 

@@ -1,8 +1,8 @@
-"""The laptop's base model: a small Qwen2 trained from scratch on generic chores, in the role of Qwen2.5-1.5B.
+"""The base model: installed from a folder or the hub, or a small Qwen2 trained from scratch.
 
-Same architecture as the paper's model, with a tokenizer of its own (`pretraining.tokenizer`). It learns
-the language of the kitchen and single chores (`pretraining.curriculum`), never a recipe. The shipped weights
-are this module's output; ``base.rebuild`` makes them again.
+The laptop's has the architecture of the paper's model and a tokenizer of its own. It learns the environment's language
+and single small goals (:class:`taskreason.environments.base.Pretraining`), never a task, and so stands where
+Qwen2.5-1.5B stands in the paper. The bundled weights are this module's output; ``base.rebuild`` makes them again.
 """
 
 import math
@@ -18,19 +18,14 @@ from datasets import Dataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from taskreason.config.models import Config, Prompt
-from taskreason.environments.robotouille.pretraining.curriculum import draw_examples
-from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
+from taskreason.config.models import Config
+from taskreason.environments.base import Pretraining
 from taskreason.policies.model_names import find_folder
-from taskreason.policies.prompt import PLAIN, check_template
+from taskreason.policies.prompt import PLAIN, PromptFormat
 from taskreason.policies.transformers import ATTENTION, load_model
-from taskreason.training.setup import (
-    CurveLog,
-    common_arguments,
-    encode,
-    order_by_length,
-    train_and_save,
-)
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import encode, order_by_length
+from taskreason.training.setup import common_arguments, train_and_save
 from taskreason.training.sft import COLUMNS
 
 CONTEXT = 1024
@@ -53,7 +48,8 @@ OPTIONAL = ("chat_template.jinja",)
 def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
     """Train the base model from scratch; resumes from ``checkpoint_dir``."""
     base, processes = cfg.base, torch.get_num_threads()
-    tokenizer = build_tokenizer()
+    pretraining = cfg.env.pretraining
+    tokenizer = pretraining.build_tokenizer()
     torch.manual_seed(base.seed)
     model = Qwen2ForCausalLM(
         Qwen2Config(
@@ -76,15 +72,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
         )
     )
     point_heads_back(model)
-    examples = list(
-        draw_examples(
-            base.seed,
-            base.chores,
-            small=base.small_chores,
-            drills=base.drills,
-            processes=processes,
-        )
-    )
+    examples = list(pretraining.draw_examples(base.seed, base.curriculum, processes))
     rows = order_by_length(examples, base.batch_size, base.seed)
     steps = base.epochs * -(-len(rows) // base.batch_size)
     trainer = SFTTrainer(
@@ -104,7 +92,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             dataloader_num_workers=LOADERS if torch.cuda.is_available() else 0,
             **common_arguments(checkpoint_dir, base.save_steps, base.seed, cfg.train),
         ),
-        train_dataset=encode_chores(rows, tokenizer, processes),
+        train_dataset=encode_curriculum(rows, tokenizer, pretraining, processes),
         processing_class=tokenizer,
     )
     curve = CurveLog(log_csv, COLUMNS, base.epochs, "base")
@@ -134,11 +122,14 @@ def point_heads_back(model: Qwen2ForCausalLM) -> None:
         )
 
 
-def encode_chores(
-    rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, processes: int = 1
+def encode_curriculum(
+    rows: list[dict[str, str]],
+    tokenizer: PreTrainedTokenizerBase,
+    pretraining: Pretraining,
+    processes: int,
 ) -> Dataset:
-    """Token ids and labels of chores, the same for any number of processes, each of which takes a part of the rows."""
-    encode_part = partial(_encode_part, tokenizer=tokenizer)
+    """Token ids and labels, the same for any number of processes, each of which takes a part of the rows."""
+    encode_part = partial(_encode_part, tokenizer=tokenizer, pretraining=pretraining)
     if processes == 1:
         return encode_part(rows)
     size = -(-len(rows) // processes)
@@ -147,37 +138,23 @@ def encode_chores(
         return concatenate_datasets(list(pool.map(encode_part, parts)))
 
 
-def _encode_part(rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Everything that can be told from what stands before it is learnt.
+def _encode_part(
+    rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, pretraining: Pretraining
+) -> Dataset:
+    def label(row: dict[str, list[int]]) -> dict[str, list[int]]:
+        return {"labels": pretraining.label(row["input_ids"], row["labels"], tokenizer)}
 
-    That is the reply, and also the prompt from the list of items to the valid actions, which repeats in another
-    order what the list of stations says. Questions are drawn at random, so only their answers count.
-    """
-    items, goal = tokenizer.convert_tokens_to_ids(["Items:\n", "Goal:"])
-    questions = set(tokenizer.convert_tokens_to_ids(["At", "On", "Under", "Which"]))
-
-    def mask(example: dict[str, list[int]]) -> dict[str, list[int]]:
-        ids, labels = example["input_ids"], example["labels"]
-        last = ids.index(goal)
-        if items in ids:  # a drill is a bare list of random names, with nothing to tell in advance
-            first = ids.index(items) + 1
-            labels[first:last] = ids[first:last]
-        for n in range(last, len(ids)):
-            if ids[n] in questions:
-                labels[n : n + 2] = [-100, -100]
-        return {"labels": labels}
-
-    return encode(rows, tokenizer).map(mask)
+    return encode(rows, tokenizer).map(label)
 
 
-def install_base(source: str | Path, output_dir: Path, prompt: Prompt = PLAIN) -> None:
+def install_base(source: str | Path, output_dir: Path, prompt: PromptFormat = PLAIN) -> None:
     """Install a model as the base that trainings start from, after loading it once; UserError when it is damaged.
 
     source: its folder or its name on the hub. Weights in several files are joined into one.
     """
     folder = find_folder(source)
     model, tokenizer = load_model(folder, torch.bfloat16)
-    check_template(tokenizer, prompt, folder)
+    prompt.check_template(tokenizer, folder)
     output_dir.mkdir(parents=True, exist_ok=True)
     fresh = output_dir.with_name(f".{output_dir.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Checkpoints that can be trusted: a training resumes from the newest one that is whole.
 
-When a checkpoint is complete, with what the training has logged so far, the checksums of its files are put beside them,
+When a checkpoint is complete, with what the training has logged so far, the checksums of its files are added,
 and older checkpoints go. One without checksums was cut off before that, and one with files that they do not list is not
 what the training has written. Files that can hold objects of Python's are read once by torch's restricted reader, which
 takes plain tensors and runs nothing.

@@ -1,40 +1,37 @@
 """Group relative policy optimisation on single decisions: the paper's second stage.
 
 TRL's GRPOTrainer, with each prompt read once per group (:mod:`taskreason.training.trainer`). A prompt is one expert
-state, a group is ``group_size`` sampled replies to it, the reward is 0.1 for the format plus 0.9 when the action is the
-expert's, the advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
-Departures: with ``augment`` objects carry other numbers at every visit, with ``rehearsal`` some states are those of
-generic chores, where any optimal action counts, and with ``reward: optimal`` it counts in the task's states, too; with
-``reward: binary`` the expert's action earns 1 and everything else 0.
+state, a group is ``group_size`` sampled replies to it, the reward one of :mod:`taskreason.training.rewards`, the
+advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
+Departures: with ``augment`` objects carry other names at every visit, and with ``rehearsal`` some states are those of
+the environment's rehearsal, where any optimal action counts.
 With ``turns: multi`` whole episodes take the place of single decisions (:mod:`taskreason.training.multi_turn`).
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig
 
-from taskreason.config.models import Config, Prompt
+from taskreason.config.models import Config
 from taskreason.durability.provenance import write_provenance
-from taskreason.environments.robotouille.pretraining.curriculum import (
-    CHORE,
-    count_chores,
-    draw_rehearsal,
-)
-from taskreason.environments.robotouille.renaming import draw_renaming, rename
+from taskreason.environments.base import Decision, Environment
 from taskreason.policies.model_names import check_colocation, limit_length
-from taskreason.policies.prompt import list_messages
-from taskreason.policies.reply import score_reply
-from taskreason.rollouts.dataset import Decision, load_decisions, load_starts
+from taskreason.policies.prompt import choose_format
+from taskreason.rollouts.dataset import load_decisions, load_starts
+from taskreason.training import count_steps
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import draw_rehearsed, rename_decision
 from taskreason.training.multi_turn import MultiTurnTrainer, episode_reward
+from taskreason.training.rewards import REWARDS
 from taskreason.training.setup import (
-    CurveLog,
     TrainingFiles,
     common_arguments,
-    count_steps,
     load_trainee,
     make_adapters,
     read_dtype,
@@ -68,21 +65,21 @@ def train_grpo(
     task: str,
     cfg: Config,
     files: TrainingFiles,
-    kitchens: Path,
+    worlds: Path,
     validation: Path,
     training: Path | None = None,
     tokens: int = 0,
 ) -> None:
     """Improve the SFT policy of one task by GRPO on its expert states; resumes from the checkpoints.
 
-    kitchens: validation kitchens, in which the policy is watched meanwhile. validation: CSV log of that. training: the
-    kitchens of the trajectories, where ``grpo.turns`` is multi. tokens: end with the step that brings those sampled
-    to so many, however many steps that takes; 0: after ``grpo.steps`` or ``grpo.epochs``.
+    worlds: validation worlds, in which the policy is watched meanwhile. validation: CSV log of that. training: the
+    worlds of the trajectories, where ``grpo.turns`` is multi. tokens: end with the step that brings the tokens
+    sampled to this number; 0: after ``grpo.steps`` or ``grpo.epochs``.
     """
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     model, tokenizer = load_trainee(files.start, cfg)
     grpo = cfg.grpo
-    pool = decisions + draw_rehearsal(cfg.seed, count_chores(len(decisions), grpo.rehearsal))
+    pool = decisions + draw_rehearsed(cfg, len(decisions))
     lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
     completions = grpo.prompts_per_step * grpo.group_size
     # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.
@@ -90,13 +87,14 @@ def train_grpo(
     prompts = steps * grpo.prompts_per_step
     # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
     longest = max(lengths)
-    kind, rewards, options = SharedPromptTrainer, REWARDS[grpo.reward], {}
+    asked = choose_format(cfg)
+    kind, rewards, options = SharedPromptTrainer, list_rewards(grpo.reward), {}
     if grpo.turns == "multi":
         seen = {decision.layout_hash for decision in decisions}
-        starts = [s for s in load_starts(task, training) if s.kitchen.layout.hash in seen]
+        starts = [s for s in load_starts(task, training, cfg.env) if s.world.id in seen]
         kind, rewards = MultiTurnTrainer, [episode_reward]
         options = {"starts": starts, "timeout": cfg.timeout_of(task)}
-        options |= {"prompt": cfg.prompt, "augment": grpo.augment}
+        options |= {"prompt": asked, "rename": cfg.env if grpo.augment else None}
     trainer = kind(
         model=model,
         reward_funcs=rewards,
@@ -122,8 +120,8 @@ def train_grpo(
         ),
         train_dataset=Dataset.from_list(
             [
-                row | {"prompt": ask(row["prompt"], cfg.prompt)}
-                for row in draw_prompts(pool, prompts, grpo.augment, grpo.reward, cfg.seed)
+                {"prompt": asked.ask(decision.prompt), "decision": asdict(decision)}
+                for decision in draw_prompts(pool, prompts, grpo.augment, cfg.seed, cfg.env)
             ]
         ),
         processing_class=tokenizer,
@@ -132,7 +130,7 @@ def train_grpo(
     )
     columns = COLUMNS if grpo.vllm == "none" else COLUMNS | MISMATCH
     curve = CurveLog(files.curve, columns, prompts / len(pool), f"GRPO {task}")
-    watch = ValidationLog(validation, task, cfg, decisions, kitchens, tokenizer)
+    watch = ValidationLog(validation, task, cfg, decisions, worlds, tokenizer)
     trainer.add_callback(watch)
     if tokens:
         trainer.add_callback(TokenBudget(tokens))
@@ -141,11 +139,11 @@ def train_grpo(
     )
     if seconds is not None:
         watch.write()
-        write_provenance(files.provenance, cfg, seconds)
+        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
 
 
 class TokenBudget(TrainerCallback):
-    """Ends a training with the step after which so many tokens have been sampled, over all runs that it took."""
+    """Ends a training with the step that brings the tokens sampled, over all runs that it took, to a number."""
 
     def __init__(self, tokens: int):
         self.tokens = tokens
@@ -157,7 +155,7 @@ class TokenBudget(TrainerCallback):
 
 
 def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
-    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine beside it or elsewhere."""
+    """TRL's arguments for who samples a model's completions: itself, or a vLLM engine here or on a server."""
     grpo = cfg.grpo
     if grpo.vllm == "none":
         return {}
@@ -171,57 +169,39 @@ def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
     }
 
 
-def ask(text: str, prompt: Prompt) -> str | list[dict[str, str]]:
-    """A prompt as TRL takes it: text, or a conversation."""
-    return text if prompt.style == "plain" else list_messages(text)
-
-
-def read_completion(completion: str | list[dict[str, str]]) -> str:
-    """A completion as TRL gives it, which is a conversation where the prompt is one, as text."""
-    return completion if isinstance(completion, str) else completion[-1]["content"]
-
-
 def draw_prompts(
-    decisions: list[Decision], number: int, augment: bool, reward: str, seed: int
-) -> Iterator[dict[str, object]]:
-    """``number`` prompts, epoch after epoch, each with the actions that earn the action reward."""
+    decisions: list[Decision], number: int, augment: bool, seed: int, environment: Environment
+) -> Iterator[Decision]:
+    """``number`` decisions to be asked about, epoch after epoch; with ``augment`` each under new names."""
     rng = random.Random(f"grpo {seed}")
     pending: list[Decision] = []
     for _ in range(number):
         if not pending:
             pending = rng.sample(decisions, len(decisions))
         decision = pending.pop()
-        renaming = draw_renaming(decision.prompt, rng) if augment else {}
-        # The expert's choice among equally good actions is worth learning in the task alone.
-        any_optimal = reward == "optimal" or decision.layout_hash == CHORE
-        accepted = decision.optimal_actions if any_optimal else (decision.action,)
-        yield {
-            "prompt": rename(decision.prompt, renaming),
-            "accepted": [rename(action, renaming) for action in accepted],
-        }
+        yield rename_decision(decision, rng, environment) if augment else decision
 
 
-def format_reward(completions: list[str], **columns) -> list[float]:
-    """0.1 for every reply in the ReAct format, else 0."""
-    return [score_reply(read_completion(completion), ())[0] for completion in completions]
+def list_rewards(name: str) -> list[Callable]:
+    """A reward of :data:`taskreason.training.rewards.REWARDS` as TRL takes it: one function a part, named after it."""
+    chosen = REWARDS[name]
+
+    def pay(place: int, part: str) -> Callable:
+        def earn(completions: list, decision: list[dict], **columns) -> list[float]:
+            pairs = zip(completions, decision, strict=True)
+            return [chosen.function(_read(c), _restore(d))[place] for c, d in pairs]
+
+        earn.__name__ = f"{part}_reward"  # under which TRL logs it
+        return earn
+
+    return [pay(place, part) for place, part in enumerate(chosen.parts)]
 
 
-def action_reward(completions: list[str], accepted: list[list[str]], **columns) -> list[float]:
-    """0.9 for every reply whose action is among the accepted ones, else 0."""
-    return [
-        score_reply(read_completion(completion), tuple(actions))[1]
-        for completion, actions in zip(completions, accepted, strict=True)
-    ]
+def _read(completion: str | list[dict[str, str]]) -> str:
+    """A completion as TRL gives it, which is a conversation where the prompt is one, as text."""
+    return completion if isinstance(completion, str) else completion[-1]["content"]
 
 
-def binary_reward(completions: list[str], accepted: list[list[str]], **columns) -> list[float]:
-    """1 for every reply whose action is among the accepted ones, else 0: nothing for the format alone."""
-    return [float(earned > 0) for earned in action_reward(completions, accepted)]
-
-
-REWARDS = {
-    "expert": [format_reward, action_reward],
-    "optimal": [format_reward, action_reward],
-    "binary": [binary_reward],
-}
-"""What ``grpo.reward`` pays; which actions are accepted, the prompts say."""
+def _restore(columns: dict[str, Any]) -> Decision:
+    """A decision as it went into the data set."""
+    return Decision(**columns | {"optimal_actions": tuple(columns["optimal_actions"])})

@@ -16,27 +16,27 @@ from taskreason.durability.errors import UserError
 from taskreason.training.setup import TrainingFiles
 
 STAGES = ("sft", "sft_longer", "grpo")
-WATCHED = ("kitchens", "validation", "training")
+WATCHED = ("worlds", "validation", "training")
 
 
 @dataclass(frozen=True)
 class Job:
     """A training to be done.
 
-    stage: one of ``STAGES``. kitchens, validation, training, tokens: of GRPO, which says what for.
+    stage: one of ``STAGES``. worlds, validation, training, tokens: of GRPO, which says what for.
     """
 
     stage: str
     task: str
     files: TrainingFiles
-    kitchens: Path | None = None
+    worlds: Path | None = None
     validation: Path | None = None
     training: Path | None = None
     tokens: int = 0
 
 
 def run(job: Job, cfg: Config) -> None:
-    """Do the training in as many processes as the configuration says; returns when the model is written."""
+    """Do the training in the number of processes that train.accelerate asks for; returns when the model is written."""
     if not cfg.train.accelerate:
         train(job, cfg)
         return
@@ -65,7 +65,7 @@ def train(job: Job, cfg: Config) -> None:
     from taskreason.training.sft import train_sft, train_sft_longer
 
     if job.stage == "grpo":
-        watched = job.kitchens, job.validation, job.training
+        watched = job.worlds, job.validation, job.training
         train_grpo(job.task, cfg, job.files, *watched, job.tokens)
     else:
         {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)

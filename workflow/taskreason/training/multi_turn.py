@@ -1,9 +1,9 @@
 """GRPO on whole episodes, for comparison: the sparse reward that the paper's single-turn training does without.
 
-A group is ``group_size`` sampled episodes in one kitchen, an episode earns 1 when it succeeds before the timeout and 0
+A group is ``group_size`` sampled episodes in one world, an episode earns 1 when it succeeds before the timeout and 0
 otherwise, and each of its decisions gets the episode's advantage, (reward - group mean) / group std. The loss is that
-of the single-turn training, on as many decisions a step: episodes are played until there are enough, and decisions
-beyond that number are dropped at random.
+of the single-turn training, on the same number of decisions a step: episodes are played until there are enough, and
+decisions beyond that number are dropped at random.
 """
 
 import random
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from taskreason.config.models import Prompt
-from taskreason.environments.robotouille.renaming import draw_renaming, rename
-from taskreason.policies.prompt import describe_turn, list_messages, tokenize
+from taskreason.environments.base import Environment
+from taskreason.policies.prompt import PromptFormat
 from taskreason.rollouts.episode import Run, Start
 from taskreason.training.trainer import SharedPromptTrainer
 
@@ -35,30 +34,28 @@ class Step:
 class MultiTurnTrainer(SharedPromptTrainer):
     """A GRPO trainer that plays its own episodes; the dataset only says how many decisions a step has.
 
-    starts: kitchens to play in; timeout: in steps; augment: whether objects get other numbers in every group.
+    starts: worlds to play in; timeout: in steps; rename: the environment that names objects anew in every group, None
+    to keep their names.
     """
 
     def __init__(
-        self, *args, starts: Sequence[Start], timeout: int, prompt: Prompt, augment: bool, **kwargs
+        self,
+        *args,
+        starts: Sequence[Start],
+        timeout: int,
+        prompt: PromptFormat,
+        rename: Environment | None,
+        **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        self.starts, self.timeout, self.prompt_format, self.augment = (
-            starts,
-            timeout,
-            prompt,
-            augment,
-        )
+        self.starts, self.timeout, self.prompt_format, self.names = starts, timeout, prompt, rename
         self._replies: list[list[int]] = []
 
     def _generate_and_score_completions(self, inputs):
         steps = self.collect(len(inputs))
         self._replies = [step.reply for step in steps]
-        plain = self.prompt_format.style == "plain"
         output = super()._generate_and_score_completions(
-            [
-                {"prompt": s.prompt if plain else list_messages(s.prompt), "earned": s.earned}
-                for s in steps
-            ]
+            [{"prompt": self.prompt_format.ask(s.prompt), "earned": s.earned} for s in steps]
         )
         # TRL took neighbouring rows for groups.
         found = output["advantages"]
@@ -73,7 +70,7 @@ class MultiTurnTrainer(SharedPromptTrainer):
 
     def collect(self, number: int) -> list[Step]:
         """So many decisions of new episodes, those with equal prompts side by side."""
-        # Drawn from the step's own seed, so that an interrupted training plays in the same kitchens.
+        # Drawn from the step's own seed, so that an interrupted training plays in the same worlds.
         rng = random.Random(f"episodes {self.args.seed} {self.state.global_step}")
         waiting: list[Start] = []
         steps: list[Step] = []
@@ -85,12 +82,12 @@ class MultiTurnTrainer(SharedPromptTrainer):
         return sorted(rng.sample(steps, number), key=lambda step: step.prompt)
 
     def play(self, starts: Sequence[Start], rng: random.Random) -> list[Step]:
-        """Every decision of one group of episodes in each kitchen."""
+        """Every decision of one group of episodes in each world."""
         groups = [[Run(start) for _ in range(self.num_generations)] for start in starts]
         names = []
         for group in groups:
-            text = describe_turn(group[0].next_turn(), self.prompt_format)
-            names.append(draw_renaming(text, rng) if self.augment else {})
+            text = self.prompt_format.describe(group[0].next_turn())
+            names.append(self.names.draw_renaming(text, rng) if self.names else {})
         played: dict[int, list[Step]] = {id(run): [] for group in groups for run in group}
         while running := [
             (run, renaming)
@@ -99,17 +96,17 @@ class MultiTurnTrainer(SharedPromptTrainer):
             if not run.success and len(run.actions) < self.timeout
         ]:
             texts = [
-                rename(describe_turn(run.next_turn(), self.prompt_format), renaming)
+                self._rename(self.prompt_format.describe(run.next_turn()), renaming)
                 for run, renaming in running
             ]
-            ids = tokenize(texts, self._tokenizer, self.prompt_format)
+            ids = self.prompt_format.tokenize(texts, self._tokenizer)
             replies, _ = super()._generate_single_turn(ids, None, {}, 1)
             written = self._tokenizer.batch_decode(replies, skip_special_tokens=True)
             for (run, renaming), text, reply, words in zip(
                 running, texts, replies, written, strict=True
             ):
                 played[id(run)].append(Step(text, reply))
-                run.advance(rename(words, {new: old for old, new in renaming.items()}))
+                run.advance(self._rename(words, {new: old for old, new in renaming.items()}))
         for group in groups:
             rewards = torch.tensor([float(run.success) for run in group])
             advantages = (rewards - rewards.mean()) / (rewards.std() + EPSILON)
@@ -119,6 +116,9 @@ class MultiTurnTrainer(SharedPromptTrainer):
                 for step in played[id(run)]:
                     step.earned, step.advantage = reward, advantage
         return [step for steps in played.values() for step in steps]
+
+    def _rename(self, text: str, renaming: dict[str, str]) -> str:
+        return self.names.rename(text, renaming) if self.names else text
 
 
 def episode_reward(completions, earned: list[float], **columns) -> list[float]:

@@ -1,30 +1,33 @@
 """Supervised fine-tuning on expert decisions: the reference policy that GRPO starts from.
 
 TRL's SFTTrainer on prompt and completion pairs; the loss is on the reply alone. With augmentation every epoch sees
-the decisions with other object numbers (`renaming`), and with rehearsal it sees generic chores beside
-them (`pretraining.curriculum`), so that the base model's skills are not lost. The paper does neither.
+the decisions under other names, and with rehearsal it sees the environment's lessons among them, so that the base
+model's skills are not lost. The paper does neither.
 """
 
 import math
-import random
+from dataclasses import asdict
 
 from trl import SFTConfig, SFTTrainer
 
 from taskreason.config.models import Config
-from taskreason.durability.progress import follow
 from taskreason.durability.provenance import write_provenance
-from taskreason.environments.robotouille.pretraining.curriculum import count_chores, draw_lessons
-from taskreason.environments.robotouille.renaming import draw_renaming, rename
-from taskreason.rollouts.dataset import Decision, load_decisions
+from taskreason.policies.prompt import choose_format
+from taskreason.rollouts.dataset import load_decisions
+from taskreason.training import count_steps
+from taskreason.training.curve import CurveLog
+from taskreason.training.examples import (
+    count_rehearsed,
+    encode,
+    mix_lessons,
+    order_by_length,
+    repeat_decisions,
+)
 from taskreason.training.setup import (
-    CurveLog,
     TrainingFiles,
     common_arguments,
-    count_steps,
-    encode,
     load_trainee,
     make_adapters,
-    order_by_length,
     read_dtype,
     split_batch,
     train_and_save,
@@ -43,22 +46,22 @@ LONGER = 1_000_000
 def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
     """Fine-tune the base model on one task's trajectories; resumes from the checkpoints."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
-    rows = repeat_decisions(decisions, cfg.sft.epochs, cfg.sft.augment, cfg.seed)
-    rows = mix_chores(rows, cfg.sft.rehearsal, cfg.seed)
+    rows = repeat_decisions(decisions, cfg.sft.epochs, cfg, cfg.seed)
+    rows = mix_lessons(rows, cfg, cfg.seed)
     _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
 
 
 def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
-    """Train the SFT policy on for as many replies as GRPO would: what more training alone is worth."""
+    """Train the SFT policy on for the number of replies that GRPO samples: what more training alone is worth."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
-    pool = len(decisions) + count_chores(len(decisions), cfg.grpo.rehearsal)
+    pool = len(decisions) + count_rehearsed(len(decisions), cfg.grpo.rehearsal)
     steps = count_steps(cfg.grpo, pool)
     replies = steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size
     epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
-    # Another seed than SFT's: other names, another order, other chores.
+    # Another seed than SFT's: other names, another order, other lessons.
     seed = cfg.seed + LONGER
-    rows = repeat_decisions(decisions, math.ceil(epochs), cfg.sft.augment, seed)
-    rows = mix_chores(rows, cfg.sft.rehearsal, seed)[:replies]
+    rows = repeat_decisions(decisions, math.ceil(epochs), cfg, seed)
+    rows = mix_lessons(rows, cfg, seed)[:replies]
     _fit(rows, cfg, files, epochs, f"longer SFT {task}")
 
 
@@ -84,7 +87,7 @@ def _fit(
             ),
             **common_arguments(files.checkpoints, cfg.sft.save_steps, cfg.seed, cfg.train),
         ),
-        train_dataset=encode(rows, tokenizer, cfg.prompt),
+        train_dataset=encode(rows, tokenizer, choose_format(cfg)),
         processing_class=tokenizer,
         peft_config=make_adapters(cfg.train),
     )
@@ -93,35 +96,4 @@ def _fit(
         trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
     )
     if seconds is not None:
-        write_provenance(files.provenance, cfg, seconds)
-
-
-def repeat_decisions(
-    decisions: list[Decision], epochs: int, augment: bool, seed: int
-) -> list[dict[str, str]]:
-    """The decisions once an epoch, shuffled in each, with other object numbers each time if ``augment``."""
-    rng = random.Random(f"epochs {seed}")
-    rows = []
-    for _ in follow(range(epochs), "decisions shuffled", epochs, "times"):
-        for decision in rng.sample(decisions, len(decisions)):
-            renaming = draw_renaming(decision.prompt, rng) if augment else {}
-            rows.append(
-                {
-                    "prompt": rename(decision.prompt, renaming),
-                    "completion": rename(decision.completion, renaming),
-                }
-            )
-    return rows
-
-
-def mix_chores(rows: list[dict[str, str]], share: float, seed: int) -> list[dict[str, str]]:
-    """The rows, in their order, with chores strewn in at random until these make up ``share`` of the whole."""
-    number = count_chores(len(rows), share)
-    if not number:
-        return rows
-    chores = draw_lessons(seed, number)
-    rng = random.Random(f"mix {seed}")
-    from_task = [True] * len(rows) + [False] * number
-    rng.shuffle(from_task)
-    task_rows, chore_rows = iter(rows), iter(chores)
-    return [next(task_rows if task else chore_rows) for task in from_task]
+        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)

@@ -6,6 +6,9 @@ key-value cache of a prompt serves all its completions (:mod:`taskreason.policie
 through it. Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to
 rounding. Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy
 up to rounding, as they are with a serving engine.
+
+Four private methods of TRL are overridden, as they are in the release ``TRL_RELEASE``; a test compares their signatures
+and says which has changed.
 """
 
 import copy
@@ -18,6 +21,9 @@ from trl.trainer.utils import split_tensor_dict
 from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.transformers import generate_replies, has_fast_bf16
 
+TRL_RELEASE = "1.16"
+"""What the overridden methods were written for."""
+
 
 class SharedPromptTrainer(GRPOTrainer):
     """A :class:`trl.GRPOTrainer` whose groups share one pass over their prompt.
@@ -26,13 +32,16 @@ class SharedPromptTrainer(GRPOTrainer):
     that does not hold, every method is TRL's own.
     """
 
-    _drawn = 0  # tokens that have been sampled for the step under way
+    _drawn = 0  # tokens sampled for the step in progress
 
     @property
     def shares_prompts(self) -> bool:
         """Whether this run's loss shares prompts."""
         return self.accelerator.num_processes == 1 and not self.args.gradient_checkpointing
 
+    # Overridden to keep the completions of a group in one micro-batch. TRL's own caches a generation batch under
+    # _buffered_inputs and counts passes in _step; should either be renamed, groups are torn apart again and nothing
+    # is shared, which tests/training/test_training.py notices by the number of prompts read.
     def _prepare_inputs(self, generation_batch):
         aligned = self.args.gradient_accumulation_steps % self.args.steps_per_generation == 0
         if not (self.shares_prompts and aligned and self.model.training):
@@ -45,6 +54,7 @@ class SharedPromptTrainer(GRPOTrainer):
             self._buffered_inputs = split_tensor_dict(batch, slices)
         return self._buffered_inputs[self._step % slices]
 
+    # Overridden only to log how many tokens were sampled, by which single decisions and episodes are compared.
     def _generate_and_score_completions(self, inputs):
         output = super()._generate_and_score_completions(inputs)
         mode = "train" if self.model.training else "eval"
@@ -52,6 +62,7 @@ class SharedPromptTrainer(GRPOTrainer):
         self._drawn = 0
         return output
 
+    # Overridden to read each prompt once. What TRL passes beyond text (images and the like) goes to its own method.
     def _get_per_token_logps_and_entropies(
         self,
         model,
@@ -85,6 +96,7 @@ class SharedPromptTrainer(GRPOTrainer):
         entropies = torch.cat([part.entropy for part in parts]) if compute_entropy else None
         return logps, entropies, None
 
+    # Overridden to sample from the policy with shared prompts; TRL repeats every prompt for each completion.
     def _generate_single_turn(
         self, prompt_ids, images, multimodal_fields, num_generations, **options
     ):

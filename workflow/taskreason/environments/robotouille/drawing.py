@@ -1,23 +1,26 @@
 """A kitchen drawn on its grid, with the moves of an episode numbered along their path.
 
-Input: a layout in the benchmark's own JSON and the episode's action strings; output: a figure with
-the kitchen as the episode finds it (stations, stacks, robot) and the list of actions beside it. It
-needs neither the simulator nor a model, so it also draws episodes of other programs. A move counts
-only if it starts where the robot is, as the rules demand; other replies are listed but not drawn.
+Input: a world and the episode's actions; output: a figure with the kitchen as the episode finds it (stations, stacks,
+robot) and the list of actions beside it. Replies that are no valid action are listed but not drawn.
 """
 
-import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from taskreason.report.figures.style import PAGE_WIDTH, new_figure
+from .simulator.domain import kind_of
+from .simulator.engine import Kitchen
+from .world import KitchenWorld
 
+SIZE = (7.0, 3.85)
+"""Inches: both columns of the page."""
+RC = {"font.family": "DejaVu Sans", "font.size": 8, "pdf.fonttype": 42, "savefig.dpi": 200}
 STATION_COLOURS = {
     "table": "#F3E7D3",
     "stove": "#F6CFC4",
@@ -37,68 +40,51 @@ ITEM_COLOURS = {
     "onion": "#D8BFD8",
     "potato": "#C8AD7F",
 }
-MOVE = re.compile(r"Move (\S+) from (\S+) to (\S+)")
+ARROW = {"arrowstyle": "-|>", "mutation_scale": 9}
 LINES_A_COLUMN = 19
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """One executed move: the number of its step in the episode, and the two stations."""
 
     step: int
-    start: str
-    end: str
+    start: int
+    end: int
 
 
-def name_objects(objects: Sequence[dict]) -> list[tuple[str, dict]]:
-    """Name a layout's objects as the rules do: kind + number, after a stable sort by (x, y)."""
-    counts: dict[str, int] = defaultdict(int)
-    named = []
-    for entry in sorted(objects, key=lambda entry: (entry["x"], entry["y"])):
-        counts[entry["name"]] += 1
-        named.append((f"{entry['name']}{counts[entry['name']]}", entry))
-    return named
-
-
-def find_moves(layout: dict, actions: Sequence[str]) -> list[Move]:
-    """The moves that the robot carries out, in order, given where it stands at first."""
-    stations = name_objects(layout["stations"])
-    by_place = {(entry["x"], entry["y"]): name for name, entry in stations}
-    names = set(by_place.values())
-    here = by_place.get(_faced_cell(layout["players"][0]))
-    moves = []
-    for step, action in enumerate(actions, start=1):
-        match = MOVE.fullmatch(action)
-        if match and match[2] == here and match[3] in names and match[3] != here:
-            moves.append(Move(step, match[2], match[3]))
-            here = match[3]
-    return moves
-
-
-def draw_kitchen(layout: dict, actions: Sequence[str]) -> Figure:
+def draw_figure(world: KitchenWorld, actions: Sequence[str]) -> Figure:
     """The kitchen and the episode's path on the left, the episode's actions on the right."""
-    figure, axes = new_figure(1, 2, PAGE_WIDTH, 3.85, width_ratios=[1.12, 1])
-    axis, panel = axes[0]
-    _draw_grid(axis, layout)
-    moves = find_moves(layout, actions)
-    _draw_stations(axis, layout)
-    _draw_path(axis, layout, moves)
-    _list_actions(panel, actions, {move.step: index for index, move in enumerate(moves)}, moves)
+    rcParams.update(RC)  # for good: some of it counts when the figure is saved
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axis, panel = figure.subplots(1, 2, width_ratios=[1.12, 1])
+    moves = find_moves(world, actions)
+    colours = [colormaps["viridis"](0.6 * n / max(len(moves) - 1, 1)) for n in range(len(moves))]
+    _draw_grid(axis, world.kitchen)
+    _draw_stations(axis, world.kitchen)
+    _draw_robot(axis, world.kitchen)
+    _draw_path(axis, world.kitchen, moves, colours)
+    steps = (move.step for move in moves)
+    _list_actions(panel, actions, dict(zip(steps, colours, strict=True)))
     return figure
 
 
-def _faced_cell(player: dict) -> tuple[int, int]:
-    dx, dy = player["direction"]
-    return player["x"] + dx, player["y"] + dy
+def find_moves(world: KitchenWorld, actions: Sequence[str]) -> list[Move]:
+    """The moves that the robot carries out, in order."""
+    state, moves = world.initial, []
+    for step, action in enumerate(actions, start=1):
+        after = world.step(state, action) or state
+        if after.loc != state.loc:
+            moves.append(Move(step, state.loc, after.loc))
+        state = after
+    return moves
 
 
-def _path_colour(index: int, total: int):
-    # From violet to green, short of the pale end: words are printed in these colours, too.
-    return colormaps["viridis"](0.6 * index / max(total - 1, 1))
+def _write(axis: Axes, place: tuple[float, float], text: str, size: float, **more) -> None:
+    axis.text(*place, text, ha="center", va="center", fontsize=size, **more)
 
 
-def _draw_grid(axis, layout: dict) -> None:
-    width, height = layout["width"], layout["height"]
+def _draw_grid(axis: Axes, kitchen: Kitchen) -> None:
+    width, height = kitchen.layout.width, kitchen.layout.height
     for x in range(width):
         for y in range(height):
             cell = (x - 0.5, y - 0.5)
@@ -107,143 +93,79 @@ def _draw_grid(axis, layout: dict) -> None:
     axis.axis("off")
 
 
-def _draw_stations(axis, layout: dict) -> None:
-    stacks = defaultdict(list)
-    for name, entry in name_objects(layout["items"]):
-        stacks[entry["x"], entry["y"]].append((entry.get("stack-level", 0), name, entry["name"]))
-    for key in ("containers", "meals"):
-        for name, entry in name_objects(layout.get(key, [])):
-            stacks[entry["x"], entry["y"]].append((0, name, entry["name"]))
-    for name, entry in name_objects(layout["stations"]):
-        place = entry["x"], entry["y"]
-        box = FancyBboxPatch(
-            (place[0] - 0.44, place[1] - 0.44),
-            0.88,
-            0.88,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=STATION_COLOURS.get(entry["name"], "#EEEEEE"),
-            edgecolor="#777777",
-            lw=0.7,
-        )
-        axis.add_patch(box)
-        axis.text(
-            place[0],
-            place[1] - 0.34,
-            name,
-            ha="center",
-            va="center",
-            fontsize=6,
-            zorder=7,
-            path_effects=[withStroke(linewidth=1.2, foreground="white", alpha=0.8)],
-        )
-        _draw_stack(axis, place, -0.13, stacks.pop(place, []))
-    robot = layout["players"][0]
-    place = robot["x"], robot["y"]
-    dx, dy = robot["direction"]
+def _draw_stations(axis: Axes, kitchen: Kitchen) -> None:
+    halo = [withStroke(linewidth=1.2, foreground="white", alpha=0.8)]
+    for number, (name, (x, y)) in enumerate(zip(kitchen.stations, kitchen.places, strict=True)):
+        colours = {"facecolor": STATION_COLOURS[kind_of(name)], "edgecolor": "#777777"}
+        shape = {"boxstyle": "round,pad=0,rounding_size=0.06", "lw": 0.7}
+        axis.add_patch(FancyBboxPatch((x - 0.44, y - 0.44), 0.88, 0.88, **shape, **colours))
+        _write(axis, (x, y - 0.34), name, 6, zorder=7, path_effects=halo)
+        things = [kitchen.items[item] for item in kitchen.initial.stacks[number]]
+        _draw_stack(axis, (x, y - 0.13), things + _list_containers(kitchen, number))
+
+
+def _list_containers(kitchen: Kitchen, station: int) -> list[str]:
+    """The containers at a station, -1 for the robot's hand, each with what is in it."""
+    state, meals, found = kitchen.initial, kitchen.meal_names(kitchen.initial), []
+    for name, (place, meal) in zip(kitchen.containers, state.containers, strict=True):
+        if place == station:
+            found += [name, *([meals[meal]] if meal >= 0 else [])]
+    return found
+
+
+def _draw_robot(axis: Axes, kitchen: Kitchen) -> None:
+    robot = kitchen.layout.robot
+    place, (dx, dy) = (robot.x, robot.y), robot.direction
     axis.add_patch(Circle(place, 0.25, facecolor="#4D4D4D", edgecolor="black", lw=0.7, zorder=3))
-    axis.add_patch(
-        FancyArrowPatch(
-            (place[0] + 0.2 * dx, place[1] + 0.2 * dy),
-            (place[0] + 0.5 * dx, place[1] + 0.5 * dy),
-            arrowstyle="-|>",
-            mutation_scale=9,
-            color="black",
-            lw=1.2,
-            zorder=3,
-            shrinkA=0,
-            shrinkB=0,
-        )
-    )
-    axis.text(*place, "robot1", ha="center", va="center", fontsize=5.5, color="white", zorder=4)
-    _draw_stack(axis, place, 0.3, stacks.pop(place, []))  # what the robot holds
+    reach = [(robot.x + length * dx, robot.y + length * dy) for length in (0.2, 0.5)]
+    shrunk = {"shrinkA": 0, "shrinkB": 0}
+    axis.add_patch(FancyArrowPatch(*reach, **ARROW, color="black", lw=1.2, zorder=3, **shrunk))
+    _write(axis, place, kitchen.robot, 5.5, color="white", zorder=4)
+    hand = kitchen.initial.hand
+    held = kitchen.items[hand : hand + 1] if hand >= 0 else ()
+    _draw_stack(axis, (robot.x, robot.y + 0.3), [*held, *_list_containers(kitchen, -1)])
 
 
-def _draw_stack(axis, place: tuple[int, int], base: float, stack: list) -> None:
-    for height, (_, name, kind) in enumerate(sorted(stack)):
-        bottom = place[1] + base - 0.08 + 0.165 * height
-        colour = ITEM_COLOURS.get(kind, "#DDDDDD")
-        axis.add_patch(
-            Rectangle(
-                (place[0] - 0.4, bottom), 0.8, 0.15, facecolor=colour, edgecolor="#555555", lw=0.4
-            )
-        )
-        text_colour = "white" if kind == "patty" else "black"
-        axis.text(
-            place[0],
-            bottom + 0.068,
-            name,
-            ha="center",
-            va="center",
-            fontsize=5,
-            zorder=7,
-            color=text_colour,
-            path_effects=[withStroke(linewidth=1, foreground=colour)],
-        )
+def _draw_stack(axis: Axes, base: tuple[float, float], names: Sequence[str]) -> None:
+    for height, name in enumerate(names):
+        x, bottom = base[0], base[1] - 0.08 + 0.165 * height
+        colour = ITEM_COLOURS.get(kind_of(name), "#DDDDDD")
+        edge = {"edgecolor": "#555555", "lw": 0.4}
+        axis.add_patch(Rectangle((x - 0.4, bottom), 0.8, 0.15, facecolor=colour, **edge))
+        ink = "white" if kind_of(name) == "patty" else "black"
+        halo = [withStroke(linewidth=1, foreground=colour)]
+        _write(axis, (x, bottom + 0.068), name, 5, zorder=7, color=ink, path_effects=halo)
 
 
-def _draw_path(axis, layout: dict, moves: Sequence[Move]) -> None:
-    places = {name: (entry["x"], entry["y"]) for name, entry in name_objects(layout["stations"])}
-    passes: dict[frozenset, int] = defaultdict(int)
-    for index, move in enumerate(moves):
-        pair = frozenset((move.start, move.end))
-        bend = 0.16 + 0.14 * passes[pair]
-        passes[pair] += 1
-        (x0, y0), (x1, y1) = places[move.start], places[move.end]
-        colour = _path_colour(index, len(moves))
-        axis.add_patch(
-            FancyArrowPatch(
-                (x0, y0),
-                (x1, y1),
-                connectionstyle=f"arc3,rad={bend}",
-                arrowstyle="-|>",
-                lw=1.4,
-                mutation_scale=9,
-                color=colour,
-                alpha=0.9,
-                shrinkA=13,
-                shrinkB=13,
-                zorder=5,
-            )
-        )
+def _draw_path(axis: Axes, kitchen: Kitchen, moves: Sequence[Move], colours: Sequence) -> None:
+    passes: Counter[frozenset] = Counter()
+    for move, colour in zip(moves, colours, strict=True):
+        way = frozenset((move.start, move.end))
+        bend = 0.16 + 0.14 * passes[way]
+        passes[way] += 1
+        (x0, y0), (x1, y1) = kitchen.places[move.start], kitchen.places[move.end]
+        bent = {"connectionstyle": f"arc3,rad={bend}", "shrinkA": 13, "shrinkB": 13, "alpha": 0.9}
+        arrow = FancyArrowPatch((x0, y0), (x1, y1), **ARROW, **bent, color=colour, lw=1.4, zorder=5)
+        axis.add_patch(arrow)
         # The midpoint of arc3's curve lies half its bend to the right of the chord.
         middle = (x0 + x1) / 2 + bend / 2 * (y1 - y0), (y0 + y1) / 2 - bend / 2 * (x1 - x0)
-        axis.text(
-            *middle,
-            str(move.step),
-            ha="center",
-            va="center",
-            fontsize=5.5,
-            color="white",
-            zorder=8,
-            bbox={
-                "boxstyle": "circle,pad=0.22",
-                "facecolor": colour,
-                "edgecolor": "white",
-                "lw": 0.5,
-            },
-        )
+        box = {"boxstyle": "circle,pad=0.22", "facecolor": colour, "edgecolor": "white", "lw": 0.5}
+        _write(axis, middle, str(move.step), 5.5, color="white", zorder=8, bbox=box)
 
 
-def _list_actions(
-    panel, actions: Sequence[str], order: dict[int, int], moves: Sequence[Move]
-) -> None:
+def _list_actions(panel: Axes, actions: Sequence[str], colours: dict[int, tuple]) -> None:
     """Every action with its step; the drawn moves carry the colour of their arrow."""
     panel.axis("off")
     columns = -(-len(actions) // LINES_A_COLUMN) or 1
-    size = 6.2 if columns == 1 else 5
-    for index, action in enumerate(actions):
-        step = index + 1
+    for step, action in enumerate(actions, start=1):
         text = action.replace(" using robot1", "").replace("Move robot1", "Move")
-        column, line = divmod(index, LINES_A_COLUMN)
-        colour = _path_colour(order[step], len(moves)) if step in order else "black"
+        column, line = divmod(step - 1, LINES_A_COLUMN)
+        place = column / columns, 1 - (line + 0.5) / LINES_A_COLUMN
+        font = {"family": "DejaVu Sans Mono", "fontsize": 6.2 if columns == 1 else 5}
+        ink = {
+            "color": colours.get(step, "black"),
+            "weight": "bold" if step in colours else "normal",
+        }
         panel.text(
-            column / columns,
-            1 - (line + 0.5) / LINES_A_COLUMN,
-            f"{step:>2}  {text}",
-            fontsize=size,
-            color=colour,
-            va="center",
-            transform=panel.transAxes,
-            family="DejaVu Sans Mono",
-            weight="bold" if step in order else "normal",
+            *place, f"{step:>2}  {text}", va="center", transform=panel.transAxes, **font, **ink
         )

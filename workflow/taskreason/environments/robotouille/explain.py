@@ -3,9 +3,11 @@
 from textwrap import fill
 
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.layout import Layout
-from taskreason.environments.robotouille.teacher import Expert
+
+from .reasoning import explain_plan
+from .simulator.layout import Layout
+from .teacher import KitchenTeacher
+from .world import KitchenWorld
 
 WIDTH = 78
 
@@ -15,21 +17,20 @@ def explain(layout: Layout) -> str:
 
     The reason is the expert's thought; of that, what it has just said at the step before is left out.
     """
-    kitchen = Kitchen(layout)
-    expert = Expert(kitchen)
-    if expert.planner.distance(kitchen.initial) is None:
+    world = KitchenWorld(layout)
+    teacher = KitchenTeacher(world)
+    if teacher.distance(world.initial) is None:
         raise UserError(
             f"{layout.source}: the goal can't be reached in this kitchen; change the layout."
         )
-    plan = expert.plan(kitchen.initial)
+    plan = teacher.plan(world.initial)
     lines = [fill(layout.goal_description, WIDTH), f"{len(plan)} steps, none fewer."]
     before: list[str] = []
     for step, (state, action) in enumerate(plan):
-        others = [a.text for a in expert.planner.optimal_actions(state) if a != action]
         lines += ["", f"{step + 1:3}. {action.text}"]
-        if others:
+        if others := [text for text in teacher.optimal(state) if text != action.text]:
             lines.append(_indent(f"as good: {', '.join(others)}"))
-        thought = expert.explain(plan[step:]).rstrip(".").split(". ")
+        thought = explain_plan(world.kitchen, teacher.target, plan[step:]).rstrip(".").split(". ")
         lines += [_indent(f"{sentence}.") for sentence in thought if sentence not in before]
         before = thought
     return "\n".join(lines)

@@ -1,91 +1,61 @@
-"""A rule of thumb as a policy: fetch the next item that the recipe names, and never look further ahead.
+"""A rule of thumb: fetch the next item that the goal names, and never look further ahead.
 
-It knows the recipe and the rules, takes the best tower begun so far, fetches the first item in the list that fits its
-lowest open slot, and puts down whatever else it holds on the first empty station. It neither compares towers nor
+It knows the goal and the rules, takes the best stack begun so far, fetches the first item in the list that fits its
+lowest open slot, and puts down whatever else it holds on the first empty station. It neither compares stacks nor
 cooks, cuts or clears a table, so what it fails at is what planning is worth.
 """
 
-from collections.abc import Iterator
+from taskreason.environments.base import format_reply
 
-from taskreason.environments.robotouille.simulator.domain import Action, Op
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal_stack import (
-    Tower,
-    compile_towers,
-    fits_slot,
-    match_tower,
-)
-from taskreason.environments.robotouille.simulator.observation import list_empty, list_items
-from taskreason.environments.robotouille.teacher import PICKS, PUTS, format_reply
-from taskreason.policies import Turn
+from .reasoning import PICKS, PUTS
+from .simulator.domain import Op
+from .simulator.engine import Kitchen, State
+from .simulator.goal_stack import GoalStack, Site, find_target, fits_slot, list_stations
+from .simulator.observation import list_empty, list_items
+from .world import KitchenWorld
+
+NOTHING = "Do nothing"
 
 
-class GreedyPolicy:
-    """Answers with the action of the rule of thumb; "Do nothing" where the rule says nothing."""
-
-    name = "greedy"
-
-    def act(self, turns: list[Turn]) -> list[str]:
-        """One reply a turn."""
-        return [self._reply(turn) for turn in turns]
-
-    def _reply(self, turn: Turn) -> str:
-        towers = compile_towers(turn.kitchen.goal)
-        if not towers or len(towers) != 1 or not towers[0].station:
-            return format_reply("no tower is asked for", "Do nothing")
-        text = choose(turn.kitchen, turn.state, towers[0])
-        return format_reply("fetch what comes next", text)
+def reply_greedily(world: KitchenWorld, state: State) -> str:
+    """The action of the rule of thumb; "Do nothing" where the rule says nothing."""
+    target = find_target(world.kitchen.goal)
+    if target is None:
+        return format_reply("no stack is asked for", NOTHING)
+    return format_reply("fetch what comes next", choose(world.kitchen, state, target))
 
 
-def choose(kitchen: Kitchen, state: State, tower: Tower) -> str:
-    """The action's text for one state and a goal that is one tower."""
-    station, done = _best_station(kitchen, state, tower)
-    slots = tower.slots
-    taken = {number for number, _ in done}
-    wanted = next((s for n, s in enumerate(slots, 1) if n not in taken), None)
-    valid = kitchen.valid_actions(state)
+def choose(kitchen: Kitchen, state: State, target: GoalStack) -> str:
+    """The action's text for one state and a goal that is one stack."""
+    site = _find_begun(kitchen, state, target)
+    done = site.list_placed() if site else []
+    taken, built = {number for number, _ in done}, {item for _, item in done}
+    wanted = next((s for n, s in enumerate(target.slots, 1) if n not in taken), None)
     if state.hand >= 0:
         holds_item = state.hand < len(kitchen.items)  # containers are counted after the items
-        if (
-            station is not None
-            and wanted
-            and holds_item
-            and fits_slot(kitchen, state, state.hand, wanted)
-        ):
-            return _act_at(kitchen, state, station, valid, PUTS)
-        empty = [kitchen.station_index[name] for name in list_empty(kitchen, state)]
-        return _act_at(kitchen, state, empty[0], valid, PUTS) if empty else "Do nothing"
-    built = {item for _, item in done}
+        if site and wanted and holds_item and fits_slot(kitchen, state, state.hand, wanted):
+            return _act_at(kitchen, state, site.station, PUTS)
+        empty = list_empty(kitchen, state)
+        return _act_at(kitchen, state, kitchen.station_index[empty[0]], PUTS) if empty else NOTHING
     for item in list_items(kitchen):
         if wanted and item not in built and fits_slot(kitchen, state, item, wanted):
             place = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
             if place is not None:
-                return _act_at(kitchen, state, place, valid, PICKS)
-    return "Do nothing"
+                return _act_at(kitchen, state, place, PICKS)
+    return NOTHING
 
 
-def _best_station(kitchen: Kitchen, state: State, tower: Tower):
+def _find_begun(kitchen: Kitchen, state: State, target: GoalStack) -> Site | None:
     """The station with the most slots filled and nothing else on it, the first empty one if none is begun."""
-    found = [(None, [])]
-    for station, kind in enumerate(kitchen.station_kinds):
-        if kind == tower.station:
-            done = match_tower(kitchen, state, tower, station)
-            if len(done) == len(state.stacks[station]):
-                found.append((station, done))
-    return max(found, key=lambda entry: (entry[0] is not None, len(entry[1])))
+    sites = [Site(kitchen, state, target, s) for s in list_stations(kitchen, target)]
+    clean = [site for site in sites if len(site.list_placed()) == len(site.stack)]
+    return max(clean, key=lambda site: len(site.stack), default=None)
 
 
-def _act_at(
-    kitchen: Kitchen, state: State, station: int, valid: tuple[Action, ...], ops: tuple[Op, ...]
-) -> str:
+def _act_at(kitchen: Kitchen, state: State, station: int, ops: tuple[Op, ...]) -> str:
     """Go to a station, or take from it or put on it when already there."""
-    here: Iterator[Action] = (
-        action
-        for action in valid
-        if (
-            action.op in ops
-            if state.loc == station
-            else action.op is Op.move and action.b == station
-        )
-    )
-    return next((action.text for action in here), "Do nothing")
+    for action in kitchen.valid_actions(state):
+        goes = action.op is Op.move and action.b == station
+        if action.op in ops if state.loc == station else goes:
+            return action.text
+    return NOTHING

@@ -8,22 +8,18 @@ It comes from the keyboard or from a pipe. Colours appear on a terminal alone.
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from textwrap import fill
 
 from taskreason.durability.errors import UserError, quote
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.domain import CUTS, TICKS, Action, Op
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.layout import Layout
-from taskreason.environments.robotouille.simulator.observation import (
-    EFFECT_WORDS,
-    FLAG_WORDS,
-    describe_goal,
-)
 
-PLANNING_LIMIT = 200_000
-"""States after which a turn is shown without its distance, so that nobody waits long."""
+from .planner.search import QUICK_LIMIT, Planner
+from .simulator.domain import CUTS, TICKS, Action, Op
+from .simulator.engine import Kitchen, State
+from .simulator.layout import Layout
+from .simulator.observation import EFFECT_WORDS, describe_goal, list_flags
+
 WIDTH = 78
 COMMANDS = {
     "hint": "the actions that begin a shortest way from here",
@@ -78,8 +74,13 @@ def find_actions(kitchen: Kitchen, actions: tuple[Action, ...], line: str) -> li
         return list(actions[int(line) - 1 : int(line)]) if int(line) else []
     if whole := [action for action in actions if action.text.lower() == line.lower()]:
         return whole
-    given = [word for word in line.lower().split() if word not in FILLERS | {kitchen.robot}]
+    given = _tell_apart(kitchen, line)
     return [action for action in actions if given and _fits(given, _key_words(kitchen, action))]
+
+
+def _tell_apart(kitchen: Kitchen, text: str) -> list[str]:
+    """The words of a text that tell it from others."""
+    return [word for word in text.lower().split() if word not in FILLERS | {kitchen.robot}]
 
 
 def _key_words(kitchen: Kitchen, action: Action) -> list[str]:
@@ -88,8 +89,7 @@ def _key_words(kitchen: Kitchen, action: Action) -> list[str]:
         return ["move", kitchen.stations[action.b]]
     if action.op is Op.wait:
         return ["do", "nothing", "wait"]
-    words = action.text.lower().replace("'s contents", "").split()
-    return [word for word in words if word not in FILLERS | {kitchen.robot}]
+    return _tell_apart(kitchen, action.text.replace("'s contents", ""))
 
 
 def _fits(given: list[str], words: list[str]) -> bool:
@@ -107,9 +107,8 @@ def _begins(part: str, word: str) -> bool:
 
 def paint(text: str, *codes: str) -> str:
     """The text in colour on a terminal, as it is elsewhere and where NO_COLOR is set."""
-    colourful = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    colourful = colourful and os.environ.get("TERM") != "dumb"
-    return f"\033[{';'.join(codes)}m{text}\033[0m" if colourful else text
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return text if plain or not sys.stdout.isatty() else f"\033[{';'.join(codes)}m{text}\033[0m"
 
 
 def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:
@@ -120,16 +119,21 @@ def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:
         timers[word in ("fill", "boil"), obj] = f"{word} {done}/{CUTS if word == 'cut' else TICKS}"
     told = []
     for item in state.stacks[station]:
-        notes = [word for flag, word in FLAG_WORDS.items() if state.flags[item] & flag]
-        told.append((kitchen.items[item], [*notes, timers.get((False, item))]))
+        notes = [*list_flags(state.flags[item]), timers.get((False, item))]
+        told.append(_note(kitchen.items[item], notes))
     for number, (place, meal) in enumerate(state.containers):
         if place == station:
-            inside = describe_meal(kitchen, state, meal)
-            told.append((kitchen.containers[number], [inside, timers.get((True, number))]))
-    return [f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "") for name, notes in told]
+            notes = [_describe_meal(kitchen, state, meal), timers.get((True, number))]
+            told.append(_note(kitchen.containers[number], notes))
+    return told
 
 
-def describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
+def _note(name: str, notes: Sequence[str | None]) -> str:
+    """A name and, in brackets, what there is to be said of it."""
+    return f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "")
+
+
+def _describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
     """What is in a container."""
     if meal < 0:
         return ""
@@ -143,13 +147,10 @@ def describe_held(kitchen: Kitchen, state: State) -> str:
     name = kitchen.held_name(state)
     if name is None:
         return "nothing"
-    if state.hand >= len(kitchen.items):
-        notes = [
-            describe_meal(kitchen, state, state.containers[state.hand - len(kitchen.items)][1])
-        ]
-    else:
-        notes = [word for flag, word in FLAG_WORDS.items() if state.flags[state.hand] & flag]
-    return f"{name} ({', '.join(notes)})".replace(" ()", "")
+    if state.hand < len(kitchen.items):
+        return _note(name, list_flags(state.flags[state.hand]))
+    meal = state.containers[state.hand - len(kitchen.items)][1]
+    return _note(name, [_describe_meal(kitchen, state, meal)])
 
 
 def count_steps(number: int) -> str:
@@ -162,7 +163,7 @@ class _Game:
 
     def __init__(self, layout: Layout):
         self.kitchen = Kitchen(layout)
-        self.planner = Planner(self.kitchen, PLANNING_LIMIT)
+        self.planner = Planner(self.kitchen, QUICK_LIMIT)
         self.history = [self.kitchen.initial]
         self.hints = 0
 
@@ -212,13 +213,8 @@ class _Game:
             numbers = [str(self.actions.index(action) + 1) for action in found]
             print(paint(f"{quote(line)} fits several actions: {', '.join(numbers)}.", RED))
         else:
-            last = len(self.actions)
-            print(
-                paint(
-                    f"{quote(line)} is no action that is valid here: give 1 to {last} or words; ? for help.",
-                    RED,
-                )
-            )
+            fix = f"give 1 to {len(self.actions)} or words; ? for help."
+            print(paint(f"{quote(line)} is no action that is valid here: {fix}", RED))
 
     def score(self) -> str:
         """The steps taken against the fewest that the kitchen allowed, where these are known."""
@@ -240,10 +236,8 @@ class _Game:
         except UserError:
             print("This kitchen is too large for hints.")
             return
-        names = [f"{self.actions.index(action) + 1}  {action.text}" for action in best]
-        print(
-            "\n".join(f"Hint: {name}" for name in names) or "There is no way from here: try undo."
-        )
+        hints = [f"Hint: {self.actions.index(action) + 1}  {action.text}" for action in best]
+        print("\n".join(hints) or "There is no way from here: try undo.")
 
     def _undo(self) -> None:
         if not self.steps:

@@ -7,20 +7,15 @@ expert's answer stays the expert's answer.
 
 import random
 import re
+from collections.abc import Mapping
 
-from taskreason.environments.robotouille.simulator.domain import (
-    CONTAINER_KINDS,
-    ITEM_KINDS,
-    MEAL_KINDS,
-    STATION_KINDS,
-)
+from .simulator.domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, STATION_KINDS
 
 LARGEST = 12
 """Largest number that a renaming gives; the generator's kitchens have at most 12 tables."""
 
-NAME = re.compile(
-    rf"\b({'|'.join((*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS))})(\d+)\b"
-)
+KINDS = (*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS)
+NAME = re.compile(rf"\b({'|'.join(KINDS)})(\d+)\b")
 
 
 def draw_renaming(text: str, rng: random.Random) -> dict[str, str]:
@@ -38,6 +33,6 @@ def draw_renaming(text: str, rng: random.Random) -> dict[str, str]:
     return renaming
 
 
-def rename(text: str, renaming: dict[str, str]) -> str:
+def rename(text: str, renaming: Mapping[str, str]) -> str:
     """``text`` with every object renamed; names that the renaming lacks stay."""
     return NAME.sub(lambda match: renaming.get(match.group(0), match.group(0)), text)

@@ -1,4 +1,4 @@
-"""Answers to requests in JSON lines: the states along given actions, and shortest plans.
+"""Requests in JSON lines: the states along given actions, and shortest plans.
 
 Input: a file, or standard input, with a request a line, or one request as pretty JSON; output: a reply a line on
 standard output, in the same order and as soon as it is found. A request that means nothing is answered with a sentence
@@ -8,18 +8,14 @@ and stops none of the others.
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.planner.search import shortest_plan
-from taskreason.environments.robotouille.simulator.engine import Kitchen
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.simulator.layout_reader import (
-    LayoutError,
-    Reader,
-    parse_json,
-)
-from taskreason.environments.robotouille.simulator.predicates import list_predicates
+
+from .planner.search import Planner
+from .simulator.engine import Kitchen
+from .simulator.layout_files import parse_layout
+from .simulator.layout_reader import LayoutError, Reader, parse_json, read_text
+from .simulator.predicates import list_predicates
 
 
 def answer_requests(path: str, answer: Callable[[dict, str], dict]) -> int:
@@ -37,18 +33,12 @@ def answer_requests(path: str, answer: Callable[[dict, str], dict]) -> int:
 
 def _read_requests(path: str) -> Iterator[tuple[str, str]]:
     """(text, source for messages) of every request."""
-    if path == "-":
-        lines, name = sys.stdin, "stdin"
-    else:
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise UserError(f"{path}: the requests cannot be read ({reason}).") from None
-        if path.endswith(".json"):
-            yield text, path
-            return
-        lines, name = text.splitlines(), path
+    if path.endswith(".json"):
+        yield read_text(path, "requests"), path
+        return
+    # From standard input line by line, so that a request is answered before the next one is written.
+    lines = sys.stdin if path == "-" else read_text(path, "requests").splitlines()
+    name = "stdin" if path == "-" else path
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield line, f"{name}:{number}"
@@ -81,7 +71,7 @@ def plan_request(request: dict, source: str) -> dict:
     """A shortest plan and its length; raises UserError where there is none."""
     wrapped = isinstance(request, dict) and "layout" in request
     layout = parse_layout(request["layout"] if wrapped else request, source)
-    plan = shortest_plan(Kitchen(layout))
+    plan = Planner(Kitchen(layout)).plan()
     if plan is None:
         raise LayoutError(f"{source}: goal can't be reached from this layout's initial state.")
     return {"optimal_steps": len(plan), "plan": [action.text for action in plan]}

@@ -1,5 +1,6 @@
 """The episode gallery: one HTML file in which the episodes of a run can be stepped through.
 
-`records` replays episodes with the project's simulator and planner, `tasks` reads a run's episodes and picks the
-kitchens that are shown, `page` puts them into a page that needs nothing but itself.
+`records` replays episodes, `tasks` reads a run's episodes and picks the worlds that are shown, `page` puts them into a
+page that needs nothing but itself. How a state is drawn is up to the environment; `records` has a plain way for those
+that draw nothing.
 """

@@ -10,10 +10,10 @@ from itertools import groupby
 from pathlib import Path
 
 from taskreason.config.models import Config
-from taskreason.policies.reply import ACTION_REWARD, FORMAT_REWARD
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.render.latex import escape, format_value, make_row, name_macro
 from taskreason.report.weights import count_parameters
+from taskreason.training.rewards import ACTION_REWARD, FORMAT_REWARD
 
 BUNDLED = "bundled:"
 """Begins the name of a model in the environment's data, which this project has trained."""

@@ -8,26 +8,27 @@ kitchen, because one episode asks about many neighbouring states.
 from heapq import heappop, heappush
 
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.planner.lower_bound import TransferBound
-from taskreason.environments.robotouille.simulator.domain import Action
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal_stack import compile_towers
+
+from ..simulator.domain import Action
+from ..simulator.engine import Kitchen, State
+from .lower_bound import LowerBound
 
 NODE_LIMIT = 2_000_000
-"""Expanded states after which a search gives up; the four tasks need a few thousand at most."""
+"""Expanded states after which a search gives up; the tasks need a few thousand at most."""
+QUICK_LIMIT = 200_000
+"""The same where nobody should wait for more than seconds."""
 
 
 class Planner:
     """Shortest plans in one kitchen. Distances found are kept for the life of the object.
 
-    detours: as :class:`TransferBound` has it; without them, plans with cooking or cutting take far longer to find.
+    detours: as :class:`LowerBound` has it; without them, plans with cooking or cutting take far longer to find.
     """
 
     def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT, detours: bool = True):
         self.kitchen = kitchen
         self.node_limit = node_limit
-        self._bound = TransferBound(kitchen, detours)
-        self.towers = compile_towers(kitchen.goal)
+        self._bound = LowerBound(kitchen, detours)
         self._exact: dict[State, int] = {}
         self._lower: dict[State, int] = {}
 
@@ -53,20 +54,15 @@ class Planner:
         steps = self.distance(state)
         if not steps:
             return ()
-        kitchen = self.kitchen
-        return tuple(
-            action
-            for action in kitchen.valid_actions(state)
-            if self.within(kitchen.step(state, action), steps - 1)
-        )
+        step, actions = self.kitchen.step, self.kitchen.valid_actions(state)
+        return tuple(a for a in actions if self.within(step(state, a), steps - 1))
 
     def plan(self, state: State | None = None) -> list[Action] | None:
         """One shortest plan from ``state`` (default: the initial state); None when the goal can't be reached."""
         return self._search(self.kitchen.initial if state is None else state, None)
 
     def _estimate(self, state: State) -> int:
-        lower = self._lower.get(state, 0)
-        return max(lower, self._bound.steps(state))
+        return max(self._lower.get(state, 0), self._bound.steps(state))
 
     def _search(self, start: State, limit: int | None) -> list[Action] | None:
         """A shortest plan of at most ``limit`` steps, or None; records what the search proves."""
@@ -124,22 +120,8 @@ class Planner:
             path.append(action)
         path.reverse()
         state = end
-        while rest:
-            rest -= 1
-            state, action = self._descend(state, rest)
+        for left in range(rest - 1, -1, -1):
+            steps = ((self.kitchen.step(state, a), a) for a in self.kitchen.valid_actions(state))
+            state, action = next(step for step in steps if self.within(step[0], left))
             path.append(action)
         return path
-
-    def _descend(self, state: State, rest: int) -> tuple[State, Action]:
-        """A successor at exactly ``rest`` steps from the goal, and the action to it."""
-        kitchen = self.kitchen
-        for action in kitchen.valid_actions(state):
-            after = kitchen.step(state, action)
-            if self.within(after, rest):
-                return after, action
-        raise AssertionError("an exact distance has no successor one step nearer")
-
-
-def shortest_plan(kitchen: Kitchen, state: State | None = None) -> list[Action] | None:
-    """One shortest plan, from the initial state unless another is given; None when there is none."""
-    return Planner(kitchen).plan(state)

@@ -1,79 +1,133 @@
-"""Generic kitchen chores: the corpus of the laptop's base model.
+"""Generic kitchen chores: the corpus of the laptop's base model, and the material that trainings on tasks rehearse.
 
 Three sorts of text over random kitchens. Questions about the kitchen in front of the model (where is patty2, what is
 on table3) train looking things up, many answers a prompt. Reading exercises give a numbered list of kinds, with the
 word "ask" behind it, and the reply says how far the stacks at hand follow it and what comes next; nothing is done about
-it, and no list begins with or is a recipe of the tasks. A goal that has been reached is read in the same way. Decisions
-of the planner on small goals (an item on a table, an item on another) train acting, in the prompt and reply format of
-the tasks. No goal has more than two slots, so neither a recipe nor any three-high stack is ever built.
+it, and no list begins with or is the goal of one of the benchmark's tasks. A goal that has been reached is read in the
+same way. Decisions of the planner on small goals (an item on a table, an item on another) train acting, in the prompt
+and reply format of the tasks. No goal has more than two slots, so neither a task's nor any three-high stack is built.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
 from multiprocessing import get_context
+from typing import Any
 
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import Progress, follow
-from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.pretraining.kitchens import draw_contested, draw_start
-from taskreason.environments.robotouille.pretraining.reading_exercises import (
-    ask,
-    build_question,
-    draw_drill,
-    draw_reading,
-    read_tower,
-)
-from taskreason.environments.robotouille.renaming import draw_renaming, rename
-from taskreason.environments.robotouille.simulator.domain import Action
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.teacher import Expert
-from taskreason.policies.prompt import build_prompt
-from taskreason.rollouts.dataset import Decision
+from taskreason.environments.base import REHEARSED, Decision, Pretraining, Rehearsal
+
+from ..planner.search import Planner
+from ..reasoning import Plan
+from ..renaming import draw_renaming, rename
+from ..simulator.engine import Kitchen, State
+from ..simulator.observation import observe
+from ..teacher import KitchenTeacher
+from ..world import KitchenWorld
+from .kitchens import draw_contested, draw_start
+from .reading_exercises import ask, build_question, draw_drill, draw_reading, read_stack
 
 ASKED, READ = 4, 2
-"""Every so many kitchens come with questions, the others with so many reading exercises."""
+"""One kitchen in ``ASKED`` comes with questions, each other one with ``READ`` reading exercises."""
+DECISIONS, REHEARSALS = 2, 3
+"""Decisions of the planner that are taken from one kitchen: of the corpus, and of what is rehearsed."""
 FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
 CONTESTED = 0.05
-"""Share of kitchens in which an item of a wanted kind lies idle on the goal's tower, to be moved or left there."""
+"""Share of kitchens in which an item of a wanted kind lies idle on the goal's stack, to be moved or left there."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
-CHORE = "chore"
-"""Stands in a chore's decision where a task's has the kitchen's hash."""
 
 
-def draw_examples(
-    seed: int,
-    kitchens: int,
-    decisions: int = 2,
-    small: int = 0,
-    drills: int = 0,
-    processes: int = 1,
-) -> Iterator[dict[str, str]]:
-    """Prompt and completion pairs: per kitchen a set of questions or some readings, and a few decisions of the planner.
+class KitchenPretraining(Pretraining):
+    """A curriculum: bare listings first, then kitchens with few objects, then larger ones.
 
-    A curriculum comes first: ``drills`` bare listings, then ``small`` kitchens with few objects. Objects are renamed
-    at random in every example, so that all names are learnt alike. The pairs are the same for any number of processes.
+    Objects are renamed at random in every example, so that all names are learnt alike.
     """
-    rng = random.Random(f"chores {seed}")
-    yield from (draw_drill(rng) for _ in range(drills))
-    blocks = [range(n, min(n + BLOCK, kitchens)) for n in range(0, kitchens, BLOCK)]
-    draw = partial(_draw_block, seed, decisions, small)
-    told = partial(follow, label="chores", total=len(blocks), unit="parts drawn")
-    if processes == 1:
-        yield from chain.from_iterable(told(map(draw, blocks)))
-        return
-    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-        yield from chain.from_iterable(told(pool.map(draw, blocks)))
+
+    sizes = {
+        "drills": "Lists of names in which the model looks up what comes after one; they come first.",
+        "small_chores": "How many of the kitchens have few objects; they come next.",
+        "chores": "Random kitchens from which the corpus is drawn.",
+    }
+
+    def build_tokenizer(self) -> Any:
+        """One token a name; see `tokenizer`."""
+        from .tokenizer import build_tokenizer
+
+        return build_tokenizer()
+
+    def draw_examples(
+        self, seed: int, sizes: Mapping[str, int], processes: int
+    ) -> Iterator[dict[str, str]]:
+        """Per kitchen a set of questions or some readings, and a few decisions of the planner."""
+        rng = random.Random(f"chores {seed}")
+        yield from (draw_drill(rng) for _ in range(sizes["drills"]))
+        chores = sizes["chores"]
+        blocks = [range(n, min(n + BLOCK, chores)) for n in range(0, chores, BLOCK)]
+        draw = partial(_draw_block, seed, sizes["small_chores"])
+        told = partial(follow, label="chores", total=len(blocks), unit="parts drawn")
+        if processes == 1:
+            yield from chain.from_iterable(told(map(draw, blocks)))
+            return
+        with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+            yield from chain.from_iterable(told(pool.map(draw, blocks)))
+
+    def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
+        """Everything that can be told from what stands before it is learnt.
+
+        That is the reply, and also the prompt from the list of items to the valid actions, which repeats in another
+        order what the list of stations says. Questions are drawn at random, so only their answers count.
+        """
+        items, goal, *questions = tokenizer.convert_tokens_to_ids(
+            ["Items:\n", "Goal:", "At", "On", "Under", "Which"]
+        )
+        labels, last = list(labels), ids.index(goal)
+        if items in ids:  # a drill is a bare list of random names, with nothing to tell in advance
+            first = ids.index(items) + 1
+            labels[first:last] = ids[first:last]
+        for n in range(last, len(ids)):
+            if ids[n] in questions:
+                labels[n : n + 2] = [-100, -100]
+        return labels
 
 
-def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[dict[str, str]]:
+class KitchenRehearsal(Rehearsal):
+    """Chores and reading exercises beside a task."""
+
+    def draw_decisions(self, seed: int, number: int) -> list[Decision]:
+        """Decisions of the planner on chores."""
+        rng = random.Random(f"rehearsal {seed}")
+        drawn: list[Decision] = []
+        progress = Progress("chores", number, "drawn")
+        while len(drawn) < number:
+            kitchen, state = _draw_scene(rng)
+            for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS):
+                at, action = plan[n]
+                prompt, reply = observe(kitchen, at), teacher.reply(at)
+                optimal, left = teacher.optimal(at), len(plan) - n
+                drawn.append(Decision(REHEARSED, n, prompt, reply, action.text, optimal, left))
+            progress.show(len(drawn))
+        return drawn[:number]
+
+    def draw_lessons(self, seed: int, number: int) -> list[dict[str, str]]:
+        """Chores, and some reading exercises, renamed and shuffled."""
+        rng = random.Random(f"lessons {seed}")
+        readings = round(number * READINGS)
+        lessons = [_renamed(*draw_reading(rng).values(), rng) for _ in range(readings)]
+        for chore in self.draw_decisions(seed, number - readings):
+            lessons.append(_renamed(chore.prompt, chore.completion, rng))
+        rng.shuffle(lessons)
+        return lessons
+
+
+def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
     """The examples of the kitchens with the given numbers."""
     rng = random.Random(f"chores {seed} {numbers[0]}")
     examples = []
@@ -83,61 +137,20 @@ def _draw_block(seed: int, decisions: int, small: int, numbers: range) -> list[d
             pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
         else:
             pairs = [tuple(draw_reading(rng).values()) for _ in range(READ)]
-        steps = list(_draw_steps(kitchen, state, rng, decisions))
-        pairs += [
-            (build_prompt(kitchen, plan[n][0]), expert.reply_at(plan, n))
-            for expert, plan, n in steps
-        ]
+        steps = list(_draw_steps(kitchen, state, rng, DECISIONS))
+        for teacher, plan, n in steps:
+            at = plan[n][0]
+            pairs.append((observe(kitchen, at), teacher.reply(at)))
         if steps and rng.random() < FINISHED:
-            expert, plan, _ = steps[0]
+            teacher, plan, _ = steps[0]
             end = kitchen.step(*plan[-1])
-            pairs.append((build_prompt(kitchen, end), read_tower(kitchen, end, expert.tower)))
+            pairs.append((observe(kitchen, end), read_stack(kitchen, end, teacher.target)))
         examples += [_renamed(prompt, completion, rng) for prompt, completion in pairs]
     return examples
 
 
-def count_chores(number: int, share: float) -> int:
-    """Chores to be added to ``number`` rows of a task so that they make up ``share`` of the whole."""
-    return round(number * share / (1 - share))
-
-
-def draw_rehearsal(seed: int, number: int, decisions: int = 3) -> list[Decision]:
-    """``number`` decisions of the planner on chores, to be mixed into the training on a task."""
-    rng = random.Random(f"rehearsal {seed}")
-    drawn: list[Decision] = []
-    progress = Progress("chores", number, "drawn")
-    while len(drawn) < number:
-        kitchen, state = _draw_scene(rng)
-        for expert, plan, n in _draw_steps(kitchen, state, rng, decisions):
-            at, action = plan[n]
-            drawn.append(
-                Decision(
-                    layout_hash=CHORE,
-                    t=n,
-                    prompt=build_prompt(kitchen, at),
-                    completion=expert.reply_at(plan, n),
-                    action=action.text,
-                    optimal_actions=tuple(a.text for a in expert.planner.optimal_actions(at)),
-                    optimal_steps_left=len(plan) - n,
-                )
-            )
-        progress.show(len(drawn))
-    return drawn[:number]
-
-
-def draw_lessons(seed: int, number: int) -> list[dict[str, str]]:
-    """``number`` prompt and completion pairs to be mixed into SFT: chores, and some reading exercises."""
-    rng = random.Random(f"lessons {seed}")
-    readings = round(number * READINGS)
-    lessons = [_renamed(*draw_reading(rng).values(), rng) for _ in range(readings)]
-    for chore in draw_rehearsal(seed, number - readings):
-        lessons.append(_renamed(chore.prompt, chore.completion, rng))
-    rng.shuffle(lessons)
-    return lessons
-
-
 def _draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]:
-    """Where a chore begins; small kitchens have no room for an idle item on the tower."""
+    """Where a chore begins; small kitchens have no room for an idle item on the stack."""
     if not small and rng.random() < CONTESTED:
         return draw_contested(rng)
     return draw_start(rng, small)
@@ -145,19 +158,20 @@ def _draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State
 
 def _draw_steps(
     kitchen: Kitchen, state: State, rng: random.Random, number: int
-) -> Iterator[tuple[Expert, list[tuple[State, Action]], int]]:
+) -> Iterator[tuple[KitchenTeacher, Plan, int]]:
     """Up to ``number`` steps of the expert's plan from a state; none where planning would take long."""
     if kitchen.is_goal(state):
         return
     # Without detours: which kitchens are planned within the limit decides what the shipped base model was taught.
-    expert = Expert(kitchen, Planner(kitchen, node_limit=NODE_LIMIT, detours=False))
+    planner = Planner(kitchen, NODE_LIMIT, detours=False)
+    teacher = KitchenTeacher(KitchenWorld(kitchen), planner)
     try:
-        plan = expert.plan(state)
+        plan = teacher.plan(state)
     except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
         return
     for n in sorted(rng.sample(range(len(plan)), min(number, len(plan)))):
-        if expert.is_explained(plan[n:]):
-            yield expert, plan, n
+        if teacher.is_explained(plan[n:]):
+            yield teacher, plan, n
 
 
 def _renamed(prompt: str, completion: str, rng: random.Random) -> dict[str, str]:

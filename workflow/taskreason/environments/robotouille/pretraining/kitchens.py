@@ -6,20 +6,11 @@ No goal has more than two slots, so neither a recipe of the tasks nor any three-
 import random
 
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.simulator.domain import ITEM_KINDS, STATION_KINDS
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal_stack import (
-    compile_towers,
-    find_site,
-    list_contested,
-)
-from taskreason.environments.robotouille.simulator.layout import (
-    GoalPredicate,
-    ItemSpec,
-    Layout,
-    RobotSpec,
-    StationSpec,
-)
+
+from ..simulator.domain import ITEM_KINDS, STATION_KINDS
+from ..simulator.engine import Kitchen, State
+from ..simulator.goal_stack import compile_stacks, find_site
+from ..simulator.layout import DIRECTIONS, GoalPredicate, Layout, Robot, Thing
 
 CROWDED = 0.35
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""
@@ -30,11 +21,8 @@ COVERED = 0.5
 HELD = 0.25
 """Share of kitchens in which the robot holds something at the start."""
 PREPARED = {
-    "chicken": ("iscookable", "iscooked"),
-    "patty": ("iscookable", "iscooked"),
-    "lettuce": ("iscuttable", "iscut"),
-    "onion": ("iscuttable", "iscut"),
-    "tomato": ("iscuttable", "iscut"),
+    **dict.fromkeys(("chicken", "patty"), ("iscookable", "iscooked")),
+    **dict.fromkeys(("lettuce", "onion", "tomato"), ("iscuttable", "iscut")),
 }
 """Kinds that are prepared: their flag before and after."""
 
@@ -56,9 +44,8 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     else:
         tables, others = rng.randint(2, 7), rng.randint(0, 6)
     kinds = ["table"] * tables + [rng.choice(STATION_KINDS) for _ in range(others)]
-    stations = tuple(StationSpec(kind, *cells.pop()) for kind in kinds)
-    taken = {(s.x, s.y) for s in stations}
-    robot = _place_robot(stations, taken, size, rng)
+    stations = tuple(Thing(kind, *cells.pop()) for kind in kinds)
+    robot = _place_robot(stations, size, rng)
     goal, wanted = _draw_goal(rng)
     names = list(wanted)
     pool = rng.sample(ITEM_KINDS, rng.randint(2, len(ITEM_KINDS)))
@@ -77,7 +64,7 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
     for n, name in enumerate(names):
         predicates = (PREPARED[name][n in prepared],) if name in PREPARED else ()
         if n == held:
-            items.append(ItemSpec(name, robot.x, robot.y, 0, predicates))
+            items.append(Thing(name, robot.x, robot.y, 0, predicates))
             continue
         free = [s for s in stations if (s.x, s.y) not in heights]
         if covered and n < 2:
@@ -92,21 +79,20 @@ def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) ->
             station = rng.choice(free if free and rng.random() < 0.7 else stations)
         level = heights.get((station.x, station.y), 0)
         heights[station.x, station.y] = level + 1
-        items.append(ItemSpec(name, station.x, station.y, level, predicates))
+        items.append(Thing(name, station.x, station.y, level, predicates))
     return Layout(stations, tuple(items), robot, (), (), goal, "A chore", size, size, "chore")
 
 
-def _place_robot(
-    stations: tuple[StationSpec, ...], taken: set[tuple[int, int]], size: int, rng: random.Random
-) -> RobotSpec:
+def _place_robot(stations: tuple[Thing, ...], size: int, rng: random.Random) -> Robot:
     """The robot on a free cell beside a random station, turned to it."""
+    taken = {(s.x, s.y) for s in stations}
     for station in rng.sample(stations, len(stations)):
-        steps = [(0, 1), (0, -1), (1, 0), (-1, 0)]
+        steps = list(DIRECTIONS)
         rng.shuffle(steps)
         for dx, dy in steps:
             x, y = station.x - dx, station.y - dy
             if 0 <= x < size and 0 <= y < size and (x, y) not in taken:
-                return RobotSpec(x, y, (dx, dy))
+                return Robot(x, y, (dx, dy))
     raise UserError(
         "the chore kitchens: no station has a free cell beside it; draw fewer stations."
     )
@@ -145,10 +131,9 @@ def draw_start(
 
 
 def draw_contested(rng: random.Random) -> tuple[Kitchen, State]:
-    """A start in which an item of a kind that a slot is still open for lies idle on the goal's tower."""
+    """A start in which an item of a kind that a slot is still open for lies idle on the goal's stack."""
     while True:
         kitchen, state = draw_start(rng, piled=rng.choice(PILED))
-        for tower in compile_towers(kitchen.goal) or []:
-            best = find_site(kitchen, state, tower)
-            if list_contested(kitchen, state, tower, best):
+        for target in compile_stacks(kitchen.goal):
+            if find_site(kitchen, state, target).list_contested():
                 return kitchen, state

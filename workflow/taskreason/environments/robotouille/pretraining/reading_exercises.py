@@ -1,31 +1,19 @@
 """Looking up and reading: questions about a kitchen, and how far its stacks follow a list.
 
-Nothing is done about either. No list begins with or is a recipe of the tasks.
+Nothing is done about either. No list begins with or is the goal of one of the benchmark's tasks.
 """
 
 import random
 from functools import cache
 
-from taskreason.environments.robotouille.pretraining.kitchens import PILED, PREPARED, draw_start
-from taskreason.environments.robotouille.renaming import LARGEST
-from taskreason.environments.robotouille.simulator.domain import ITEM_KINDS, STATION_KINDS, Flag
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal_stack import (
-    Slot,
-    Tower,
-    compile_towers,
-    find_site,
-    match_tower,
-)
-from taskreason.environments.robotouille.simulator.observation import (
-    EMPTY,
-    NOTHING,
-    describe_tower,
-    list_empty,
-)
-from taskreason.environments.robotouille.tasks import TASKS
-from taskreason.environments.robotouille.teacher import recite_hand, recite_progress, recite_slot
-from taskreason.policies.prompt import build_prompt
+from ..reasoning import recite_hand, recite_progress, recite_slot
+from ..renaming import LARGEST
+from ..simulator.domain import ITEM_KINDS, STATION_KINDS, Flag
+from ..simulator.engine import Kitchen, State
+from ..simulator.goal_stack import GoalStack, Slot, compile_stacks, find_site
+from ..simulator.observation import EMPTY, NOTHING, describe_stack, list_empty, observe
+from ..tasks import PUBLISHED, TASKS, load_template
+from .kitchens import PILED, PREPARED, draw_start
 
 QUESTIONS = 14
 LONGEST_LIST = 7
@@ -40,19 +28,18 @@ AGAIN = 0.3
 DRILL_PIECES = 6
 
 
-def ask(kitchen: Kitchen, state: State, rng: random.Random, count: int = QUESTIONS) -> str:
+def ask(kitchen: Kitchen, state: State, rng: random.Random) -> str:
     """Some of the answers about the state, in random order, one a line."""
     answers = list_answers(kitchen, state)
-    return ".\n".join(rng.sample(answers, min(count, len(answers)))) + "."
+    return ".\n".join(rng.sample(answers, min(QUESTIONS, len(answers)))) + "."
 
 
 def list_answers(kitchen: Kitchen, state: State) -> list[str]:
     """Answers about the state: where an item is, what is on a station, which items are of a kind."""
     place = {i: s for s, stack in enumerate(state.stacks) for i in stack}
-    empty = list_empty(kitchen, state)
     answers = [
         f"Robot {kitchen.stations[state.loc]} holding {kitchen.held_name(state) or NOTHING}",
-        "Which empty " + (" ".join(empty) or "none"),
+        "Which empty " + (" ".join(list_empty(kitchen, state)) or "none"),
     ]
     for i, name in enumerate(kitchen.items):
         s = place.get(i)
@@ -61,10 +48,8 @@ def list_answers(kitchen: Kitchen, state: State) -> list[str]:
             level = state.stacks[s].index(i)
             below = kitchen.items[state.stacks[s][level - 1]] if level else kitchen.stations[s]
             answers.append(f"Under {name} {below}")
-    for s, name in enumerate(kitchen.stations):
-        answers.append(
-            f"On {name} " + (" ".join(kitchen.items[i] for i in state.stacks[s]) or EMPTY)
-        )
+    for name, stack in zip(kitchen.stations, state.stacks, strict=True):
+        answers.append(f"On {name} " + (" ".join(kitchen.items[i] for i in stack) or EMPTY))
     for kind in ITEM_KINDS:
         found = [n for n, k in zip(kitchen.items, kitchen.item_kinds, strict=True) if k == kind]
         if found:
@@ -74,7 +59,7 @@ def list_answers(kitchen: Kitchen, state: State) -> list[str]:
 
 def build_question(kitchen: Kitchen, state: State) -> str:
     """The prompt under which questions about a state are asked."""
-    head, _, _ = build_prompt(kitchen, state).rpartition("Goal: ")
+    head, _, _ = observe(kitchen, state).rpartition("Goal: ")
     return f"{head}Goal: ask\n"
 
 
@@ -94,7 +79,7 @@ def draw_drill(rng: random.Random) -> dict[str, str]:
     }
 
 
-def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
+def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> GoalStack:
     """A random list of kinds, mostly one that a stack on a table follows for a while."""
     kinds, flags = [], []
     stacks = [
@@ -116,7 +101,7 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
         flags.append(int(Flag[wanted[1]]) if wanted and rng.random() < 0.6 else 0)
     slots = [Slot(kind, flag) for kind, flag in zip(kinds, flags, strict=True)]
     if rng.random() >= LOOSE:
-        return Tower("table", tuple(slots))
+        return GoalStack("table", tuple(slots))
     first = rng.randint(1, min(length - 1, 3))
     if len(stack) > first and rng.random() < BURIED:
         height = rng.randrange(first, len(stack))
@@ -124,42 +109,39 @@ def draw_list(kitchen: Kitchen, state: State, rng: random.Random) -> Tower:
             slots[height] = Slot(rng.choice(pool), 0)
         slots[-1] = Slot(kitchen.item_kinds[stack[height]], 0)
     if length - first > 1 and rng.random() < LAST:
-        return Tower("table", tuple(slots[:first]), tuple(slots[first:-1]), slots[-1])
-    return Tower("table", tuple(slots[:first]), tuple(slots[first:]))
+        return GoalStack("table", tuple(slots[:first]), tuple(slots[first:-1]), slots[-1])
+    return GoalStack("table", tuple(slots[:first]), tuple(slots[first:]))
 
 
 def draw_reading(rng: random.Random) -> dict[str, str]:
     """How far the stacks of a random kitchen follow a list, and what comes next: the thought without the act."""
-    recipes = [[slot.kind for slot in tower.slots] for tower in _list_recipes()]
     while True:
         kitchen, state = draw_start(rng, piled=rng.choice(PILED))
-        tower = draw_list(kitchen, state, rng)
-        kinds = [slot.kind for slot in tower.slots]
-        if not any(kinds[: len(recipe)] == recipe for recipe in recipes):
+        listed = draw_list(kitchen, state, rng)
+        kinds = [slot.kind for slot in listed.slots]
+        if not any(kinds[: len(goal)] == goal for goal in _list_goals()):
             break
     prompt, _, _ = build_question(kitchen, state).rpartition("ask")
     return {
-        "prompt": f"{prompt}{describe_tower(tower)} ask\n",
-        "completion": read_tower(kitchen, state, tower),
+        "prompt": f"{prompt}{describe_stack(listed)} ask\n",
+        "completion": read_stack(kitchen, state, listed),
     }
 
 
-def read_tower(kitchen: Kitchen, state: State, tower: Tower) -> str:
-    """The thought about a tower as far as it can be read off the state."""
-    best = find_site(kitchen, state, tower)
-    filled = {number for number, _ in match_tower(kitchen, state, tower, best)}
-    parts = recite_progress(kitchen, state, tower, best)
-    slots = range(1, len(tower.slots) + 1)
-    if missing := [number for number in slots if number not in filled]:
-        parts.append(recite_slot(kitchen, state, tower, missing[0], best))
-        parts.append(recite_hand(kitchen, state, tower, missing[0]))
+def read_stack(kitchen: Kitchen, state: State, listed: GoalStack) -> str:
+    """The thought about a list as far as it can be read off the state."""
+    site = find_site(kitchen, state, listed)
+    parts, filled = recite_progress(site), {number for number, _ in site.list_placed()}
+    slots = enumerate(listed.slots, start=1)
+    if missing := next(((n, slot) for n, slot in slots if n not in filled), None):
+        number, slot = missing
+        parts += [recite_slot(site, number), recite_hand(kitchen, state, slot)]
     return f"Thought: {'. '.join(parts)}."
 
 
 @cache
-def _list_recipes() -> tuple[Tower, ...]:
-    return tuple(
-        tower
-        for task in TASKS.values()
-        for tower in compile_towers(Kitchen(task.template).goal) or []
-    )
+def _list_goals() -> tuple[list[str], ...]:
+    """The kinds of each of the benchmark's tasks, from the bottom."""
+    kitchens = (Kitchen(load_template(TASKS[name])) for name in PUBLISHED)
+    stacks = (stack for kitchen in kitchens for stack in compile_stacks(kitchen.goal))
+    return tuple([slot.kind for slot in stack.slots] for stack in stacks)

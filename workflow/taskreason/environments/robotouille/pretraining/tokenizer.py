@@ -8,14 +8,14 @@ vocabulary, so any text can be encoded and decoding gives back exactly the text 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from taskreason.environments.robotouille.renaming import LARGEST
-from taskreason.environments.robotouille.simulator.domain import (
+from ..renaming import LARGEST
+from ..simulator.domain import (
     CONTAINER_KINDS,
     ITEM_KINDS,
     MEAL_KINDS,
     STATION_KINDS,
-    WORDING,
     Flag,
+    Op,
 )
 
 PAD, END = "<pad>", "<end>"
@@ -23,60 +23,12 @@ PAD, END = "<pad>", "<end>"
 # Pieces of observations, goals and replies that always occur whole. Names come with the space before them, so that a
 # name is one token everywhere and stands right beside what is said of it.
 PHRASES = (
-    *(
-        "Stations:\n",
-        "Items:\n",
-        "Containers:\n",
-        "Timers:\n",
-        "Robot",
-        "Empty:",
-        "Valid actions:\n",
-        "Goal:",
-    ),
-    *(
-        " on a",
-        " any order",
-        " last",
-        " holding",
-        " nothing",
-        " none",
-        " empty",
-        " nowhere",
-        " boiling",
-        " under",
-        ",",
-    ),
-    *(
-        "Thought:",
-        " Tower",
-        " No tower",
-        " Next",
-        " Carry",
-        " Empty",
-        " Robot",
-        "\nAction: ",
-        " Wait",
-        " here",
-        " away",
-        " See",
-        " Other",
-    ),
-    *(
-        " Place",
-        " Stack",
-        " Unstack",
-        " Pick",
-        " Cook",
-        " Cut",
-        " Fry",
-        ".",
-        ":",
-        "-",
-        "\n",
-        " to",
-        " robot",
-        " robot1",
-    ),
+    *("Stations:\n", "Items:\n", "Containers:\n", "Timers:\n", "Robot", "Empty:"),
+    *("Valid actions:\n", "Goal:", " on a", " any order", " last"),
+    *(" holding", " nothing", " none", " empty", " nowhere", " boiling", " under", ","),
+    *("Thought:", " Tower", " No tower", " Next", " Carry", " Empty", " Robot", "\nAction: "),
+    *(" Wait", " here", " away", " See", " Other", " Place", " Stack", " Unstack", " Pick"),
+    *(" Cook", " Cut", " Fry", ".", ":", "-", "\n", " to", " robot", " robot1"),
     *(" ask", "At", "On", "Under", "Which"),
     *(f" {number}" for number in range(1, 10)),
 )
@@ -85,8 +37,8 @@ PHRASES = (
 def list_tokens() -> list[str]:
     """All tokens beyond single bytes: phrases, pieces of action texts, flags, kinds and names."""
     tokens = dict.fromkeys(piece for piece in PHRASES if len(piece) > 1)
-    for wording in WORDING.values():
-        text = wording.replace("{robot}", "robot1").replace(" {0}", "|").replace(" {1}", "|")
+    for op in Op:
+        text = op.wording.replace("{robot}", "robot1").replace(" {0}", "|").replace(" {1}", "|")
         tokens |= dict.fromkeys(piece for piece in text.split("|") if piece)
     tokens |= dict.fromkeys(f" {flag.name.removeprefix('is')}" for flag in Flag)
     for kind in (*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS):

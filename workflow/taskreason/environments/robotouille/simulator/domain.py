@@ -9,16 +9,8 @@ from typing import NamedTuple
 
 STATION_KINDS = ("table", "stove", "board", "fryer", "sink")
 ITEM_KINDS = (
-    "topbun",
-    "bottombun",
-    "bread",
-    "lettuce",
-    "onion",
-    "tomato",
-    "patty",
-    "chicken",
-    "cheese",
-    "potato",
+    *("topbun", "bottombun", "bread", "lettuce", "onion", "tomato"),
+    *("patty", "chicken", "cheese", "potato"),
 )
 CONTAINER_KINDS = ("pot", "bowl")
 MEAL_KINDS = ("water",)
@@ -48,42 +40,34 @@ LAYOUT_FLAGS = tuple(flag.name for flag in Flag if flag is not Flag.iscooking)
 
 
 class Op(IntEnum):
-    """The fifteen actions, in the order in which the prompt lists them."""
+    """The fifteen actions, in the order in which the prompt lists them.
 
-    pick_up_item = 0
-    unstack = 1
-    place_item = 2
-    stack = 3
-    cook = 4
-    cut = 5
-    fry = 6
-    pick_up_container = 7
-    place_container = 8
-    fill_pot = 9
-    boil_water = 10
-    add_to = 11
-    fill_bowl = 12
-    move = 13
-    wait = 14
+    wording: their text. sources: the lists of a kitchen from which the two arguments come.
+    """
 
+    wording: str
+    sources: tuple[str, str]
 
-WORDING = {
-    Op.pick_up_item: "Pick up {0} from {1} using {robot}",
-    Op.unstack: "Unstack {0} from {1} using {robot}",
-    Op.place_item: "Place {0} on {1} using {robot}",
-    Op.stack: "Stack {0} on top of {1} using {robot}",
-    Op.cook: "Cook {0} on {1} using {robot}",
-    Op.cut: "Cut {0} on {1} using {robot}",
-    Op.fry: "Fry {0} on {1} using {robot}",
-    Op.pick_up_container: "Pick up {0} from {1} using {robot}",
-    Op.place_container: "Place {0} on {1} using {robot}",
-    Op.fill_pot: "Fill {0} with water from {1} using {robot}",
-    Op.boil_water: "Boil {0}'s contents on {1} using {robot}",
-    Op.add_to: "Add {0} into {1} using {robot}",
-    Op.fill_bowl: "Fill {0} with {1}'s contents using {robot}",
-    Op.move: "Move {robot} from {0} to {1}",
-    Op.wait: "Do nothing",
-}
+    def __new__(cls, number: int, wording: str, *sources: str):
+        member = int.__new__(cls, number)
+        member._value_, member.wording, member.sources = number, wording, sources
+        return member
+
+    pick_up_item = 0, "Pick up {0} from {1} using {robot}", "items", "stations"
+    unstack = 1, "Unstack {0} from {1} using {robot}", "items", "items"
+    place_item = 2, "Place {0} on {1} using {robot}", "items", "stations"
+    stack = 3, "Stack {0} on top of {1} using {robot}", "items", "items"
+    cook = 4, "Cook {0} on {1} using {robot}", "items", "stations"
+    cut = 5, "Cut {0} on {1} using {robot}", "items", "stations"
+    fry = 6, "Fry {0} on {1} using {robot}", "items", "stations"
+    pick_up_container = 7, "Pick up {0} from {1} using {robot}", "containers", "stations"
+    place_container = 8, "Place {0} on {1} using {robot}", "containers", "stations"
+    fill_pot = 9, "Fill {0} with water from {1} using {robot}", "containers", "stations"
+    boil_water = 10, "Boil {0}'s contents on {1} using {robot}", "containers", "stations"
+    add_to = 11, "Add {0} into {1} using {robot}", "items", "containers"
+    fill_bowl = 12, "Fill {0} with {1}'s contents using {robot}", "containers", "containers"
+    move = 13, "Move {robot} from {0} to {1}", "stations", "stations"
+    wait = 14, "Do nothing"
 
 
 class Action(NamedTuple):

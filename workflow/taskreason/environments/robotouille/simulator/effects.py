@@ -5,7 +5,7 @@ their object lies where they were started; cuts are counted by the cutting itsel
 they were started, because the reference updates them in that order (see :func:`update` for its oddity).
 """
 
-from taskreason.environments.robotouille.simulator.domain import CUTS, TICKS, Flag
+from .domain import CUTS, TICKS, Flag
 
 COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
 """Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried"."""
@@ -50,12 +50,12 @@ def update(stacks, flags, containers, meals, effects):
         if kind in (COOK, FRY):
             on = bool(stacks[station]) and stacks[station][0] == obj
             done = on and count + 1 == TICKS
-            if kind == COOK:
-                flags[obj] = int(
-                    flags[obj] | Flag.iscooking if on and not done else flags[obj] & ~Flag.iscooking
-                )
+            bits = flags[obj] & ~Flag.iscooking if kind == COOK else flags[obj]
+            if kind == COOK and on and not done:
+                bits |= Flag.iscooking
             if done:
-                flags[obj] = int(flags[obj] | (Flag.iscooked if kind == COOK else Flag.isfried))
+                bits |= Flag.iscooked if kind == COOK else Flag.isfried
+            flags[obj] = int(bits)
             count += on
         elif kind in (FILL, BOIL):
             place, meal = containers[obj]

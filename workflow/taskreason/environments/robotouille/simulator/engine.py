@@ -1,26 +1,18 @@
 """The simulator: a kitchen built from a layout, and the deterministic transition function over its states.
 
-Input: a `simulator.layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid
-actions in each. A state holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot,
-the valid actions depend on where it stands, what it holds and what is on that station, so they are computed once per
-such situation and then looked up.
+Input: a `layout.Layout`. Output: immutable, hashable :class:`State` values, and the valid actions in each. A state
+holds only what changes; names, kinds and the goal live in :class:`Kitchen`. With one robot, the valid actions depend on
+where it stands, what it holds and what is on that station, so they are computed once per such situation and looked up.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from taskreason.environments.robotouille.simulator.domain import WORDING, Action, Flag, Op, kind_of
-from taskreason.environments.robotouille.simulator.effects import (
-    BOIL,
-    COOK,
-    FILL,
-    FRY,
-    cut,
-    put,
-    start,
-    update,
-)
-from taskreason.environments.robotouille.simulator.goal import Goal
-from taskreason.environments.robotouille.simulator.layout import Layout
+from .domain import Action, Flag, Op, kind_of
+from .effects import BOIL, COOK, FILL, FRY, cut, put, start, update
+from .goal import Goal
+from .layout import Layout, Thing
 
 
 class State(NamedTuple):
@@ -42,17 +34,18 @@ class State(NamedTuple):
     effects: tuple[tuple[int, int, int, int], ...]
 
 
+TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
 _new = tuple.__new__
 
 
-def number(specs) -> tuple[list, tuple[str, ...]]:
-    """Sort object specifications stably by (x, y) and name them kind + number within the kind."""
-    ordered = sorted(specs, key=lambda spec: (spec.x, spec.y))
-    counts: dict[str, int] = {}
+def number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
+    """Sort objects stably by (x, y) and name them kind + number within the kind."""
+    ordered = sorted(things, key=lambda thing: (thing.x, thing.y))
+    counts: Counter[str] = Counter()
     names = []
-    for spec in ordered:
-        counts[spec.name] = counts.get(spec.name, 0) + 1
-        names.append(f"{spec.name}{counts[spec.name]}")
+    for thing in ordered:
+        counts[thing.name] += 1
+        names.append(f"{thing.name}{counts[thing.name]}")
     return ordered, tuple(names)
 
 
@@ -66,82 +59,49 @@ class Kitchen:
         containers, self.containers = number(layout.containers)
         meals, _ = number(layout.meals)
         self.robot = "robot1"
-        self.station_kinds = tuple(kind_of(name) for name in self.stations)
-        self.item_kinds = tuple(kind_of(name) for name in self.items)
-        self.container_kinds = tuple(kind_of(name) for name in self.containers)
+        self.places = [(station.x, station.y) for station in stations]
+        self.station_kinds = tuple(map(kind_of, self.stations))
+        self.item_kinds = tuple(map(kind_of, self.items))
+        self.container_kinds = tuple(map(kind_of, self.containers))
         self.station_index = {name: i for i, name in enumerate(self.stations)}
-        self._actions: dict[tuple, Action] = {}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
-        self._moves = [self._moves_from(loc) for loc in range(len(self.stations))]
+        everywhere = range(len(self.stations))
+        self._moves = [
+            tuple(self._action(Op.move, loc, to) for to in everywhere if to != loc)
+            for loc in everywhere
+        ]
         self._wait = self._action(Op.wait)
-        self.initial = self._initial_state(layout, stations, items, containers, meals)
+        self.initial = self._initial_state(stations, items, containers, meals)
         self.goal = Goal(self, layout.goal)
 
-    def _initial_state(self, layout, stations, items, containers, meals) -> State:
-        cells = {(spec.x, spec.y): i for i, spec in enumerate(stations)}
-        robot = layout.robot
-        here = (robot.x, robot.y)
-        loc = cells.get(robot.faces, -1)
-        hand = -1
+    def _initial_state(self, stations, items, containers, meals) -> State:
+        """Things that are at no station are in the robot's hand."""
+        cells = {(station.x, station.y): i for i, station in enumerate(stations)}
+
+        def at(thing: Thing) -> int:
+            return cells.get((thing.x, thing.y), -1)
+
         piles: list[list[tuple[int, int]]] = [[] for _ in stations]
         for i, item in enumerate(items):
-            if (item.x, item.y) == here:
-                hand = i
-            else:
-                piles[cells[item.x, item.y]].append((item.stack_level, i))
-        contents = []
-        for c, container in enumerate(containers):
-            inside = [
-                m for m, meal in enumerate(meals) if (meal.x, meal.y) == (container.x, container.y)
-            ]
-            held = (container.x, container.y) == here
-            if held:
-                hand = len(items) + c
-            contents.append(
-                (-1 if held else cells[container.x, container.y], inside[0] if inside else -1)
-            )
-        flags = []
-        for item in items:
-            bits = 0
-            for predicate in item.predicates:
-                bits |= Flag[predicate]
-            flags.append(int(bits))
-        boiling = tuple(int("isboiling" in meal.predicates) for meal in meals)
-        stacks = tuple(tuple(i for _, i in sorted(pile)) for pile in piles)
-        return State(loc, hand, stacks, tuple(flags), tuple(contents), boiling, frozenset(), ())
+            if at(item) >= 0:
+                piles[at(item)].append((item.stack_level, i))
+        inside = {(meal.x, meal.y): m for m, meal in enumerate(meals)}
+        return State(
+            loc=cells.get(self.layout.robot.faces, -1),
+            hand=next((n for n, thing in enumerate([*items, *containers]) if at(thing) < 0), -1),
+            stacks=tuple(tuple(i for _, i in sorted(pile)) for pile in piles),
+            flags=tuple(int(sum(Flag[p] for p in set(item.predicates))) for item in items),
+            containers=tuple((at(c), inside.get((c.x, c.y), -1)) for c in containers),
+            meals=tuple(int("isboiling" in meal.predicates) for meal in meals),
+            added=frozenset(),
+            effects=(),
+        )
 
     # ---------------------------------------------------------------- actions
 
     def _action(self, op: Op, a: int = -1, b: int = -1) -> Action:
-        key = (op, a, b)
-        found = self._actions.get(key)
-        if found is None:
-            first, second = self._argument_names(op, a, b)
-            found = Action(op, a, b, WORDING[op].format(first, second, robot=self.robot))
-            self._actions[key] = found
-        return found
-
-    def _argument_names(self, op: Op, a: int, b: int) -> tuple[str, str]:
-        """Names of an action's arguments: every operator draws them from fixed object lists."""
-        sources = {
-            Op.unstack: (self.items, self.items),
-            Op.stack: (self.items, self.items),
-            Op.add_to: (self.items, self.containers),
-            Op.fill_bowl: (self.containers, self.containers),
-            Op.move: (self.stations, self.stations),
-            Op.wait: ((), ()),
-            Op.pick_up_container: (self.containers, self.stations),
-            Op.place_container: (self.containers, self.stations),
-            Op.fill_pot: (self.containers, self.stations),
-            Op.boil_water: (self.containers, self.stations),
-        }
-        first, second = sources.get(op, (self.items, self.stations))
-        return (first[a] if first else "", second[b] if second else "")
-
-    def _moves_from(self, loc: int) -> tuple[Action, ...]:
-        return tuple(
-            self._action(Op.move, loc, to) for to in range(len(self.stations)) if to != loc
-        )
+        names = [getattr(self, kind)[n] for kind, n in zip(op.sources, (a, b), strict=False)]
+        return Action(op, a, b, op.wording.format(*names, robot=self.robot))
 
     def valid_actions(self, state: State) -> tuple[Action, ...]:
         """All valid actions in ``state``: those at the robot's station, then moves, then ``Do nothing``."""
@@ -150,10 +110,7 @@ class Kitchen:
             return (self._wait,)
         stack = state.stacks[loc]
         flags = state.flags[stack[0]] if len(stack) == 1 else 0
-        if self.containers:
-            key = (loc, state.hand, stack, flags, state.containers, state.meals, state.added)
-        else:
-            key = (loc, state.hand, stack, flags)
+        key = (loc, state.hand, stack, flags, state.containers, state.meals, state.added)
         found = self._valid.get(key)
         if found is None:
             found = (*sorted(self._local_actions(state)), *self._moves[loc], self._wait)
@@ -174,11 +131,8 @@ class Kitchen:
                 found.append(self._action(Op.place_item, hand, loc))
             for c in here:
                 meal = state.containers[c][1]
-                if (
-                    self.container_kinds[c] == "pot"
-                    and meal >= 0
-                    and (hand, meal) not in state.added
-                ):
+                full = self.container_kinds[c] == "pot" and meal >= 0
+                if full and (hand, meal) not in state.added:
                     found.append(self._action(Op.add_to, hand, c))
             return found
         held = hand - count
@@ -218,10 +172,7 @@ class Kitchen:
 
     def find_action(self, state: State, text: str) -> Action | None:
         """The valid action with exactly this text, or None."""
-        for action in self.valid_actions(state):
-            if action.text == text:
-                return action
-        return None
+        return next((action for action in self.valid_actions(state) if action.text == text), None)
 
     # ------------------------------------------------------------- transition
 
@@ -234,19 +185,14 @@ class Kitchen:
         elif op is Op.wait:
             if not effects:
                 return state
-        elif op is Op.pick_up_item:
-            hand = a
-            stacks = (*stacks[:loc], (), *stacks[loc + 1 :])
-        elif op is Op.unstack:
+        elif op is Op.pick_up_item or op is Op.unstack:
             hand = a
             stacks = (*stacks[:loc], stacks[loc][:-1], *stacks[loc + 1 :])
         elif op is Op.place_item or op is Op.stack:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
-        elif op is Op.cook:
-            effects = start(effects, COOK, a, b)
-        elif op is Op.fry:
-            effects = start(effects, FRY, a, b)
+        elif op in TIMERS:
+            effects = start(effects, TIMERS[op], a, b)
         elif op is Op.cut:
             flags, effects = cut(flags, effects, a)
         elif op is Op.pick_up_container:
@@ -255,10 +201,6 @@ class Kitchen:
         elif op is Op.place_container:
             hand = -1
             containers = put(containers, a, (loc, containers[a][1]))
-        elif op is Op.fill_pot:
-            effects = start(effects, FILL, a, b)
-        elif op is Op.boil_water:
-            effects = start(effects, BOIL, a, b)
         elif op is Op.add_to:
             hand = -1
             added = added | {(a, containers[b][1])}
@@ -281,11 +223,7 @@ class Kitchen:
 
     def held_name(self, state: State) -> str | None:
         """Name of the item or container in the robot's hand, or None."""
-        if state.hand < 0:
-            return None
-        if state.hand < len(self.items):
-            return self.items[state.hand]
-        return self.containers[state.hand - len(self.items)]
+        return None if state.hand < 0 else (*self.items, *self.containers)[state.hand]
 
     def replay(self, texts: list[str]) -> list[tuple[State, bool]]:
         """States after each action text, with whether it was valid; an invalid one changes nothing."""

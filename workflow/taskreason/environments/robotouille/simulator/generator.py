@@ -8,19 +8,14 @@ and a seed never borrows another seed's kitchen: it is retried within its own st
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from typing import Literal
 
-from taskreason.environments.robotouille.simulator.domain import ITEM_KINDS, STATION_KINDS
-from taskreason.environments.robotouille.simulator.layout import (
-    DIRECTIONS,
-    ItemSpec,
-    Layout,
-    RobotSpec,
-    StationSpec,
-)
-from taskreason.environments.robotouille.simulator.layout_reader import LayoutError
+from .domain import ITEM_KINDS, STATION_KINDS
+from .layout import DIRECTIONS, Layout, Robot, Thing
+from .layout_reader import LayoutError
 
 Mode = Literal["scattered", "grouped", "mixed"]
 MODES: tuple[Mode, ...] = ("scattered", "grouped", "mixed")
@@ -37,8 +32,6 @@ EXTRA_ITEM_PREDICATES = {
 }
 ATTEMPTS = 100
 
-Cell = tuple[int, int]
-
 
 def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
     """One kitchen for the template's task.
@@ -53,9 +46,8 @@ def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
         raise LayoutError(f"{template.source}: containers can't be varied, use a template without.")
     rng = random.Random(f"{template.hash}/{mode}/{seed}")
     own = rng.choice(("scattered", "grouped")) if mode == "mixed" else mode
-    draw = {"scattered": _draw_scattered, "grouped": _draw_grouped}[own]
     for _ in range(ATTEMPTS):
-        layout = draw(template, rng)
+        layout = _draw_layout(template, rng, own == "scattered")
         if layout is not None:
             return replace(layout, source=f"{template.source} (seed {seed}, {mode})")
     raise LayoutError(
@@ -64,104 +56,72 @@ def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
     )
 
 
-def draw_disjoint(
-    template: Layout, mode: Mode, seeds: Iterable[int], count: int, exclude: set[str]
-) -> list[tuple[int, Layout]]:
-    """`count` kitchens, with their seeds, whose content is new: no two equal, none in `exclude`.
-
-    `exclude` holds `Layout.hash` values. Raises LayoutError when the seeds run out.
-    """
-    seen, drawn = set(exclude), []
-    for seed in seeds:
-        if len(drawn) == count:
-            break
-        layout = generate_layout(template, seed, mode)
+def list_different(template: Layout, seed: int, mode: Mode) -> Iterator[Layout]:
+    """The kitchens of this seed and those after it, without end; equal ones only once."""
+    seen = set()
+    for number in count(seed):
+        layout = generate_layout(template, number, mode)
         if layout.hash not in seen:
             seen.add(layout.hash)
-            drawn.append((seed, layout))
-    if len(drawn) < count:
-        raise LayoutError(
-            f"{template.source}: the seeds give {len(drawn)} different kitchens but {count} are "
-            "wanted, give more seeds."
-        )
-    return drawn
+            yield layout
 
 
-def _draw_scattered(template: Layout, rng: random.Random) -> Layout | None:
+def _draw_layout(template: Layout, rng: random.Random, scattered: bool) -> Layout | None:
+    """One attempt; None where the robot has no room."""
+    own = template.stations
     extra = _draw_items(rng, _draw_count(rng, EXTRA_ITEM_WEIGHTS))
     items = [*template.items, *extra]
-    holds = rng.random() < HOLDING_RATE
-    wanted = max(
-        len(template.stations) + _draw_count(rng, EXTRA_STATION_WEIGHTS), len(items) - holds
-    )
-    stations = _place_stations(template, rng, wanted)
-    robot = stations and _place_robot(template, rng, stations, stations)
+    holds = scattered and rng.random() < HOLDING_RATE
+    fewest = len(items) - holds if scattered else len(own) + len(extra)
+    number = max(len(own) + _draw_count(rng, EXTRA_STATION_WEIGHTS), fewest)
+    stations = _place_stations(template, rng, number)
+    faced = stations if scattered else (stations or [])[: len(own)]
+    robot = stations and _place_robot(template, rng, stations, faced)
     if not robot:
         return None
-    held = rng.randrange(len(items)) if holds else -1
-    spots = rng.sample([(s.x, s.y) for s in stations], len(items) - holds)
-    if holds:
-        spots.insert(held, (robot.x, robot.y))
-    return replace(
-        template,
-        stations=tuple(stations),
-        items=tuple(
-            replace(item, x=x, y=y, stack_level=0)
-            for item, (x, y) in zip(items, spots, strict=True)
-        ),
-        robot=robot,
-    )
-
-
-def _draw_grouped(template: Layout, rng: random.Random) -> Layout | None:
-    extra = _draw_items(rng, _draw_count(rng, EXTRA_ITEM_WEIGHTS))
-    extra_stations = max(_draw_count(rng, EXTRA_STATION_WEIGHTS), len(extra))
-    own = len(template.stations)
-    stations = _place_stations(template, rng, own + extra_stations)
-    robot = stations and _place_robot(template, rng, stations, stations[:own])
-    if not robot:
-        return None
-    moved: dict[Cell, StationSpec] = {
-        (old.x, old.y): new for old, new in zip(template.stations, stations[:own], strict=True)
-    }
-    items = [
-        replace(item, x=moved[item.x, item.y].x, y=moved[item.x, item.y].y)
-        for item in template.items
-    ]
-    spots = rng.sample(stations[own:], len(extra))
-    items += [replace(item, x=s.x, y=s.y) for item, s in zip(extra, spots, strict=True)]
-    return replace(template, stations=tuple(stations), items=tuple(items), robot=robot)
+    if scattered:
+        held = rng.randrange(len(items)) if holds else -1
+        places: list[Thing | Robot] = rng.sample(stations, len(items) - holds)
+        if holds:
+            places.insert(held, robot)
+        items = [replace(item, stack_level=0) for item in items]
+    else:
+        moved = {(old.x, old.y): new for old, new in zip(own, stations, strict=False)}
+        places = [moved[item.x, item.y] for item in template.items]
+        places += rng.sample(stations[len(own) :], len(extra))
+    placed = (replace(i, x=at.x, y=at.y) for i, at in zip(items, places, strict=True))
+    return replace(template, stations=tuple(stations), items=tuple(placed), robot=robot)
 
 
 def _draw_count(rng: random.Random, weights: tuple[float, ...]) -> int:
     return rng.choices(range(len(weights)), weights)[0]
 
 
-def _draw_items(rng: random.Random, count: int) -> list[ItemSpec]:
+def _draw_items(rng: random.Random, number: int) -> list[Thing]:
     """Items of random kinds, raw and whole, that still have to be given a place."""
-    kinds = rng.choices(ITEM_KINDS, k=count)
-    return [ItemSpec(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
+    kinds = rng.choices(ITEM_KINDS, k=number)
+    return [Thing(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
 
 
-def _place_stations(template: Layout, rng: random.Random, count: int) -> list[StationSpec] | None:
+def _place_stations(template: Layout, rng: random.Random, number: int) -> list[Thing] | None:
     """The template's stations, then extra ones, on random cells; None if all are taken."""
     cells = [(x, y) for x in range(template.width) for y in range(template.height)]
-    if count >= len(cells):
+    if number >= len(cells):
         return None
     kinds = [station.name for station in template.stations]
-    kinds += rng.choices(STATION_KINDS, k=count - len(kinds))
-    spots = rng.sample(cells, count)
-    return [StationSpec(kind, x, y) for kind, (x, y) in zip(kinds, spots, strict=True)]
+    kinds += rng.choices(STATION_KINDS, k=number - len(kinds))
+    spots = rng.sample(cells, number)
+    return [Thing(kind, x, y) for kind, (x, y) in zip(kinds, spots, strict=True)]
 
 
 def _place_robot(
-    template: Layout, rng: random.Random, stations: list[StationSpec], faced: list[StationSpec]
-) -> RobotSpec | None:
+    template: Layout, rng: random.Random, stations: list[Thing], faced: list[Thing]
+) -> Robot | None:
     """The robot beside a random one of `faced`, on a free cell and turned to it."""
     taken = {(s.x, s.y) for s in stations}
     for station in rng.sample(faced, len(faced)):
         for dx, dy in rng.sample(DIRECTIONS, len(DIRECTIONS)):
             x, y = station.x - dx, station.y - dy
             if 0 <= x < template.width and 0 <= y < template.height and (x, y) not in taken:
-                return RobotSpec(x, y, (dx, dy))
+                return Robot(x, y, (dx, dy))
     return None

@@ -1,28 +1,30 @@
-"""The towers that a goal asks for: read from its terms, and, in a kitchen, which of their slots are filled at a
-station and what stands in the way.
+"""The stacks that a goal asks for: read from its terms, and, in a kitchen, which of their slots are filled at a
+station and what stands in the way there.
 """
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
-from taskreason.environments.robotouille.simulator.domain import Flag
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal import Goal
+from .domain import Flag
+from .engine import Kitchen, State
+from .goal import Goal
 
 FLAG_TERMS = {flag.name: int(flag) for flag in Flag}
-TOWER_TERMS = {"item_on", "item_at", "atop", "clear", *FLAG_TERMS}
+STACK_TERMS = {"item_on", "item_at", "atop", "clear", *FLAG_TERMS}
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One place in a tower: the kind of item, and the flags that it must have."""
+    """One place in a stack: the kind of item, and the flags that it must have."""
 
     kind: str
     flags: int
 
 
 @dataclass(frozen=True)
-class Tower:
+class GoalStack:
     """A stack that the goal asks for.
 
     station: kind of station that it stands on, or None when it may stand anywhere. chain: slots from the bottom,
@@ -45,18 +47,18 @@ class Tower:
         return any(slot.flags for slot in self.slots)
 
 
-def compile_towers(goal: Goal) -> list[Tower] | None:
-    """The goal's terms as towers, or None when it has terms of another sort (containers, meals, the robot)."""
-    if any(predicate not in TOWER_TERMS for predicate, _ in goal.terms):
-        return None
-    flags: dict[int, int] = {}
+def compile_stacks(goal: Goal) -> list[GoalStack]:
+    """The goal's terms as stacks; none when it has terms of another sort (containers, meals, the robot)."""
+    if any(predicate not in STACK_TERMS for predicate, _ in goal.terms):
+        return []
+    flags: Counter[int] = Counter()
     above: dict[int, int] = {}
     base: dict[int, int] = {}
     at: dict[int, list[int]] = {}
     clear = set()
     for predicate, ids in goal.terms:
         if predicate in FLAG_TERMS:
-            flags[ids[0]] = flags.get(ids[0], 0) | FLAG_TERMS[predicate]
+            flags[ids[0]] |= FLAG_TERMS[predicate]
         elif predicate == "item_on":
             base[ids[1]] = ids[0]
         elif predicate == "item_at":
@@ -66,8 +68,8 @@ def compile_towers(goal: Goal) -> list[Tower] | None:
         else:
             clear.add(ids[0])
 
-    def slot(key: int) -> Slot:
-        return Slot(goal.kinds[key], flags.get(key, 0))
+    def fill(keys: list[int]) -> tuple[Slot, ...]:
+        return tuple(Slot(goal.kinds[key], flags[key]) for key in keys)
 
     def chain_from(key: int) -> list[int]:
         chain = [key]
@@ -75,24 +77,24 @@ def compile_towers(goal: Goal) -> list[Tower] | None:
             chain.append(above[chain[-1]])
         return chain
 
-    towers, placed = [], set()
+    stacks, placed = [], set()
     for station in {*base, *at}:
         chain = chain_from(base[station]) if station in base else []
         rest = [key for key in at.get(station, []) if key not in chain]
         top = next((key for key in rest if key in clear), None)
-        loose = tuple(slot(key) for key in rest if key != top)
         placed |= {*chain, *rest}
-        towers.append(
-            Tower(
-                goal.kinds[station],
-                tuple(slot(key) for key in chain),
-                loose,
-                None if top is None else slot(top),
-            )
-        )
+        loose = fill([key for key in rest if key != top])
+        last = None if top is None else fill([top])[0]
+        stacks.append(GoalStack(goal.kinds[station], fill(chain), loose, last))
     for key in [k for k in above if k not in above.values() and k not in placed]:
-        towers.append(Tower(None, tuple(slot(k) for k in chain_from(key))))
-    return towers
+        stacks.append(GoalStack(None, fill(chain_from(key))))
+    return stacks
+
+
+def find_target(goal: Goal) -> GoalStack | None:
+    """The goal where it is one stack on a kind of station, and nothing else; None for any other goal."""
+    stacks = compile_stacks(goal)
+    return stacks[0] if len(stacks) == 1 and stacks[0].station else None
 
 
 def fits_slot(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:
@@ -100,99 +102,91 @@ def fits_slot(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:
     return kitchen.item_kinds[item] == slot.kind and state.flags[item] & slot.flags == slot.flags
 
 
-def list_sites(kitchen: Kitchen, tower: Tower) -> list[int]:
-    """Stations on which the tower may stand."""
-    return [s for s, kind in enumerate(kitchen.station_kinds) if kind == tower.station]
+def list_stations(kitchen: Kitchen, target: GoalStack) -> list[int]:
+    """Stations on which the stack may stand."""
+    return [s for s, kind in enumerate(kitchen.station_kinds) if kind == target.station]
 
 
-def find_site(kitchen: Kitchen, state: State, tower: Tower) -> int:
-    """The station at which most of the tower stands."""
-    sites = list_sites(kitchen, tower)
-    return max(sites, key=lambda s: len(match_tower(kitchen, state, tower, s)))
+class Site(NamedTuple):
+    """A station at which a stack may be built, in a state."""
 
+    kitchen: Kitchen
+    state: State
+    target: GoalStack
+    station: int
 
-def match_tower(
-    kitchen: Kitchen, state: State, tower: Tower, station: int
-) -> list[tuple[int, int]]:
-    """(slot number, item) for the items at ``station`` that are in their final place, from the bottom."""
-    found = _match_slots(kitchen, state, tower, station)
-    leaving = set(_list_leaving(kitchen, state, tower, station, found))
-    return [(number, item) for number, item in found if item not in leaving]
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """The items there, from the bottom."""
+        return self.state.stacks[self.station]
 
+    def list_placed(self) -> list[tuple[int, int]]:
+        """(slot number, item) for the items that are in their final place, from the bottom."""
+        found = self._match_slots()
+        leaving = set(self._list_leaving(found))
+        return [(number, item) for number, item in found if item not in leaving]
 
-def list_in_the_way(kitchen: Kitchen, state: State, tower: Tower, station: int) -> list[int]:
-    """Items at ``station`` that must leave before the tower begun there can be finished, from the top.
+    def list_in_the_way(self) -> list[int]:
+        """Items that must leave before the stack begun here can be finished, from the top.
 
-    Upon the chain these are all items that do not belong there. Further up anything may stay that nothing else
-    waits for: an item leaves when a slot is open for its kind and there are too few of that kind elsewhere.
-    """
-    return _list_leaving(
-        kitchen, state, tower, station, _match_slots(kitchen, state, tower, station)
-    )
+        Upon the chain these are all items that do not belong there. Further up anything may stay that nothing else
+        waits for: an item leaves when a slot is open for its kind and there are too few of that kind elsewhere.
+        """
+        return self._list_leaving(self._match_slots())
 
+    def list_contested(self) -> list[str]:
+        """Kinds of which an item lies upon the finished chain, in no slot, though one is open for it.
 
-def list_contested(kitchen: Kitchen, state: State, tower: Tower, station: int) -> list[str]:
-    """Kinds of which an item lies at ``station`` upon the finished chain, in no slot, though one is open for it.
+        Whether such an item stays or leaves depends on how many of its kind there are elsewhere.
+        """
+        found = self._match_slots()
+        if len(found) < len(self.target.chain):
+            return []
+        placed, open_kinds = {item for _, item in found}, set(self._list_open_kinds(found))
+        kinds = [self.kitchen.item_kinds[i] for i in self.stack if i not in placed]
+        return list(dict.fromkeys(kind for kind in kinds if kind in open_kinds))
 
-    Whether such an item stays or leaves depends on how many of its kind there are elsewhere.
-    """
-    found = _match_slots(kitchen, state, tower, station)
-    if len(found) < len(tower.chain):
-        return []
-    placed, open_kinds = {item for _, item in found}, set(_list_open_kinds(tower, found))
-    kinds = [kitchen.item_kinds[i] for i in state.stacks[station] if i not in placed]
-    return list(dict.fromkeys(kind for kind in kinds if kind in open_kinds))
+    def _list_leaving(self, found: list[tuple[int, int]]) -> list[int]:
+        stack, placed, kinds = self.stack, {item for _, item in found}, self.kitchen.item_kinds
+        if len(found) < len(self.target.chain):
+            return list(reversed(stack[len(found) :])) if found else []
+        wanted = Counter(self._list_open_kinds(found))
+        wanted.subtract(k for i, k in enumerate(kinds) if i not in stack and wanted[k])
+        lowest = len(stack)
+        for height in range(len(stack) - 1, -1, -1):
+            kind = kinds[stack[height]]
+            if stack[height] not in placed and wanted[kind] > 0:
+                wanted[kind] -= 1
+                lowest = height
+        return list(reversed(stack[lowest:]))
 
+    def _list_open_kinds(self, found: list[tuple[int, int]]) -> list[str]:
+        """The kinds of the slots that nothing was found for, in order, each as often as it is wanted."""
+        filled = {number for number, _ in found}
+        return [s.kind for n, s in enumerate(self.target.slots, start=1) if n not in filled]
 
-def _list_leaving(
-    kitchen: Kitchen, state: State, tower: Tower, station: int, found: list[tuple[int, int]]
-) -> list[int]:
-    stack, placed = state.stacks[station], {item for _, item in found}
-    if len(found) < len(tower.chain):
-        return list(reversed(stack[len(found) :])) if found else []
-    wanted = Counter(_list_open_kinds(tower, found))
-    wanted.subtract(
-        kind for item, kind in enumerate(kitchen.item_kinds) if item not in stack and wanted[kind]
-    )
-    lowest = len(stack)
-    for height in range(len(stack) - 1, -1, -1):
-        kind = kitchen.item_kinds[stack[height]]
-        if stack[height] not in placed and wanted[kind] > 0:
-            wanted[kind] -= 1
-            lowest = height
-    return list(reversed(stack[lowest:]))
-
-
-def _list_open_kinds(tower: Tower, found: list[tuple[int, int]]) -> list[str]:
-    """The kinds of the slots that nothing was found for, in order, each as often as it is wanted."""
-    filled = {number for number, _ in found}
-    return [slot.kind for n, slot in enumerate(tower.slots, start=1) if n not in filled]
-
-
-def _match_slots(
-    kitchen: Kitchen, state: State, tower: Tower, station: int
-) -> list[tuple[int, int]]:
-    """(slot number, item) for the items at ``station`` that fit, whatever lies between them."""
-    found, stack = [], state.stacks[station]
-    for number, (item, slot) in enumerate(zip(stack, tower.chain, strict=False), start=1):
-        if not fits_slot(kitchen, state, item, slot):
-            return found
-        found.append((number, item))
-    if len(found) < len(tower.chain):
-        return found
-    open_slots = {len(tower.chain) + n: slot for n, slot in enumerate(tower.loose, start=1)}
-    for item in stack[len(found) :]:
-        number = next(
-            (n for n, slot in open_slots.items() if fits_slot(kitchen, state, item, slot)), None
-        )
-        if number is not None:
-            del open_slots[number]
+    def _match_slots(self) -> list[tuple[int, int]]:
+        """(slot number, item) for the items that fit, whatever lies between them."""
+        target, stack, found = self.target, self.stack, []
+        fits = partial(fits_slot, self.kitchen, self.state)
+        for number, (item, slot) in enumerate(zip(stack, target.chain, strict=False), start=1):
+            if not fits(item, slot):
+                return found
             found.append((number, item))
-        elif (
-            tower.top
-            and not open_slots
-            and item == stack[-1]
-            and fits_slot(kitchen, state, item, tower.top)
-        ):
-            found.append((len(tower.slots), item))
-    return found
+        if len(found) < len(target.chain):
+            return found
+        open_slots = dict(enumerate(target.loose, start=len(found) + 1))
+        for item in stack[len(found) :]:
+            number = next((n for n, slot in open_slots.items() if fits(item, slot)), None)
+            if number is not None:
+                del open_slots[number]
+                found.append((number, item))
+            elif target.top and not open_slots and item == stack[-1] and fits(item, target.top):
+                found.append((len(target.slots), item))
+        return found
+
+
+def find_site(kitchen: Kitchen, state: State, target: GoalStack) -> Site:
+    """Where most of the stack stands."""
+    sites = (Site(kitchen, state, target, s) for s in list_stations(kitchen, target))
+    return max(sites, key=lambda site: len(site.list_placed()))

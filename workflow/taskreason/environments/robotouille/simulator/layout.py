@@ -1,10 +1,11 @@
 """One kitchen as frozen dataclasses: the static description that engine, generator and planner share.
 
-`simulator.layout_files` reads it from the benchmark's JSON and refuses what can't be a kitchen.
+`layout_files` reads it from the benchmark's JSON and refuses what can't be a kitchen.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,40 +13,28 @@ DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
 @dataclass(frozen=True)
-class StationSpec:
+class Thing:
+    """A station, an item, a container, or a meal, which is in the container of its cell from the start.
+
+    name: its kind. stack_level: of an item, 0 at the bottom. predicates: of an item or a meal.
+    """
+
     name: str
     x: int
     y: int
-
-
-@dataclass(frozen=True)
-class ItemSpec:
-    name: str
-    x: int
-    y: int
-    stack_level: int  # 0 is the bottom of its stack
+    stack_level: int = 0
     predicates: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class ContainerSpec:
-    name: str
-    x: int
-    y: int
+    def to_json(self, **more: int) -> dict:
+        """The benchmark's own JSON, with further keys."""
+        predicates = {"predicates": list(self.predicates)} if self.predicates else {}
+        return {"name": self.name, "x": self.x, "y": self.y, **more, **predicates}
 
 
 @dataclass(frozen=True)
-class MealSpec:
-    """A meal that is in the container of its cell from the start."""
+class Robot:
+    """The one robot, and where it looks."""
 
-    name: str
-    x: int
-    y: int
-    predicates: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RobotSpec:
     x: int
     y: int
     direction: tuple[int, int]
@@ -70,11 +59,11 @@ class GoalPredicate:
 class Layout:
     """One kitchen as its file describes it; object lists keep the file's order."""
 
-    stations: tuple[StationSpec, ...]
-    items: tuple[ItemSpec, ...]
-    robot: RobotSpec
-    containers: tuple[ContainerSpec, ...]
-    meals: tuple[MealSpec, ...]
+    stations: tuple[Thing, ...]
+    items: tuple[Thing, ...]
+    robot: Robot
+    containers: tuple[Thing, ...]
+    meals: tuple[Thing, ...]
     goal: tuple[GoalPredicate, ...]
     goal_description: str
     width: int
@@ -84,39 +73,36 @@ class Layout:
     @cached_property
     def hash(self) -> str:
         """16 hex digits that depend on the kitchen and its goal, not on the order of any list."""
+
+        def list_sorted(things: Iterable, *keys: str) -> list[list]:
+            return sorted([getattr(thing, key) for key in keys] for thing in things)
+
         content = {
             "size": [self.width, self.height],
-            "stations": sorted([s.name, s.x, s.y] for s in self.stations),
-            "items": sorted([i.name, i.x, i.y, i.stack_level, i.predicates] for i in self.items),
+            "stations": list_sorted(self.stations, "name", "x", "y"),
+            "items": list_sorted(self.items, "name", "x", "y", "stack_level", "predicates"),
             "robot": [self.robot.x, self.robot.y, *self.robot.direction],
-            "containers": sorted([c.name, c.x, c.y] for c in self.containers),
-            "meals": sorted([m.name, m.x, m.y, m.predicates] for m in self.meals),
-            "goal": sorted([g.predicate, g.args, g.ids] for g in self.goal),
+            "containers": list_sorted(self.containers, "name", "x", "y"),
+            "meals": list_sorted(self.meals, "name", "x", "y", "predicates"),
+            "goal": list_sorted(self.goal, "predicate", "args", "ids"),
         }
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict:
         """The benchmark's own JSON; `parse_layout` of it gives an equal layout."""
-        r = self.robot
+        robot = self.robot
+        at = {"name": robot.name, "x": robot.x, "y": robot.y}
         return {
             "version": "1.0.0",
             "width": self.width,
             "height": self.height,
             "config": {"num_cuts": {"default": 3}, "cook_time": {"default": 3}},
-            "stations": [{"name": s.name, "x": s.x, "y": s.y} for s in self.stations],
-            "items": [
-                {"name": i.name, "x": i.x, "y": i.y, "stack-level": i.stack_level}
-                | ({"predicates": list(i.predicates)} if i.predicates else {})
-                for i in self.items
-            ],
-            "players": [{"name": r.name, "x": r.x, "y": r.y, "direction": list(r.direction)}],
-            "containers": [{"name": c.name, "x": c.x, "y": c.y} for c in self.containers],
-            "meals": [
-                {"name": m.name, "x": m.x, "y": m.y}
-                | ({"predicates": list(m.predicates)} if m.predicates else {})
-                for m in self.meals
-            ],
+            "stations": [station.to_json() for station in self.stations],
+            "items": [item.to_json(**{"stack-level": item.stack_level}) for item in self.items],
+            "players": [at | {"direction": list(robot.direction)}],
+            "containers": [container.to_json() for container in self.containers],
+            "meals": [meal.to_json() for meal in self.meals],
             "goal_description": self.goal_description,
             "goal": [
                 {"predicate": g.predicate, "args": list(g.args), "ids": list(g.ids)}

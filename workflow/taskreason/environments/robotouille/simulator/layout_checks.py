@@ -7,7 +7,16 @@ way to give them what the goal asks of them); a goal that passes may still have 
 
 from collections import Counter, defaultdict
 
-from taskreason.environments.robotouille.simulator.layout import Layout
+from .domain import LAYOUT_FLAGS
+from .layout import Layout
+
+_PREPARED = {
+    "iscooked": ("stove", "iscookable"),
+    "iscooking": ("stove", "iscookable"),
+    "iscut": ("board", "iscuttable"),
+    "isfried": ("fryer", "isfryable"),
+}
+"""Predicate -> station at which an item comes by it, and the predicate that it needs for that."""
 
 
 def find_placement_fault(layout: Layout) -> str | None:
@@ -16,34 +25,32 @@ def find_placement_fault(layout: Layout) -> str | None:
         return "stations is empty, list at least one"
     stations: dict[tuple[int, int], int] = {}
     for i, station in enumerate(layout.stations):
-        cell = (station.x, station.y)
-        if cell in stations:
-            return f"stations[{i}] shares cell {cell} with stations[{stations[cell]}], move one"
-        stations[cell] = i
+        first = stations.setdefault((station.x, station.y), i)
+        if first != i:
+            cell = station.x, station.y
+            return f"stations[{i}] shares cell {cell} with stations[{first}], move one"
     robot = (layout.robot.x, layout.robot.y)
     if robot in stations:
         return f"players[0] stands on stations[{stations[robot]}], move the robot to a free cell"
+    for key, things in (("items", layout.items), ("containers", layout.containers)):
+        for i, thing in enumerate(things):
+            cell = (thing.x, thing.y)
+            if cell not in stations and cell != robot:
+                return f"{key}[{i}] is at {cell}, where no station and no robot is, move it"
     levels = defaultdict(list)
-    for i, item in enumerate(layout.items):
-        cell = (item.x, item.y)
-        if cell not in stations and cell != robot:
-            return f"items[{i}] is at {cell}, where no station and no robot is, move it"
-        levels[cell].append(item.stack_level)
+    for item in layout.items:
+        levels[item.x, item.y].append(item.stack_level)
     for cell, found in levels.items():
         if cell != robot and len(set(found)) != len(found):
             return f"items at {cell} share a stack-level, number them from the bottom upwards"
-    containers: dict[tuple[int, int], int] = {}
+    containers = set()
     for i, container in enumerate(layout.containers):
         cell = (container.x, container.y)
-        if cell not in stations and cell != robot:
-            return f"containers[{i}] is at {cell}, where no station and no robot is, move it"
         if cell in levels or cell in containers:
             return f"containers[{i}] is at {cell}, which is taken by another object, move it"
-        containers[cell] = i
-    if len(levels[robot]) > 1:
-        return (
-            f"items at {robot} are {len(levels[robot])}, but the robot holds one at most, move one"
-        )
+        containers.add(cell)
+    if len(held := levels.get(robot, [])) > 1:
+        return f"items at {robot} are {len(held)}, but the robot holds one at most, move one"
     meals = Counter((meal.x, meal.y) for meal in layout.meals)
     for i, meal in enumerate(layout.meals):
         cell = (meal.x, meal.y)
@@ -66,7 +73,8 @@ def find_goal_fault(layout: Layout) -> str | None:
                 )
         if len(set(predicate.ids)) != len(predicate.ids):
             return f"goal[{i}].ids names one object twice, use two ids"
-    return _find_missing_objects(layout, kinds) or _find_missing_treatment(layout)
+    present = _count_kinds(layout)
+    return _find_missing_objects(kinds, present) or _find_missing_preparation(layout, present)
 
 
 def _count_kinds(layout: Layout) -> Counter:
@@ -78,8 +86,7 @@ def _count_kinds(layout: Layout) -> Counter:
     return present
 
 
-def _find_missing_objects(layout: Layout, kinds: dict[int, str]) -> str | None:
-    present = _count_kinds(layout)
+def _find_missing_objects(kinds: dict[int, str], present: Counter) -> str | None:
     for kind, needed in Counter(kinds.values()).items():
         if present[kind] < needed:
             source = "pot and sink" if kind == "water" else kind
@@ -90,46 +97,35 @@ def _find_missing_objects(layout: Layout, kinds: dict[int, str]) -> str | None:
     return None
 
 
-def _find_missing_treatment(layout: Layout) -> str | None:
+def _find_missing_preparation(layout: Layout, present: Counter) -> str | None:
     """A goal that asks for more cooked, cut, fried ... items of a kind than there can be."""
-    present = _count_kinds(layout)
-    treatments = sorted({g.predicate for g in layout.goal} & set(_MEANS))
-    for predicate in treatments:
+    flags = {*LAYOUT_FLAGS, *_PREPARED, "isboiling"}
+    for predicate in sorted({g.predicate for g in layout.goal} & flags):
         wanted = {(g.args[0], g.ids[0]) for g in layout.goal if g.predicate == predicate}
         for kind, needed in Counter(kind for kind, _ in wanted).items():
             things = [i for i in (*layout.items, *layout.meals) if i.name == kind]
             able = sum(_can_become(predicate, set(i.predicates), present) for i in things)
-            if kind == "water" and present["pot"] and present["stove"]:
-                continue
-            if able < needed:
+            if able < needed and not (kind == "water" and present["pot"] and present["stove"]):
                 return (
                     f"goal needs {predicate} of {needed} {kind} but the kitchen can have {able}, "
-                    f"so it can never be reached, {_MEANS[predicate]}"
+                    f"so it can never be reached, {_suggest(predicate)}"
                 )
     return None
 
 
-_MEANS = {
-    "iscookable": "list iscookable in the item's predicates",
-    "iscooking": "add a stove and list iscookable in the item's predicates",
-    "iscooked": "add a stove and list iscookable in the item's predicates",
-    "iscuttable": "list iscuttable in the item's predicates",
-    "iscut": "add a board and list iscuttable in the item's predicates",
-    "isfryable": "list isfryable in the item's predicates",
-    "isfryableifcut": "list isfryableifcut in the item's predicates",
-    "isfried": "add a fryer and list isfryable in the item's predicates",
-    "isboiling": "add a stove and a pot",
-}
+def _suggest(predicate: str) -> str:
+    """How a kitchen comes by things of which a goal asks for a predicate."""
+    station, raw = _PREPARED.get(predicate, ("", predicate))
+    if predicate == "isboiling":
+        return "add a stove and a pot"
+    return f"{f'add a {station} and ' * bool(station)}list {raw} in the item's predicates"
 
 
 def _can_become(predicate: str, own: set[str], present: Counter) -> bool:
-    cut = "iscut" in own or ("iscuttable" in own and present["board"] > 0)
-    fryable = "isfryable" in own or ("isfryableifcut" in own and cut)
-    ways = {
-        "iscooked": "iscookable" in own and present["stove"] > 0,
-        "iscooking": "iscookable" in own and present["stove"] > 0,
-        "iscut": cut,
-        "isfryable": fryable,
-        "isfried": fryable and present["fryer"] > 0,
-    }
-    return predicate in own or ways.get(predicate, False)
+    """Whether a thing has a predicate or can come by it."""
+    if predicate in own:
+        return True
+    if predicate == "isfryable":
+        return "isfryableifcut" in own and _can_become("iscut", own, present)
+    station, raw = _PREPARED.get(predicate, ("", ""))
+    return present[station] > 0 and _can_become(raw, own, present)

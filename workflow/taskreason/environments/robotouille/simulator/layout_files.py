@@ -1,10 +1,9 @@
 """Layout files of the Robotouille benchmark, read and checked.
 
-Input: the benchmark's own JSON (one file, JSON lines, or a folder of files). Output: a
-`simulator.layout.Layout` each. Everything a file can get wrong is refused here with one
-sentence naming file, key and fix, so that no later stage meets an impossible kitchen. Departure from the
-benchmark: exactly one player, and a goal that the listed objects can never satisfy is refused when the
-layout is loaded instead of being run.
+Input: the benchmark's own JSON (one file, JSON lines, or a folder of files). Output: a `layout.Layout` each. Everything
+a file can get wrong is refused here with one sentence naming file, key and fix, so that no later stage meets an
+impossible kitchen. Departure from the benchmark: exactly one player, and a goal that the listed objects can never
+satisfy is refused when the layout is loaded instead of being run.
 """
 
 from collections import defaultdict
@@ -12,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskreason.durability.errors import quote
-from taskreason.environments.robotouille.simulator.domain import (
+
+from .domain import (
     CONTAINER_KINDS,
     ITEM_KINDS,
     LAYOUT_FLAGS,
@@ -20,44 +20,10 @@ from taskreason.environments.robotouille.simulator.domain import (
     PLAYER_KINDS,
     STATION_KINDS,
 )
-from taskreason.environments.robotouille.simulator.layout import (
-    DIRECTIONS,
-    ContainerSpec,
-    GoalPredicate,
-    ItemSpec,
-    Layout,
-    MealSpec,
-    RobotSpec,
-    StationSpec,
-)
-from taskreason.environments.robotouille.simulator.layout_checks import (
-    find_goal_fault,
-    find_placement_fault,
-)
-from taskreason.environments.robotouille.simulator.layout_reader import (
-    LayoutError,
-    Reader,
-    parse_json,
-)
-
-_ONE_ITEM = (ITEM_KINDS,)
-GOAL_PREDICATES: dict[str, tuple[tuple[str, ...], ...]] = {
-    **{name: _ONE_ITEM for name in (*LAYOUT_FLAGS, "iscooking", "clear")},
-    "isboiling": (MEAL_KINDS,),
-    "item_on": (ITEM_KINDS, STATION_KINDS),
-    "item_at": (ITEM_KINDS, STATION_KINDS),
-    "atop": (ITEM_KINDS, ITEM_KINDS),
-    "container_at": (CONTAINER_KINDS, STATION_KINDS),
-    "container_empty": (CONTAINER_KINDS,),
-    "in": (MEAL_KINDS, CONTAINER_KINDS),
-    "addedto": (ITEM_KINDS, MEAL_KINDS),
-    "vacant": (STATION_KINDS,),
-    "station_empty": (STATION_KINDS,),
-    "loc": (PLAYER_KINDS, STATION_KINDS),
-    "nothing": (PLAYER_KINDS,),
-    "has_item": (PLAYER_KINDS, ITEM_KINDS),
-    "has_container": (PLAYER_KINDS, CONTAINER_KINDS),
-}
+from .goal import PREDICATES
+from .layout import DIRECTIONS, GoalPredicate, Layout, Robot, Thing
+from .layout_checks import find_goal_fault, find_placement_fault
+from .layout_reader import LayoutError, Reader, parse_json, read_text
 
 
 def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
@@ -69,25 +35,22 @@ def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
     Other keys (version, config) are ignored: the rules fix the cuts and the cooking time anyway.
     """
     top = Reader(data, source, "")
-    width, height = (top.integer(key, 1, 1000) for key in ("width", "height"))
+    size = width, height = tuple(top.integer(key, 1, 1000) for key in ("width", "height"))
+    stations = tuple(
+        Thing(*_read_place(row, STATION_KINDS, size)) for row in top.objects("stations")
+    )
+    items = tuple(_read_item(row, size) for row in top.objects("items"))
+    robot = _read_robot(top, size)
+    containers, meals = (
+        top.objects("containers", optional=True),
+        top.objects("meals", optional=True),
+    )
     layout = Layout(
-        stations=tuple(
-            StationSpec(*_read_placed(row, STATION_KINDS, width, height))
-            for row in top.objects("stations")
-        ),
-        items=tuple(_read_item(row, width, height) for row in top.objects("items")),
-        robot=_read_robot(top, width, height),
-        containers=tuple(
-            ContainerSpec(*_read_placed(row, CONTAINER_KINDS, width, height))
-            for row in top.objects("containers", optional=True)
-        ),
-        meals=tuple(
-            MealSpec(
-                *_read_placed(row, MEAL_KINDS, width, height, more=("predicates",)),
-                _read_predicates(row, ("isboiling",)),
-            )
-            for row in top.objects("meals", optional=True)
-        ),
+        stations=stations,
+        items=items,
+        robot=robot,
+        containers=tuple(Thing(*_read_place(row, CONTAINER_KINDS, size)) for row in containers),
+        meals=tuple(_read_meal(row, size) for row in meals),
         goal=tuple(_read_goal_predicate(row) for row in top.objects("goal")),
         goal_description=top.text("goal_description"),
         width=width,
@@ -102,7 +65,7 @@ def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
     return replace(layout, items=_close_gaps(layout.items))
 
 
-def _close_gaps(items: tuple[ItemSpec, ...]) -> tuple[ItemSpec, ...]:
+def _close_gaps(items: tuple[Thing, ...]) -> tuple[Thing, ...]:
     """Stack levels counted from 0: the benchmark's files leave gaps, which mean nothing."""
     levels = defaultdict(list)
     for item in items:
@@ -111,54 +74,54 @@ def _close_gaps(items: tuple[ItemSpec, ...]) -> tuple[ItemSpec, ...]:
     return tuple(replace(i, stack_level=ranks[i.x, i.y].index(i.stack_level)) for i in items)
 
 
-def _read_placed(row: Reader, kinds: tuple[str, ...], width: int, height: int, more=()):
+def _read_place(row: Reader, kinds: tuple[str, ...], size: tuple[int, ...], *more: str):
+    """Kind and cell of an object, which has no key beyond these but `more`."""
     row.refuse_other_keys(("name", "x", "y", *more))
     name = row.text("name", kinds)
-    return name, row.integer("x", 0, width - 1), row.integer("y", 0, height - 1)
+    return name, *(row.integer(key, 0, end - 1) for key, end in zip("xy", size, strict=True))
 
 
-def _read_item(row: Reader, width: int, height: int) -> ItemSpec:
-    placed = _read_placed(row, ITEM_KINDS, width, height, more=("stack-level", "predicates"))
+def _read_item(row: Reader, size: tuple[int, ...]) -> Thing:
+    place = _read_place(row, ITEM_KINDS, size, "stack-level", "predicates")
     level = row.integer("stack-level", 0, 1000)
-    return ItemSpec(*placed, level, _read_predicates(row, LAYOUT_FLAGS))
+    return Thing(*place, level, _read_predicates(row, LAYOUT_FLAGS))
+
+
+def _read_meal(row: Reader, size: tuple[int, ...]) -> Thing:
+    place = _read_place(row, MEAL_KINDS, size, "predicates")
+    return Thing(*place, predicates=_read_predicates(row, ("isboiling",)))
 
 
 def _read_predicates(row: Reader, choices: tuple[str, ...]) -> tuple[str, ...]:
     predicates = row.array("predicates", optional=True)
     for i, predicate in enumerate(predicates):
-        if predicate not in choices:
-            message = f"is {quote(predicate)} but must be one of {', '.join(choices)}"
-            raise row.fail(f"predicates[{i}]", message)
+        row.check_choice(f"predicates[{i}]", predicate, choices)
     return tuple(sorted(set(predicates)))
 
 
-def _read_robot(top: Reader, width: int, height: int) -> RobotSpec:
+def _read_robot(top: Reader, size: tuple[int, ...]) -> Robot:
     players = top.objects("players")
     if len(players) != 1:
         raise top.fail("players", f"lists {len(players)} players but must list exactly one robot")
     row = players[0]
-    _, x, y = _read_placed(row, PLAYER_KINDS, width, height, more=("direction",))
+    _, x, y = _read_place(row, PLAYER_KINDS, size, "direction")
     direction = row.array("direction")
     if not all(type(step) is int for step in direction) or tuple(direction) not in DIRECTIONS:
-        raise row.fail(
-            "direction", f"is {quote(direction)} but must be [0,1], [0,-1], [1,0] or [-1,0]"
-        )
-    return RobotSpec(x, y, (direction[0], direction[1]))
+        wanted = "[0,1], [0,-1], [1,0] or [-1,0]"
+        raise row.fail("direction", f"is {quote(direction)} but must be {wanted}")
+    return Robot(x, y, (direction[0], direction[1]))
 
 
 def _read_goal_predicate(row: Reader) -> GoalPredicate:
     row.refuse_other_keys(("predicate", "args", "ids"))
-    predicate = row.text("predicate", tuple(GOAL_PREDICATES))
-    signature = GOAL_PREDICATES[predicate]
+    predicate = row.text("predicate", tuple(PREDICATES))
+    _, *signature = PREDICATES[predicate]
     args, ids = row.array("args"), row.array("ids")
     for key, values in (("args", args), ("ids", ids)):
         if len(values) != len(signature):
             raise row.fail(key, f"must have {len(signature)} entries for {predicate}")
     for i, kinds in enumerate(signature):
-        if args[i] not in kinds:
-            raise row.fail(
-                f"args[{i}]", f"is {quote(args[i])} but must be one of {', '.join(kinds)}"
-            )
+        row.check_choice(f"args[{i}]", args[i], kinds)
         digits = isinstance(ids[i], str) and ids[i].isascii() and ids[i].isdigit()
         if not digits and type(ids[i]) is not int:
             raise row.fail(f"ids[{i}]", f"is {quote(ids[i])} but must be a whole number")
@@ -181,11 +144,7 @@ def load_layouts(path: str | Path) -> list[Layout]:
 
 
 def _load_file(path: Path) -> list[Layout]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise LayoutError(f"{path}: the layout file cannot be read ({reason}).") from None
+    text = read_text(path, "layout file")
     if path.suffix != ".jsonl" and not _has_json_lines(text):
         rows = [(str(path), text)]
     else:

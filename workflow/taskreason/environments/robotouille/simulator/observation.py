@@ -2,27 +2,26 @@
 
 Every station is listed with its stack from bottom to top, every item, kind by kind, with its station, its flags and
 what lies on it with its flags, then the robot, the empty stations (tables first), running timers, the valid actions and
-the goal.
-What is said of a thing comes right after its name, and every name after a space: a small model finds "table5" by
-looking for what followed "patty1". The tests read every state back from its text.
+the goal. What is said of a thing comes right after its name, and every name after a space: a small model finds "table5"
+by looking for what followed "patty1". The tests read every state back from its text.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from taskreason.environments.robotouille.simulator.domain import Action, Flag
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
-from taskreason.environments.robotouille.simulator.goal_stack import Slot, compile_towers
+from .domain import Flag
+from .engine import Kitchen, State
+from .goal_stack import GoalStack, Slot, find_target
 
 FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
 EFFECT_WORDS = ("cook", "cut", "fry", "fill", "boil", "fryable")
 NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
 
 
-def observe(kitchen: Kitchen, state: State, actions: tuple[Action, ...] | None = None) -> str:
+def observe(kitchen: Kitchen, state: State) -> str:
     """The state as text: stations, items, robot, empty stations, timers, valid actions, goal."""
-    actions = kitchen.valid_actions(state) if actions is None else actions
-    lines = ["Stations:", *_station_lines(kitchen, state), "Items:", *_item_lines(kitchen, state)]
+    lines = ["Stations:", *_station_lines(kitchen, state), "Items:"]
+    lines += [f"- {describe_place(kitchen, state, item)}" for item in list_items(kitchen)]
     if kitchen.containers:
         lines += ["Containers:", *_container_lines(kitchen, state)]
     if state.effects:
@@ -30,7 +29,7 @@ def observe(kitchen: Kitchen, state: State, actions: tuple[Action, ...] | None =
     place = kitchen.stations[state.loc] if state.loc >= 0 else "nowhere"
     lines.append(f"Robot {place} holding {kitchen.held_name(state) or NOTHING}")
     lines.append("Empty: " + (" ".join(list_empty(kitchen, state)) or "none"))
-    lines += ["Valid actions:", *(action.text for action in actions)]
+    lines += ["Valid actions:", *(action.text for action in kitchen.valid_actions(state))]
     lines.append(f"Goal: {describe_goal(kitchen)}")
     return "\n".join(lines) + "\n"
 
@@ -43,15 +42,6 @@ def list_empty(kitchen: Kitchen, state: State) -> list[str]:
     return [kitchen.stations[s] for s in empty]
 
 
-def _station_lines(kitchen: Kitchen, state: State):
-    on = {}
-    for name, (place, _) in zip(kitchen.containers, state.containers, strict=True):
-        on.setdefault(place, []).append(name)
-    for s, (name, stack) in enumerate(zip(kitchen.stations, state.stacks, strict=True)):
-        things = [kitchen.items[i] for i in stack] + on.get(s, [])
-        yield f"- {name} {' '.join(things) or EMPTY}"
-
-
 def list_items(kitchen: Kitchen) -> list[int]:
     """The items in the order in which they are listed: kind by kind, each kind in the layout's order."""
     return sorted(range(len(kitchen.items)), key=lambda i: kitchen.item_kinds[i])
@@ -62,7 +52,7 @@ def describe_place(
 ) -> str:
     """Where an item is, its flags, and what lies on it, from the bottom up: ``bread1 table2 under patty1 cooked``.
 
-    marks: item -> number to be written before it, such as its slot in the goal's tower.
+    marks: item -> number to be written before it, such as its slot in the goal's stack.
     """
 
     def name(i: int) -> str:
@@ -78,19 +68,24 @@ def describe_place(
         place = kitchen.robot
     else:
         place = kitchen.meal_names(state)[dict(state.added)[item]]
-    words = [name(item), place, *_flag_words(state, item), *([UNDER] if above else [])]
+    words = [name(item), place, *list_flags(state.flags[item]), *([UNDER] if above else [])]
     for i in above:
-        words += [name(i), *_flag_words(state, i)]
+        words += [name(i), *list_flags(state.flags[i])]
     return " ".join(words)
 
 
-def _flag_words(state: State, item: int) -> list[str]:
-    return [word for flag, word in FLAG_WORDS.items() if state.flags[item] & flag]
+def list_flags(flags: int) -> list[str]:
+    """The words for an item's flags."""
+    return [word for flag, word in FLAG_WORDS.items() if flags & flag]
 
 
-def _item_lines(kitchen: Kitchen, state: State):
-    for item in list_items(kitchen):
-        yield f"- {describe_place(kitchen, state, item)}"
+def _station_lines(kitchen: Kitchen, state: State):
+    on = {}
+    for name, (place, _) in zip(kitchen.containers, state.containers, strict=True):
+        on.setdefault(place, []).append(name)
+    for s, (name, stack) in enumerate(zip(kitchen.stations, state.stacks, strict=True)):
+        things = [kitchen.items[i] for i in stack] + on.get(s, [])
+        yield f"- {name} {' '.join(things) or EMPTY}"
 
 
 def _container_lines(kitchen: Kitchen, state: State):
@@ -103,20 +98,16 @@ def _container_lines(kitchen: Kitchen, state: State):
 
 def _timer_lines(kitchen: Kitchen, state: State):
     for kind, obj, station, count in state.effects:
-        name = (
-            kitchen.containers[obj]
-            if EFFECT_WORDS[kind] in ("fill", "boil")
-            else kitchen.items[obj]
-        )
+        word = EFFECT_WORDS[kind]
+        name = (kitchen.containers if word in ("fill", "boil") else kitchen.items)[obj]
         where = f" {kitchen.stations[station]}" if station >= 0 else ""
-        yield f"- {EFFECT_WORDS[kind]} {name}{where} {count}"
+        yield f"- {word} {name}{where} {count}"
 
 
 def describe_goal(kitchen: Kitchen) -> str:
     """The goal spelled out: numbered slots for a stack of items, the ground predicates for anything else."""
-    towers = compile_towers(kitchen.goal)
-    if towers and len(towers) == 1 and towers[0].station:
-        return describe_tower(towers[0])
+    if target := find_target(kitchen.goal):
+        return describe_stack(target)
     terms = (
         f"{predicate}({', '.join(f'{kitchen.goal.kinds[i]} #{i}' for i in ids)})"
         for predicate, ids in kitchen.goal.terms
@@ -124,23 +115,19 @@ def describe_goal(kitchen: Kitchen) -> str:
     return " and ".join(terms)
 
 
-def describe_tower(tower) -> str:
-    """A tower in words, its slots numbered from the bottom."""
+def describe_stack(target: GoalStack) -> str:
+    """A goal's stack in words, its slots numbered from the bottom."""
     number, parts = 0, []
-    for lead, slots in (
-        ("", tower.chain),
-        (" any order", tower.loose),
-        (" last", [tower.top] if tower.top else []),
-    ):
+    last = [target.top] if target.top else []
+    for lead, slots in (("", target.chain), (" any order", target.loose), (" last", last)):
         if slots:
             parts.append(lead)
         for slot in slots:
             number += 1
             parts.append(f" {number} {describe_slot(slot)}")
-    return f"on a {tower.station}{''.join(parts)}"
+    return f"on a {target.station}{''.join(parts)}"
 
 
 def describe_slot(slot: Slot) -> str:
     """A slot in words: ``cooked patty``."""
-    flags = [word for flag, word in FLAG_WORDS.items() if slot.flags & flag]
-    return " ".join([*flags, slot.kind])
+    return " ".join([*list_flags(slot.flags), slot.kind])

@@ -3,44 +3,25 @@
 Everything that the reference's domain knows of is listed, what never changes (kinds of things) included.
 """
 
-from taskreason.environments.robotouille.simulator.domain import Flag, kind_of
-from taskreason.environments.robotouille.simulator.engine import Kitchen, State
+from itertools import product
+
+from .domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, PLAYER_KINDS, STATION_KINDS, kind_of
+from .engine import Kitchen, State
+from .goal import PREDICATES
 
 
 def list_predicates(kitchen: Kitchen, state: State) -> list[str]:
     """The true ground predicates in the reference's notation, sorted."""
-    items, stations, robot = kitchen.items, kitchen.stations, kitchen.robot
-    things = (*stations, *items, *kitchen.containers, robot)
-    found = [f"is{kind_of(name)}({name})" for name in things]
-    for name, bits in zip(items, state.flags, strict=True):
-        found += [f"{flag.name}({name})" for flag in Flag if bits & flag]
-    occupied = {place for place, _ in state.containers if place >= 0}
-    for s, (station, stack) in enumerate(zip(stations, state.stacks, strict=True)):
-        found.append(f"loc({robot},{station})" if s == state.loc else f"vacant({station})")
-        if not stack and s not in occupied:
-            found.append(f"station_empty({station})")
-        for level, i in enumerate(stack):
-            found.append(f"item_at({items[i]},{station})")
-            found.append(
-                f"atop({items[i]},{items[stack[level - 1]]})"
-                if level
-                else f"item_on({items[i]},{station})"
-            )
-        if stack:
-            found.append(f"clear({items[stack[-1]]})")
-    held = kitchen.held_name(state)
-    if held is None:
-        found.append(f"nothing({robot})")
-    else:
-        found.append(f"has_{'item' if state.hand < len(items) else 'container'}({robot},{held})")
-    meals = kitchen.meal_names(state)
-    for name, (place, meal) in zip(kitchen.containers, state.containers, strict=True):
-        if place >= 0:
-            found.append(f"container_at({name},{stations[place]})")
-        found.append(f"in({meals[meal]},{name})" if meal >= 0 else f"container_empty({name})")
-    for name, boiling in zip(meals, state.meals, strict=True):
-        found.append(f"iswater({name})")
-        if boiling:
-            found.append(f"isboiling({name})")
-    found += [f"addedto({items[i]},{meals[m]})" for i, m in state.added]
+    names = {
+        STATION_KINDS: kitchen.stations,
+        ITEM_KINDS: kitchen.items,
+        CONTAINER_KINDS: kitchen.containers,
+        MEAL_KINDS: kitchen.meal_names(state),
+        PLAYER_KINDS: (kitchen.robot,),
+    }
+    found = [f"is{kind_of(name)}({name})" for things in names.values() for name in things]
+    for predicate, (holds, *kinds) in PREDICATES.items():
+        for things in product(*(enumerate(names[kind]) for kind in kinds)):
+            if holds(state, *(index for index, _ in things)):
+                found.append(f"{predicate}({','.join(name for _, name in things)})")
     return sorted(found)

@@ -1,8 +1,8 @@
 // The page: what is chosen, the address that names it, and everything that is shown of it.
 const $ = (id) => document.getElementById(id);
 
-/** What is shown. data, kitchen and episode follow from the names; spots are the robot's places at every step. */
-const shown = { task: null, policy: null, train: null, step: 1, data: null, kitchen: null, episode: null, spots: [] };
+/** What is shown. data, world and episode follow from the names. */
+const shown = { task: null, policy: null, train: null, step: 1, data: null, world: null, episode: null };
 let filter = "all";
 let playing = null;
 let requests = 0;
@@ -19,21 +19,21 @@ function element(tag, attributes = {}, ...children) {
 
 // ------------------------------------------------------------------ address
 
-const addressOf = (task, policy, train, kitchen, step, end) =>
-  `#${[task, policy, train, kitchen, step === end ? "end" : step].map(encodeURIComponent).join("/")}`;
+const addressOf = (task, policy, train, world, step, end) =>
+  `#${[task, policy, train, world, step === end ? "end" : step].map(encodeURIComponent).join("/")}`;
 
 function readAddress() {
   try {
-    const [task, policy, train, kitchen, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
-    return { task, policy, train, kitchen, step };
+    const [task, policy, train, world, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    return { task, policy, train, world, step };
   } catch {
     return {}; // a stray % names nothing
   }
 }
 
 function writeAddress() {
-  const { task, policy, train, kitchen, step } = shown;
-  const address = addressOf(task, policy, train, kitchen.number, step, lastStep());
+  const { task, policy, train, world, step } = shown;
+  const address = addressOf(task, policy, train, world.number, step, lastStep());
   if (address !== location.hash) history.replaceState(null, "", address);
 }
 
@@ -49,11 +49,11 @@ async function follow(address) {
   const wanted = `${address.policy}/${address.train}`;
   const own = trained.find((name) => name === `${address.policy}/${task}`) ?? trained[0] ?? `sft_grpo/${task}`;
   const [policy, train] = (names.includes(wanted) ? wanted : own).split("/");
-  const kitchen = data.kitchens.find((k) => [`${k.number}`, k.hash].includes(`${address.kitchen}`)) ?? data.kitchens[0];
-  const episode = kitchen.episodes[`${policy}/${train}`];
+  const world = data.worlds.find((k) => [`${k.number}`, k.hash].includes(`${address.world}`)) ?? data.worlds[0];
+  const episode = world.episodes[`${policy}/${train}`];
   const end = episode.steps.length + 1;
   const step = address.step === "end" ? end : Math.min(Math.max(parseInt(address.step, 10) || 1, 1), end);
-  Object.assign(shown, { task, policy, train, data, kitchen, episode, step, spots: placeRobot(kitchen, episode) });
+  Object.assign(shown, { task, policy, train, data, world, episode, step });
   showEpisode();
 }
 
@@ -72,60 +72,61 @@ function showChoice() {
   const trainings = names.filter(([name]) => name === policy).map(([, from]) => from);
   $("train-label").hidden = trainings.length < 2;
   fillSelect($("train"), trainings.map((name) => [name, ABOUT.tasks[name]?.title ?? "nothing"]), train);
-  showKitchens();
+  showWorlds();
 }
 
-const outcomeIn = (kitchen) => readOutcome(kitchen, kitchen.episodes[episodeName()]);
+const nameWorld = (world) => `${ABOUT.world[0].toUpperCase()}${ABOUT.world.slice(1)} ${world.number}`;
+const outcomeIn = (world) => readOutcome(world, world.episodes[episodeName()]);
 const matches = (outcome) => filter === "all" || outcome.kind === filter;
 
-function showKitchens() {
+function showWorlds() {
   const { data } = shown;
   const { episodes, solved, shortest } = data.policies[episodeName()];
-  const all = data.kitchens.length === episodes ? "" : ` Shown are ${data.kitchens.length} of these kitchens, failures first.`;
-  $("counts").textContent = `${solved} of ${plural(episodes, "kitchen")} solved, ${shortest} by a shortest plan.${all}`;
-  const outcomes = data.kitchens.map((kitchen) => [kitchen, outcomeIn(kitchen)]);
+  const all = data.worlds.length === episodes ? "" : ` Shown are ${data.worlds.length} of these ${ABOUT.worlds}, failures first.`;
+  $("counts").textContent = `${solved} of ${plural(episodes, ABOUT.world)} solved, ${shortest} by a shortest plan.${all}`;
+  const outcomes = data.worlds.map((world) => [world, outcomeIn(world)]);
   const found = outcomes.filter(([, outcome]) => matches(outcome));
-  $("failure-next").disabled = !outcomes.some(([kitchen, { kind }]) => kind === "failed" && kitchen !== shown.kitchen);
-  const chips = found.map(([kitchen, outcome]) => {
-    const chosen = kitchen === shown.kitchen;
-    const label = `Kitchen ${kitchen.number}: ${tellOutcome(outcome)}`;
+  $("failure-next").disabled = !outcomes.some(([world, { kind }]) => kind === "failed" && world !== shown.world);
+  const chips = found.map(([world, outcome]) => {
+    const chosen = world === shown.world;
+    const label = `${nameWorld(world)}: ${tellOutcome(outcome)}`;
     const chip = element("button", {
       type: "button", role: "radio", class: `chip ${outcome.kind}`, "aria-checked": chosen,
-      "aria-label": label, title: label, tabindex: chosen ? 0 : -1, "data-kitchen": kitchen.number,
-    }, `${kitchen.number}`);
-    chip.addEventListener("click", () => openKitchen(kitchen));
+      "aria-label": label, title: label, tabindex: chosen ? 0 : -1, "data-world": world.number,
+    }, `${world.number}`);
+    chip.addEventListener("click", () => openWorld(world));
     return chip;
   });
   if (chips.length && !chips.some((chip) => chip.tabIndex === 0)) chips[0].tabIndex = 0;
-  const none = { failed: "No failure among these kitchens.", longer: "No detour that ends in success." }[filter];
-  $("kitchens").replaceChildren(...(chips.length ? chips : [element("p", { class: "note" }, none)]));
+  const none = { failed: `No failure among these ${ABOUT.worlds}.`, longer: "No detour that ends in success." }[filter];
+  $("worlds").replaceChildren(...(chips.length ? chips : [element("p", { class: "note" }, none)]));
   showChip();
 }
 
-/** Scrolls the list of kitchens, and not the page, to the one that is shown. */
+/** Scrolls the list of worlds, and not the page, to the one that is shown. */
 function showChip() {
-  const list = $("kitchens");
+  const list = $("worlds");
   const chip = list.querySelector('[aria-checked="true"]');
   if (!chip) return;
   const top = chip.offsetTop - list.offsetTop;
   if (top < list.scrollTop || top + chip.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - 4;
 }
 
-function openKitchen(kitchen, step = 1) {
+function openWorld(world, step = 1) {
   stop();
-  const focused = $("kitchens").contains(document.activeElement);
-  follow({ ...shown, kitchen: kitchen.number, step }).then(() => {
-    if (focused) $("kitchens").querySelector('[aria-checked="true"]')?.focus({ preventScroll: true });
+  const focused = $("worlds").contains(document.activeElement);
+  follow({ ...shown, world: world.number, step }).then(() => {
+    if (focused) $("worlds").querySelector('[aria-checked="true"]')?.focus({ preventScroll: true });
   });
 }
 
-/** The next kitchen that passes the test in this direction, round the corner if need be. */
-function walkKitchens(direction, test) {
-  const { kitchens } = shown.data;
-  const start = kitchens.indexOf(shown.kitchen);
-  for (let n = 1; n <= kitchens.length; n++) {
-    const kitchen = kitchens[(start + direction * n + n * kitchens.length) % kitchens.length];
-    if (kitchen !== shown.kitchen && test(outcomeIn(kitchen))) return openKitchen(kitchen);
+/** The next world that passes the test in this direction, round the corner if need be. */
+function walkWorlds(direction, test) {
+  const { worlds } = shown.data;
+  const start = worlds.indexOf(shown.world);
+  for (let n = 1; n <= worlds.length; n++) {
+    const world = worlds[(start + direction * n + n * worlds.length) % worlds.length];
+    if (world !== shown.world && test(outcomeIn(world))) return openWorld(world);
   }
 }
 
@@ -134,11 +135,11 @@ function walkKitchens(direction, test) {
 const VERDICTS = { shortest: "Solved by a shortest plan", longer: "Solved with a detour", failed: "Failed" };
 
 function showEpisode() {
-  const { task, policy, train, kitchen, episode, data } = shown;
-  const outcome = readOutcome(kitchen, episode);
+  const { task, policy, train, world, episode, data } = shown;
+  const outcome = readOutcome(world, episode);
   showChoice();
   const trained = train !== "-" && train !== task ? `, trained on ${ABOUT.tasks[train].title.toLowerCase()}` : "";
-  $("title").textContent = `${ABOUT.tasks[task].title}, kitchen ${kitchen.number}: ${ABOUT.policies[policy]}${trained}`;
+  $("title").textContent = `${ABOUT.tasks[task].title}, ${ABOUT.world} ${world.number}: ${ABOUT.policies[policy]}${trained}`;
   document.title = `${$("title").textContent} · Episode gallery`;
   $("verdict").textContent = VERDICTS[outcome.kind];
   $("verdict").className = `verdict ${outcome.kind}`;
@@ -147,9 +148,8 @@ function showEpisode() {
   const ended = outcome.kind === "failed"
     ? `The goal is not reached within ${outcome.steps} steps` : `The goal is reached in ${plural(outcome.steps, "step")}`;
   $("summary").textContent = `${ended}; a shortest plan has ${outcome.optimal}.${wrong.length ? ` Steps: ${wrong.join(", ")}.` : ""}`;
-  const picture = drawRecipe(data.recipe);
-  const free = data.recipe?.some((slot) => slot.free) ? element("small", {}, "above the bottom: any order, the last on top") : "";
-  $("recipe").replaceChildren(element("h3", {}, "Goal"), ...(picture ? [picture] : []), element("p", {}, data.goal), free);
+  const goal = drawGoal(data.goal);
+  $("goal").replaceChildren(...(goal.length ? [element("h3", {}, "Goal"), ...goal] : []));
   $("mistake").hidden = outcome.mistake === null;
   $("mistake").textContent = `First mistake: step ${outcome.mistake}`;
   showBars();
@@ -159,8 +159,8 @@ function showEpisode() {
 
 /** One bar a step, as high as the steps that are still needed; the last place is the end. */
 function showBars() {
-  const { kitchen, episode } = shown;
-  const steps = Array.from({ length: lastStep() }, (_, n) => readStep(kitchen, episode, n + 1));
+  const { world, episode } = shown;
+  const steps = Array.from({ length: lastStep() }, (_, n) => readStep(world, episode, n + 1));
   const most = Math.max(...steps.map((step) => step.left ?? 0), 1);
   $("bars").replaceChildren(...steps.map((step, n) => {
     const solved = step.kind === "end" && step.left === 0;
@@ -173,15 +173,15 @@ function showBars() {
   slider.style.setProperty("--thumb", `${100 / steps.length}%`);
 }
 
-/** What the other policies did in the same kitchen, as links. */
+/** What the other policies did in the same world, as links. */
 function showOthers() {
-  const { task, kitchen } = shown;
-  $("others").replaceChildren(...Object.entries(kitchen.episodes).map(([name, episode]) => {
+  const { task, world } = shown;
+  $("others").replaceChildren(...Object.entries(world.episodes).map(([name, episode]) => {
     const [policy, train] = name.split("/");
-    const outcome = readOutcome(kitchen, episode);
+    const outcome = readOutcome(world, episode);
     const from = policy === "sft_grpo" ? ` (${ABOUT.tasks[train].title.toLowerCase()})` : "";
     const link = element("a", {
-      href: addressOf(task, policy, train, kitchen.number, 1), class: outcome.kind,
+      href: addressOf(task, policy, train, world.number, 1), class: outcome.kind,
     }, element("b", {}, `${ABOUT.policies[policy]}${from}`), ` ${tellOutcome(outcome)}`);
     if (name === episodeName()) link.setAttribute("aria-current", "true");
     return element("li", {}, link);
@@ -196,12 +196,13 @@ function goTo(step) {
 }
 
 function showStep() {
-  const { kitchen, episode, step, spots } = shown;
-  const now = readStep(kitchen, episode, step);
+  const { world, episode, step } = shown;
+  const now = readStep(world, episode, step);
   const end = step === lastStep();
-  drawKitchen($("kitchen"), kitchen, now, spots[step - 1]);
-  $("kitchen").setAttribute("aria-label", `The kitchen at step ${step}: ${tellKitchen(kitchen, now.state)[0]}`);
-  $("kitchen-words").replaceChildren(...tellKitchen(kitchen, now.state).map((line) => element("li", {}, line)));
+  const [drawn, words] = [drawState(world, episode, step), tellState(world, now.state)];
+  if (drawn.parentNode !== $("state")) $("state").replaceChildren(drawn);
+  $("state").setAttribute("aria-label", `The ${ABOUT.world} at step ${step}: ${words[0]}`);
+  $("words").replaceChildren(...words.map((line) => element("li", {}, line)));
   const place = end ? `End, after ${plural(step - 1, "step")}` : `Step ${step} of ${step < lastStep() ? lastStep() - 1 : step}`;
   const slider = $("slider");
   slider.value = step;
@@ -215,7 +216,7 @@ function showStep() {
   $("judgement").textContent = judgement;
   $("judgement").className = `verdict ${end ? (now.left === 0 ? "shortest" : "failed") : now.kind}`;
   $("remaining").replaceChildren(...tellRemaining(now));
-  $("decision").replaceChildren(...(end ? [] : tellDecision(kitchen, now)));
+  $("decision").replaceChildren(...(end ? [] : tellDecision(world, now)));
   $("live").textContent = `${place}. ${now.action ?? ""} ${judgement}. ${$("remaining").textContent}`;
   writeAddress();
 }
@@ -224,7 +225,7 @@ function showStep() {
 function tellRemaining(now) {
   const count = (left) => (left === null ? "no plan" : plural(left, "step"));
   if (now.kind === "end") {
-    return [now.left === 0 ? "Everything is where the goal asks for it." : `A shortest plan would still need ${count(now.left)}.`];
+    return [now.left === 0 ? "The goal is reached." : `A shortest plan would still need ${count(now.left)}.`];
   }
   const lost = now.leftAfter - now.left + 1;
   const change = now.leftAfter === null ? "; after this action the goal is out of reach."
@@ -232,12 +233,12 @@ function tellRemaining(now) {
   return ["A shortest plan needs ", element("b", {}, count(now.left)), change];
 }
 
-function tellDecision(kitchen, now) {
+function tellDecision(world, now) {
   const parts = [];
   if (now.kind !== "malformed" || now.thought) {
     const sentences = now.thought.split(/(?<=\.)\s+/).filter(Boolean);
     parts.push(element("h3", {}, "Thought"), sentences.length
-      ? element("ul", { class: "thought" }, ...sentences.map((text) => element("li", {}, ...markNames(kitchen, text))))
+      ? element("ul", { class: "thought" }, ...sentences.map((text) => element("li", {}, ...markNames(text))))
       : element("p", { class: "note" }, "none"));
   }
   parts.push(element("h3", {}, "Action"), element("p", { class: `action ${now.kind}` }, now.action ?? "none in the reply"));
@@ -248,7 +249,7 @@ function tellDecision(kitchen, now) {
   parts.push(element("h3", {}, "Valid actions"), element("ul", { class: "valid" }, ...now.state.valid.map((action) => {
     const optimal = now.state.optimal.includes(action);
     const chosen = action === now.number;
-    const row = element("li", { class: `${optimal ? "best" : ""} ${chosen ? "chosen" : ""}` }, kitchen.actions[action]);
+    const row = element("li", { class: `${optimal ? "best" : ""} ${chosen ? "chosen" : ""}` }, world.actions[action]);
     if (optimal) row.append(element("span", { class: "tag" }, "shortest"));
     if (chosen) row.append(element("span", { class: "tag" }, "chosen"));
     return row;
@@ -256,16 +257,14 @@ function tellDecision(kitchen, now) {
   return parts;
 }
 
-/** A sentence in which the kitchen's things are marked; pointing at one shows it in the drawing. */
-function markNames(kitchen, text) {
-  const names = new Set([...kitchen.stations.map(([name]) => name), ...kitchen.items, ...kitchen.containers]);
+/** A sentence in which the names of drawn things are marked; pointing at one shows it in the drawing. */
+function markNames(text) {
   return text.split(/([a-z]+[0-9]+)/).map((part) => {
-    if (!names.has(part)) return part;
+    const things = $("state").querySelectorAll(`[data-name="${part}"]`);
+    if (!things.length) return part;
     const mark = element("span", { class: "thing" }, part);
     for (const [event, on] of [["pointerenter", true], ["pointerleave", false]]) {
-      mark.addEventListener(event, () => {
-        for (const found of $("kitchen").querySelectorAll(`[data-name="${part}"]`)) found.classList.toggle("lit", on);
-      });
+      mark.addEventListener(event, () => things.forEach((thing) => thing.classList.toggle("lit", on)));
     }
     return mark;
   });
@@ -302,16 +301,16 @@ const ACTIONS = {
   Home: () => walk(1),
   End: () => walk(lastStep()),
   " ": play,
-  n: () => walkKitchens(1, matches),
-  p: () => walkKitchens(-1, matches),
-  f: () => walkKitchens(1, (outcome) => outcome.kind === "failed"),
+  n: () => walkWorlds(1, matches),
+  p: () => walkWorlds(-1, matches),
+  f: () => walkWorlds(1, (outcome) => outcome.kind === "failed"),
   m: () => {
-    const { mistake } = readOutcome(shown.kitchen, shown.episode);
+    const { mistake } = readOutcome(shown.world, shown.episode);
     if (mistake) walk(mistake);
   },
 };
 
-/** Keys work anywhere but where they mean something else: in lists, on buttons (space), in the list of kitchens. */
+/** Keys work anywhere but where they mean something else: in lists, on buttons (space), in the list of worlds. */
 function pressKey(event) {
   const action = ACTIONS[event.key];
   const letter = /^[a-z]$/.test(event.key);
@@ -324,9 +323,9 @@ function pressKey(event) {
   action();
 }
 
-/** The arrow keys choose among the kitchens, as among the buttons of a radio group. */
-function pressKeyInKitchens(event) {
-  const chips = [...$("kitchens").querySelectorAll("button")];
+/** The arrow keys choose among the worlds, as among the buttons of a radio group. */
+function pressKeyInWorlds(event) {
+  const chips = [...$("worlds").querySelectorAll("button")];
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   const number = chips.indexOf(event.target);
   if (!step || number < 0) return;
@@ -342,17 +341,17 @@ function listen() {
     const task = event.target.value;
     const train = shown.train === shown.task ? task : shown.train;
     stop();
-    follow({ ...shown, task, train, kitchen: shown.kitchen.number, step: 1 });
+    follow({ ...shown, task, train, world: shown.world.number, step: 1 });
   });
   const choosePolicy = () =>
-    follow({ ...shown, policy: $("policy").value, train: $("train").value, kitchen: shown.kitchen.number, step: 1 });
+    follow({ ...shown, policy: $("policy").value, train: $("train").value, world: shown.world.number, step: 1 });
   for (const id of ["policy", "train"]) $(id).addEventListener("change", () => (stop(), choosePolicy()));
   for (const radio of document.getElementsByName("filter")) {
     radio.addEventListener("change", () => {
       filter = radio.value;
-      const first = shown.data.kitchens.find((kitchen) => matches(outcomeIn(kitchen)));
-      if (first && !matches(outcomeIn(shown.kitchen))) openKitchen(first);
-      else showKitchens();
+      const first = shown.data.worlds.find((world) => matches(outcomeIn(world)));
+      if (first && !matches(outcomeIn(shown.world))) openWorld(first);
+      else showWorlds();
     });
   }
   $("slider").addEventListener("input", (event) => walk(Number(event.target.value)));
@@ -362,14 +361,14 @@ function listen() {
   click("last", ACTIONS.End);
   click("play", play);
   click("mistake", ACTIONS.m);
-  click("kitchen-next", ACTIONS.n);
-  click("kitchen-back", ACTIONS.p);
+  click("world-next", ACTIONS.n);
+  click("world-back", ACTIONS.p);
   click("failure-next", ACTIONS.f);
   click("skip", (event) => {
     event.preventDefault(); // the address is the episode's
     $("episode").focus();
   });
-  $("kitchens").addEventListener("keydown", pressKeyInKitchens);
+  $("worlds").addEventListener("keydown", pressKeyInWorlds);
   document.addEventListener("keydown", (event) => event.defaultPrevented || pressKey(event));
   window.addEventListener("hashchange", () => {
     stop();

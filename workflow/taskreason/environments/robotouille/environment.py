@@ -1,0 +1,112 @@
+"""Robotouille, the cooking benchmark: burgers and sandwiches, put together by a robot with one hand.
+
+Everything that knows what a kitchen is lies in this folder; the rest of the library sees it through this module. Its
+parts: simulator (the rules), planner (shortest plans), teacher and reasoning (plans in words), pretraining (what a base
+model learns before any task), greedy (a rule of thumb), drawing, gallery, and the commands of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.errors import UserError
+from taskreason.environments.base import Environment, TaskSpec
+
+from . import renaming
+from . import tasks as task_files
+from .commands import add_commands
+from .gallery import KitchenGallery
+from .greedy import reply_greedily
+from .planner.search import QUICK_LIMIT, Planner
+from .pretraining import probes
+from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
+from .simulator.generator import generate_layout
+from .simulator.layout_files import load_layouts, parse_layout
+from .simulator.layout_reader import Reader
+from .teacher import KitchenTeacher
+from .world import KitchenWorld
+
+
+class Robotouille(Environment):
+    """Tasks are goals, worlds are kitchens."""
+
+    name = "robotouille"
+    tasks = task_files.TASKS
+    default_tasks = task_files.PUBLISHED
+    modes = ("mixed", "scattered", "grouped")
+    worlds = "kitchens"
+    rule_policies = {"greedy": reply_greedily}
+    pretraining = KitchenPretraining()
+    rehearsal = KitchenRehearsal()
+    probe_sizes = probes.SIZES
+    probe_labels = probes.LABELS
+    data = task_files.DATA
+    gallery = KitchenGallery()
+
+    draw_renaming = staticmethod(renaming.draw_renaming)
+    rename = staticmethod(renaming.rename)
+    draw_probes = staticmethod(probes.draw_probes)
+    fingerprint = staticmethod(task_files.fingerprint)
+    compare_tasks = staticmethod(task_files.compare_tasks)
+    add_commands = staticmethod(add_commands)
+
+    @cached_property
+    def rules(self) -> str:
+        """The rules of the kitchen, as the benchmark's ReAct agent is told them."""
+        return _read_prompt("rules.txt")
+
+    @cached_property
+    def example(self) -> str:
+        """An episode in a kitchen of the lettuce sandwich, which the paper does not report."""
+        return _read_prompt("example.txt")
+
+    def draw(self, task: TaskSpec, seed: int, mode: str = "") -> KitchenWorld:
+        """The kitchen of a seed, varied from the task's own."""
+        layout = generate_layout(task_files.load_template(task), seed, mode or self.modes[0])
+        return KitchenWorld(layout)
+
+    def load(self, row: Mapping[str, Any], source: str) -> KitchenWorld:
+        """The kitchen whose layout, in the benchmark's JSON, stands in a row."""
+        return KitchenWorld(parse_layout(Reader(row, source, "").required("layout"), source))
+
+    def dump(self, world: KitchenWorld) -> dict[str, Any]:
+        """The layout, in the benchmark's JSON."""
+        return {"layout": world.kitchen.layout.to_json()}
+
+    def teacher(self, world: KitchenWorld, patient: bool = True) -> KitchenTeacher:
+        """The exact planner, with its reasons."""
+        return KitchenTeacher(world, None if patient else Planner(world.kitchen, QUICK_LIMIT))
+
+    def check_task(self, task: TaskSpec, mode: str) -> None:
+        """A kitchen that can't be varied, a goal without a plan, a bound that shuts out the shortest plan."""
+        task_files.check_task(task, mode or self.modes[0])
+
+    def check_curriculum(self, sizes: Mapping[str, int]) -> None:
+        """No more kitchens with few objects than there are kitchens."""
+        if sizes["small_chores"] > sizes["chores"]:
+            raise UserError(
+                f"has {sizes['small_chores']} small_chores, more than its {sizes['chores']} chores; lower them"
+            )
+
+    def read_worlds(self, path: Path) -> list[tuple[KitchenWorld, str]]:
+        """The layouts of a file or folder; a task is found by its goal."""
+        return [
+            (KitchenWorld(layout), task_files.find_task(layout)) for layout in load_layouts(path)
+        ]
+
+    def draw_figure(self, world: KitchenWorld, actions: Sequence[str]) -> Any:
+        """The kitchen with the robot's path, and the list of actions."""
+        from .drawing import draw_figure
+
+        return draw_figure(world, actions)
+
+
+def _read_prompt(name: str) -> str:
+    file = task_files.DATA / "prompt" / name
+    verify_shipped([file])
+    return file.read_text(encoding="utf-8")
+
+
+ENVIRONMENT = Robotouille()

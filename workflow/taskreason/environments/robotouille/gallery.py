@@ -1,0 +1,59 @@
+"""What the page of episodes draws of a kitchen: data for the programs in data/gallery."""
+
+from typing import Any
+
+from taskreason.environments.base import Gallery
+
+from .simulator.domain import CUTS, TICKS
+from .simulator.engine import State
+from .simulator.goal_stack import find_target
+from .simulator.observation import EFFECT_WORDS, FLAG_WORDS
+from .tasks import DATA
+from .world import KitchenWorld
+
+
+class KitchenGallery(Gallery):
+    """Stations on their grid, what lies on them, and the robot on its way."""
+
+    programs = (DATA / "gallery" / "items.js", DATA / "gallery" / "drawing.js")
+    style = DATA / "gallery" / "style.css"
+
+    def about(self) -> dict[str, Any]:
+        """The words for flags and timers, and when these are over."""
+        flags = {int(flag): word for flag, word in FLAG_WORDS.items()}
+        return {"flags": flags, "timers": EFFECT_WORDS, "ticks": TICKS, "cuts": CUTS}
+
+    def describe_world(self, world: KitchenWorld) -> dict[str, Any]:
+        """The grid, the stations on it, where the robot stands at first, and names."""
+        kitchen, layout = world.kitchen, world.kitchen.layout
+        stations = zip(kitchen.stations, kitchen.places, strict=True)
+        return {
+            "size": [layout.width, layout.height],
+            "stations": [[name, x, y] for name, (x, y) in stations],
+            "items": kitchen.items,
+            "containers": kitchen.containers,
+            "robot": [layout.robot.x, layout.robot.y],
+        }
+
+    def describe_state(self, world: KitchenWorld, state: State) -> dict[str, Any]:
+        """Where everything is; what the tasks' kitchens lack is left out."""
+        more = {
+            "containers": state.containers,
+            "meals": state.meals,
+            "added": sorted(state.added),
+            "timers": state.effects,
+        }
+        return {
+            "at": state.loc,
+            "hand": state.hand,
+            "stacks": state.stacks,
+            "flags": state.flags,
+        } | {key: value for key, value in more.items() if value}
+
+    def describe_goal(self, world: KitchenWorld) -> dict[str, Any]:
+        """The goal in words and, where it is one stack, its slots from the bottom; free ones have no fixed order."""
+        target = find_target(world.kitchen.goal)
+        slots = enumerate(target.slots if target else ())
+        free = range(len(target.chain), len(target.chain) + len(target.loose)) if target else ()
+        drawn = [{"kind": s.kind, "flags": s.flags, "free": n in free} for n, s in slots]
+        return {"text": world.kitchen.layout.goal_description, "slots": drawn}
