@@ -1,6 +1,7 @@
 """Cards: the hub's own readers find the metadata and the results in them, and the trajectories load as a dataset."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
@@ -16,7 +17,8 @@ def root(tmp_path_factory):
 
 
 def make_card(root, stage, policy, tasks):
-    write_provenance(root / f"training/burger/{stage}.provenance.json", CONFIG, 90.0)
+    record = root / f"training/burger/{stage}.provenance.json"
+    write_provenance(record, asdict(CONFIG), 0, 90.0)
     card = root / "models" / "burger" / stage / "README.md"
     card.parent.mkdir(parents=True, exist_ok=True)
     write_model_card(

@@ -70,7 +70,7 @@ def results(root):
 
 
 @pytest.fixture(scope="module")
-def macros(results, published):
+def macros(results):
     return collect_macros(results)
 
 

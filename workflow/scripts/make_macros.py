@@ -9,5 +9,5 @@ with logged(snakemake):
     from taskreason.report.results import load_results
 
     results = load_results(Path(snakemake.params.root), configure(snakemake))
-    macros = collect_macros(results, load_published(results.cfg.env))
+    macros = collect_macros(results)
     write_macros(macros, Path(snakemake.output[0]))

@@ -5,13 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from taskreason.report.figures.style import (
-    PAGE_WIDTH,
-    POLICY_COLOURS,
-    POLICY_MARKERS,
-    TASK_COLOURS,
-    new_figure,
-)
+from taskreason.report.figures import style
 from taskreason.report.labels import label_policy
 from taskreason.report.tables.ablations import LABELS, Ablations, make_points
 from taskreason.studies.ablations import PLAIN
@@ -35,7 +29,7 @@ def draw_data(ablations: Ablations) -> Figure:
         "reward": cfg.grpo.reward,
     }
     table = make_points(ablations).csv.set_index("study")
-    figure, axes = new_figure(1, len(AXES), PAGE_WIDTH, 2.5, sharey=True)
+    figure, axes = style.new_figure(1, len(AXES), style.PAGE_WIDTH, 2.5, sharey=True)
     for axis, (kind, label) in zip(axes[0], AXES.items(), strict=True):
         names = [name for name in table.index if name.startswith(f"{kind}=")]
         values = {_read_value(name): name for name in names} | {configured[kind]: PLAIN}
@@ -50,8 +44,8 @@ def draw_data(ablations: Ablations) -> Figure:
                 [place * shift + offset for place in places],
                 rows[policy],
                 [part.clip(lower=0) for part in error],
-                color=POLICY_COLOURS[policy],
-                marker=POLICY_MARKERS[policy],
+                color=style.POLICY_COLOURS[policy],
+                marker=style.POLICY_MARKERS[policy],
                 markersize=4,
                 linestyle="none" if kind == "reward" else "-",
                 capsize=2,
@@ -78,7 +72,7 @@ def _read_value(study: str) -> float | str:
 
 def draw_turns(ablations: Ablations) -> Figure:
     """SR in validation worlds against sampled tokens and against time: each seed thin, their mean thick."""
-    figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.5, sharey=True)
+    figure, axes = style.new_figure(1, 2, style.PAGE_WIDTH, 2.5, sharey=True)
     for axis, (column, label, unit) in zip(
         axes[0],
         [("tokens", "Sampled tokens, thousands", 1000), ("seconds", "Minutes of GRPO", 60)],
@@ -86,7 +80,7 @@ def draw_turns(ablations: Ablations) -> Figure:
     ):
         for number, turns in enumerate(dict.fromkeys(turns for turns, _ in ablations.runs)):
             runs = [run for (kind, _), run in ablations.runs.items() if kind == turns]
-            colour = TASK_COLOURS[number]
+            colour = style.TASK_COLOURS[number]
             for run in runs:
                 axis.plot(run[column] / unit, run["sr"], color=colour, linewidth=0.7, alpha=0.5)
             # Validations of different seeds come after different numbers of tokens.

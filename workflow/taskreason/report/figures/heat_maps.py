@@ -7,7 +7,7 @@ import seaborn
 from matplotlib.figure import Figure
 from seaborn.utils import relative_luminance
 
-from taskreason.report.figures.style import PAGE_WIDTH, new_figure
+from taskreason.report.figures import style
 from taskreason.report.labels import GRID_POLICY, break_title
 from taskreason.report.published import load_published
 from taskreason.report.results import Results
@@ -39,7 +39,7 @@ def draw_grid(results: Results, metric: str) -> Figure:
     known = [grid / over for grid in grids if np.isfinite(grid).any()]
     # Steps fill the upper part of their range only; both panels share one scale.
     low = 0.0 if metric == "sr" else min([0.9, *(float(np.nanmin(shade)) for shade in known)])
-    figure, axes = new_figure(1, 2, PAGE_WIDTH, 2.9)
+    figure, axes = style.new_figure(1, 2, style.PAGE_WIDTH, 2.9)
     for axis, title, grid in zip(axes[0], ["This reproduction", "Published"], grids, strict=True):
         image = _draw_heat_map(axis, grid, grid / over, metric, low, tasks)
         axis.set_title(title)

@@ -17,16 +17,8 @@ from matplotlib.figure import Figure
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
+from taskreason.report.figures import style
 from taskreason.report.figures.heat_maps import draw_grid
-from taskreason.report.figures.style import (
-    PAGE_WIDTH,
-    POLICY_COLOURS,
-    POLICY_MARKERS,
-    TASK_COLOURS,
-    TASK_LINES,
-    apply_style,
-    new_figure,
-)
 from taskreason.report.labels import label_policy, task_title
 from taskreason.report.numbers.episode import choose_episode
 from taskreason.report.published import load_published
@@ -116,19 +108,19 @@ def _read_logs(root: Path, cfg: Config, curves: Curves) -> dict[str, pd.DataFram
 def draw_learning(logs: Mapping[str, pd.DataFrame], curves: Curves) -> Figure:
     """A panel for each column of the logs, in it a line for each task: a running mean, the raw values faint."""
     wide = len(curves.panels) // curves.rows
-    figure, axes = new_figure(curves.rows, wide, PAGE_WIDTH, curves.height, sharex=True)
+    figure, axes = style.new_figure(curves.rows, wide, style.PAGE_WIDTH, curves.height, sharex=True)
     for axis, (column, label) in zip(axes.flat, curves.panels.items(), strict=True):
         for number, (task, log) in enumerate(logs.items()):
-            colour = TASK_COLOURS[number % len(TASK_COLOURS)]
-            line = TASK_LINES[number % len(TASK_LINES)]
+            colour = style.TASK_COLOURS[number % len(style.TASK_COLOURS)]
+            line = style.TASK_LINES[number % len(style.TASK_LINES)]
             known = log.dropna(subset=[curves.x, column])
             shown, few = known[column], not curves.smooth or len(known) == 1
             if curves.smooth:
                 axis.plot(known[curves.x], shown, color=colour, linewidth=0.6, alpha=0.35)
                 window = max(len(known) // 20, 1)
                 shown = shown.rolling(window, min_periods=1, center=True).mean()
-            style = {"marker": "." if few else None, "label": task_title(task)}
-            axis.plot(known[curves.x], shown, color=colour, linestyle=line, **style)
+            look = {"marker": "." if few else None, "label": task_title(task)}
+            axis.plot(known[curves.x], shown, color=colour, linestyle=line, **look)
         axis.set(ylabel=label, ylim=RANGES.get(column))
         axis.set_yscale("log" if column == "loss" else "linear")
     for axis in axes[-1]:
@@ -141,38 +133,36 @@ def draw_learning(logs: Mapping[str, pd.DataFrame], curves: Curves) -> Figure:
 
 def draw_success_rate(results: Results) -> Figure:
     """SR of every policy on every task with Wilson intervals; published SR as hollow markers."""
-    figure, axes = new_figure(1, 1, PAGE_WIDTH, 2.6)
+    figure, axes = style.new_figure(1, 1, style.PAGE_WIDTH, 2.6)
     axis, published = axes[0, 0], load_published(results.cfg.env)
-    width = 0.8 / len(results.main_policies)
-    diamonds = {"marker": "D", "linestyle": "none", "markersize": 4.5, "markerfacecolor": "white"}
-    diamonds |= {"markeredgecolor": "black", "markeredgewidth": 0.9}
-    places = np.arange(len(results.tasks))
-    theirs = []
-    for number, policy in enumerate(results.main_policies):
-        rates = np.array([results.cell(policy, task).metrics.rate for task in results.tasks])
-        middle = places + (number - (len(results.main_policies) - 1) / 2) * width
-        axis.bar(
-            middle,
-            rates[:, 0],
-            width * 0.92,
-            color=POLICY_COLOURS[policy],
-            label=label_policy(policy),
-        )
-        # Rounding can put an end of the interval beyond the estimate in the last digit.
-        errors = np.maximum([rates[:, 0] - rates[:, 1], rates[:, 2] - rates[:, 0]], 0)
-        axis.errorbar(
-            middle, rates[:, 0], yerr=errors, color="black", capsize=2, linewidth=0.8, fmt="none"
-        )
-        cells = [published.main_cell(task, policy) for task in results.tasks]
-        theirs += [(x, cell.sr) for x, cell in zip(middle, cells, strict=True) if cell]
+    policies, tasks = results.main_policies, results.tasks
+    cells = [[results.cell(policy, task).metrics for task in tasks] for policy in policies]
+    rates = np.array([[cell.rate for cell in row] for row in cells])
+    frame = pd.DataFrame(rates[:, :, 0].T, map(task_title, tasks), map(label_policy, policies))
+    errors = np.abs(rates[:, :, 1:] - rates[:, :, :1]).transpose(0, 2, 1)
+    frame.plot.bar(
+        ax=axis,
+        yerr=errors,
+        color=[style.POLICY_COLOURS[policy] for policy in policies],
+        width=0.8,
+        rot=0,
+        legend=False,
+        error_kw={"capsize": 2, "linewidth": 0.8},
+    )
+    theirs = [
+        (bar.get_x() + bar.get_width() / 2, cell.sr)
+        for policy, bars in zip(policies, axis.containers[1::2], strict=True)
+        for task, bar in zip(tasks, bars, strict=True)
+        if (cell := published.main_cell(task, policy))
+    ]
     if theirs:
+        diamonds = {"markersize": 4.5, "markerfacecolor": "white", "markeredgecolor": "black"}
         axis.plot(
-            *zip(*theirs, strict=True), zorder=5, clip_on=False, label="Published", **diamonds
+            *zip(*theirs, strict=True), "D", zorder=5, clip_on=False, label="Published", **diamonds
         )
-    axis.set_xticks(places, map(task_title, results.tasks))
     axis.set(ylabel="Success rate", ylim=(0, 1.04))
     axis.grid(axis="x", visible=False)
-    figure.legend(loc="outside upper center", ncols=len(results.main_policies) + 1)
+    figure.legend(loc="outside upper center", ncols=len(policies) + 1)
     return figure
 
 
@@ -180,7 +170,7 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
     """Steps of successful episodes against the optimum; size shows how many episodes coincide."""
     columns = min(4, len(results.tasks))
     rows = -(-len(results.tasks) // columns)
-    figure, axes = new_figure(rows, columns, PAGE_WIDTH, 2.2 * rows)
+    figure, axes = style.new_figure(rows, columns, style.PAGE_WIDTH, 2.2 * rows)
     policies = [
         policy
         for policy in results.main_policies
@@ -229,16 +219,16 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
 
 
 def _mark(policy: str) -> dict[str, str]:
-    return {"color": POLICY_COLOURS[policy], "marker": POLICY_MARKERS[policy]}
+    return {"color": style.POLICY_COLOURS[policy], "marker": style.POLICY_MARKERS[policy]}
 
 
 def draw_episode(results: Results) -> Figure:
     """One episode as the environment draws it, or as the list of its actions."""
     episode = choose_episode(results)
-    apply_style()
+    style.apply_style()
     figure = results.cfg.env.draw_figure(episode.world, episode.actions)
     if figure is None:
-        figure, axes = new_figure(1, 1, PAGE_WIDTH, 0.5 + 0.15 * len(episode.actions))
+        figure, axes = style.new_figure(1, 1, style.PAGE_WIDTH, 0.5 + 0.15 * len(episode.actions))
         axes[0, 0].axis("off")
         text = "\n".join(f"{n}. {action}" for n, action in enumerate(episode.actions, start=1))
         axes[0, 0].text(0, 1, text, va="top")

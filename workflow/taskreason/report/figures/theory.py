@@ -6,13 +6,7 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from taskreason.report.figures.style import (
-    PAGE_WIDTH,
-    POLICY_COLOURS,
-    POLICY_MARKERS,
-    TASK_COLOURS,
-    new_figure,
-)
+from taskreason.report.figures import style
 from taskreason.report.labels import label_policy, task_title
 from taskreason.report.tables.theory import make_grid
 from taskreason.report.tables.theory_specs import list_shared
@@ -31,7 +25,7 @@ SHARED_LABELS = {
 def _draw_tasks(theory: Theory, panels: tuple) -> Figure:
     """A panel a task, which ``draw(theory, axis, task)`` fills."""
     draw, x, y, height, columns = panels
-    figure, axes = new_figure(1, len(theory.tasks), PAGE_WIDTH, height, sharey=True)
+    figure, axes = style.new_figure(1, len(theory.tasks), style.PAGE_WIDTH, height, sharey=True)
     for axis, task in zip(axes[0], theory.tasks, strict=True):
         draw(theory, axis, task)
         axis.set(title=task_title(task), xlabel=x)
@@ -52,7 +46,7 @@ def _draw_single(theory: Theory, axis, task: str) -> None:
     spread = 0.5 / both[f"replies_{REFERENCE}"].max()
     places = [rate + jitter.uniform(-spread, spread, len(rate)) for rate in rates]
     axis.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="No change")
-    axis.scatter(*places, s=7, alpha=0.4, color=POLICY_COLOURS[POLICIES[1]], linewidth=0)
+    axis.scatter(*places, s=7, alpha=0.4, color=style.POLICY_COLOURS[POLICIES[1]], linewidth=0)
     axis.set(aspect="equal", xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
     if theory.beta:
         grey, p = {"color": "#888888", "linewidth": 0.8}, grid
@@ -71,14 +65,14 @@ def _draw_recursion(theory: Theory, axis, task: str) -> None:
     axis.plot([0, 1], [0, 1], color="black", linewidth=0.8)
     axis.set(aspect="equal", xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
     for policy in POLICIES:
-        table, colour = theory.worlds[policy, task], POLICY_COLOURS[policy]
+        table, colour = theory.worlds[policy, task], style.POLICY_COLOURS[policy]
         ends = table["low"], table["high"] + table["missed"]
         axis.vlines(table["predicted"], *ends, color=colour, alpha=0.3, linewidth=0.8)
         axis.scatter(
             table["predicted"],
             table["observed"],
             s=12,
-            marker=POLICY_MARKERS[policy],
+            marker=style.POLICY_MARKERS[policy],
             color=colour,
             alpha=0.7,
             linewidth=0,
@@ -89,7 +83,7 @@ def _draw_recursion(theory: Theory, axis, task: str) -> None:
 def _draw_multi(theory: Theory, axis, task: str) -> None:
     """P(s_t) along the expert's trajectory, by the steps still to go, with intervals over worlds."""
     for policy in POLICIES:
-        table, colour = theory.along[policy, task], POLICY_COLOURS[policy]
+        table, colour = theory.along[policy, task], style.POLICY_COLOURS[policy]
         sizes = table.groupby("left").size()
         # Worlds differ in length: only distances that most of them have.
         shown = sizes.index[sizes > sizes.max() / 2]
@@ -107,7 +101,10 @@ def _draw_multi(theory: Theory, axis, task: str) -> None:
 def _draw_horizons(theory: Theory, axis, task: str) -> None:
     """How far both policies get along the expert's trajectory: the product of single turns, and episodes."""
     for policy in POLICIES:
-        horizons, colour = theory.horizons[policy, task].groupby("horizon"), POLICY_COLOURS[policy]
+        horizons, colour = (
+            theory.horizons[policy, task].groupby("horizon"),
+            style.POLICY_COLOURS[policy],
+        )
         # Worlds differ in length: only horizons that most of them have.
         most = horizons.size() > horizons.size().max() / 2
         means = horizons[["product", "observed"]].mean()[most]
@@ -123,7 +120,7 @@ def draw_grid(theory: Theory) -> Figure:
     # An environment that compares no tasks has one panel, in which they share nothing.
     table = make_grid(theory).assign(nothing=0.0)
     shared = list_shared(table) or ["nothing"]
-    figure, axes = new_figure(1, len(shared), PAGE_WIDTH, 2.5, sharey=True)
+    figure, axes = style.new_figure(1, len(shared), style.PAGE_WIDTH, 2.5, sharey=True)
     for axis, key in zip(axes[0], shared, strict=True):
         for place, task in enumerate(theory.tasks):
             part = table[table["train_task"] == task]
@@ -132,7 +129,7 @@ def draw_grid(theory: Theory) -> Figure:
                 part["sr"],
                 s=22,
                 marker="osD^"[place % 4],
-                color=TASK_COLOURS[place % len(TASK_COLOURS)],
+                color=style.TASK_COLOURS[place % len(style.TASK_COLOURS)],
                 alpha=0.8,
                 linewidth=0,
                 label=task_title(task),

@@ -16,16 +16,7 @@ from taskreason.report.numbers.settings import make_setting_macros
 from taskreason.report.numbers.training import make_provenance_macros, make_training_macros
 from taskreason.report.numbers.verdicts import judge_results, judge_tables
 from taskreason.report.published import Published, load_published
-from taskreason.report.render.latex import (
-    MISSING,
-    escape,
-    format_interval,
-    format_rate,
-    format_signed,
-    format_steps,
-    format_value,
-    name_macro,
-)
+from taskreason.report.render import latex
 from taskreason.report.results import Cell, Results
 from taskreason.report.tables.comparison import make_comparison
 from taskreason.report.tables.expert import SIDES, split_at_bound
@@ -33,7 +24,7 @@ from taskreason.report.tables.gains import make_baselines
 from taskreason.rollouts.metrics import wilson_interval
 
 Macros = Iterator[tuple[str, str]]
-METRICS = {"sr": format_rate, "asat": format_steps, "asst": format_steps}
+METRICS = {"sr": latex.format_rate, "asat": latex.format_steps, "asst": latex.format_steps}
 GAINS = {"grpo": "sft", "grpo_over_longer": "sft_longer"}
 """Name of GRPO's gain -> the policy that it is over."""
 
@@ -45,7 +36,10 @@ def collect_macros(results: Results) -> dict[str, str]:
     macros: dict[str, str] = {}
     for part in (
         make_setting_macros(results.cfg),
-        ((name_macro("pub", "setting", k), escape(v)) for k, v in published.setting.items()),
+        (
+            (latex.name_macro("pub", "setting", k), latex.escape(v))
+            for k, v in published.setting.items()
+        ),
         _cell_macros(results, published),
         _gain_macros(results),
         _world_macros(results),
@@ -72,9 +66,9 @@ def _cell_macros(results: Results, published: Published) -> Macros:
         for task in list_reported_tasks(results.cfg):
             cell, theirs = results.cell(policy, task), published.main_cell(task, policy)
             for key, form in METRICS.items():
-                yield name_macro(key, policy, task), form(cell and getattr(cell.metrics, key))
-                yield name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
-            yield name_macro("single_turn", policy, task), _print_single_turn(cell, results)
+                yield latex.name_macro(key, policy, task), form(cell and getattr(cell.metrics, key))
+                yield latex.name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
+            yield latex.name_macro("single_turn", policy, task), _print_single_turn(cell, results)
     expert = (results.cell("expert", task).metrics.rate for task in results.tasks)
     yield "ExpertSrMean", print_rate(average_rates([rate] for rate in expert))
 
@@ -82,26 +76,26 @@ def _cell_macros(results: Results, published: Published) -> Macros:
 def _gain_macros(results: Results) -> Macros:
     for name, worse in GAINS.items():
         for task in list_reported_tasks(results.cfg):
-            gain = [MISSING] * 3
+            gain = [latex.MISSING] * 3
             if results.cell(worse, task):
-                gain = map(format_signed, results.gain(GRID_POLICY, worse, task))
+                gain = map(latex.format_signed, results.gain(GRID_POLICY, worse, task))
             for suffix, text in zip(("", "low", "high"), gain, strict=True):
-                yield name_macro("gain", name, task, suffix), text
+                yield latex.name_macro("gain", name, task, suffix), text
 
 
 def _world_macros(results: Results) -> Macros:
     """Of the evaluation worlds: the mean shortest plan, and the share in which it is within the timeout."""
     cfg = results.cfg
     for task in list_reported_tasks(cfg):
-        mean = reachable = MISSING
+        mean = reachable = latex.MISSING
         if task in results.worlds:
             optima = results.worlds[task]["optimal_steps"]
             mean = f"{optima.mean():.1f}"
-            reachable = format_rate(float((optima <= cfg.timeout_of(task)).mean()))
-        yield name_macro("optimal_mean", task), mean
-        yield name_macro("reachable", task), reachable
-        yield name_macro("timeout", task), format_value(cfg.timeout_of(task))
-        yield name_macro("bound", task), format_value(cfg.bound_of(task))
+            reachable = latex.format_rate(float((optima <= cfg.timeout_of(task)).mean()))
+        yield latex.name_macro("optimal_mean", task), mean
+        yield latex.name_macro("reachable", task), reachable
+        yield latex.name_macro("timeout", task), latex.format_value(cfg.timeout_of(task))
+        yield latex.name_macro("bound", task), latex.format_value(cfg.bound_of(task))
 
 
 def _bound_macros(results: Results) -> Macros:
@@ -111,15 +105,15 @@ def _bound_macros(results: Results) -> Macros:
         frames = [part[side] for part in parts]
         episodes = sum(map(len, frames))
         failures = episodes - int(sum(frame["success"].sum() for frame in frames))
-        yield f"Episodes{side.title()}Bound", format_value(episodes)
-        yield f"Failures{side.title()}Bound", format_value(failures)
+        yield f"Episodes{side.title()}Bound", latex.format_value(episodes)
+        yield f"Failures{side.title()}Bound", latex.format_value(failures)
 
 
 def _print_single_turn(cell: Cell | None, results: Results) -> str:
     """Share of unseen expert states with an optimal reply, and Wilson's interval for that number of states."""
     rate = cell.single_turn_optimal_rate if cell else None
     if rate is None:
-        return MISSING
+        return latex.MISSING
     states = cell.single_turn_states
     interval = wilson_interval(rate * states, states, results.cfg.report.confidence)
-    return f"{format_rate(rate)} {format_interval(*interval)}"
+    return f"{latex.format_rate(rate)} {latex.format_interval(*interval)}"

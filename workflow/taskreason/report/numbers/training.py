@@ -10,13 +10,7 @@ import pandas as pd
 
 from taskreason.durability.files import list_runs
 from taskreason.report.labels import list_reported_tasks
-from taskreason.report.render.latex import (
-    MISSING,
-    escape,
-    format_interval,
-    format_value,
-    name_macro,
-)
+from taskreason.report.render import latex
 from taskreason.report.results import Results
 from taskreason.report.training_logs import (
     GRPO_COLUMNS,
@@ -39,7 +33,7 @@ def _list_files(results: Results, task: str, name: str) -> list[Path]:
 def make_training_macros(results: Results) -> Macros:
     """Trajectories, and GRPO's mean reward in the first and the last quarter of its steps, over all seeds."""
     for task in list_reported_tasks(results.cfg):
-        summary, first, last = {}, MISSING, MISSING
+        summary, first, last = {}, latex.MISSING, latex.MISSING
         if task in results.tasks:
             summary = read_json(results.root / "trajectories" / f"{task}.summary.json")
             files = _list_files(results, task, "grpo.csv")
@@ -48,15 +42,15 @@ def make_training_macros(results: Results) -> Macros:
             part = max(1, len(curve) // 4)
             first, last = (_average(values, results) for values in (curve[:part], curve[-part:]))
         for key in ("accepted", "decisions"):
-            yield name_macro("trajectories", key, task), format_value(summary.get(key))
-        yield name_macro("grpo_reward_first", task), first
-        yield name_macro("grpo_reward_last", task), last
+            yield latex.name_macro("trajectories", key, task), latex.format_value(summary.get(key))
+        yield latex.name_macro("grpo_reward_first", task), first
+        yield latex.name_macro("grpo_reward_last", task), last
 
 
 def _average(curve: pd.Series, results: Results) -> str:
     """A mean with its bootstrap interval over the logged steps."""
     interval = bootstrap_interval(curve.to_numpy(), results.cfg.report.confidence)
-    return f"{curve.mean():.3f} {format_interval(*interval, decimals=3)}"
+    return f"{curve.mean():.3f} {latex.format_interval(*interval, decimals=3)}"
 
 
 def make_provenance_macros(results: Results) -> Macros:
@@ -71,16 +65,19 @@ def make_provenance_macros(results: Results) -> Macros:
         records = [read_json(file) for file in files]
         last = records[-1]
         seconds = sum(record.get("wall_seconds") or 0.0 for record in records)
-        yield name_macro(stage, "minutes", "total"), f"{seconds / 60:.1f}"
+        yield latex.name_macro(stage, "minutes", "total"), f"{seconds / 60:.1f}"
     for package in ("python", "torch", "transformers", "trl"):
-        yield name_macro("version", package), escape(last.get("versions", {}).get(package, MISSING))
+        yield (
+            latex.name_macro("version", package),
+            latex.escape(last.get("versions", {}).get(package, latex.MISSING)),
+        )
     hardware = last.get("hardware", {})
-    yield "HardwareProcessor", escape(hardware.get("processor") or MISSING)
-    yield "HardwareCores", format_value(hardware.get("cores"))
-    yield "HardwareMemory", format_value(hardware.get("memory_gib"))
-    yield "HardwareGpus", escape(", ".join(hardware.get("gpus", [])) or "none")
+    yield "HardwareProcessor", latex.escape(hardware.get("processor") or latex.MISSING)
+    yield "HardwareCores", latex.format_value(hardware.get("cores"))
+    yield "HardwareMemory", latex.format_value(hardware.get("memory_gib"))
+    yield "HardwareGpus", latex.escape(", ".join(hardware.get("gpus", [])) or "none")
     base = results.root / "models" / "base"
-    yield "BaseParameters", format_value(count_parameters(base))
+    yield "BaseParameters", latex.format_value(count_parameters(base))
     model = read_json(base / "config.json")
     for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"):
-        yield name_macro("base", key), format_value(model.get(key))
+        yield latex.name_macro("base", key), latex.format_value(model.get(key))
