@@ -1,4 +1,4 @@
-"""The table of mutations names code and tests that are there; whether they are noticed, benchmarks/mutations.py tells."""
+"""The table of mutations names code and tests that are there; benchmarks/mutations.py tells whether they notice."""
 
 import runpy
 from pathlib import Path
