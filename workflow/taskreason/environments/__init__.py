@@ -7,6 +7,7 @@ from taskreason.environments.base import Environment
 
 ENVIRONMENTS = {
     "robotouille": "taskreason.environments.robotouille.environment",
+    "hanoi": "taskreason.environments.hanoi.environment",
 }
 """Name -> module that holds ``ENVIRONMENT``; a new environment adds its line here."""
 
