@@ -154,3 +154,10 @@ def test_the_kept_reference_is_of_the_default_run():
     assert len(grid) == 16 and (grid["episodes"] == 100).all() and (table["episodes"] == 100).all()
     record = json.loads((folder / "provenance.json").read_text())
     assert record["config"]["scale"] == "laptop" and record["commit"]
+
+
+def test_without_a_folder_the_reference_of_the_runs_environment_is_taken(tmp_path, capsys):
+    """Rates that were made up are no reproduction of the reference that comes along."""
+    run = write_run(tmp_path / "first")
+    assert main(["verify", str(run)]) == 1
+    assert "double_cheese_burger" in capsys.readouterr().out

@@ -85,13 +85,14 @@ def run_compare(args: Namespace) -> int:
 
 def run_verify(args: Namespace) -> int:
     """Prints a verdict; the status is 1 where the run does not agree with the reference."""
-    from taskreason.studies.verify import keep, verify
+    from taskreason.studies.verify import find_reference, keep, verify
 
+    reference = args.reference or find_reference(args.results, args.scale)
     if args.keep:
-        keep(args.results, args.scale, args.reference)
-        print(f"{args.reference}: holds the results of {args.results} now")
+        keep(args.results, args.scale, reference)
+        print(f"{reference}: holds the results of {args.results} now")
         return 0
-    verdict = verify(args.results, args.scale, args.reference)
+    verdict = verify(args.results, args.scale, reference)
     print(verdict.text)
     return 0 if verdict.agrees else 1
 

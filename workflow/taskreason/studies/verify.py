@@ -20,6 +20,7 @@ from scipy.stats import fisher_exact
 
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import decode, write_json
+from taskreason.environments import load_environment
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies.compare import TABLES
 
@@ -82,6 +83,15 @@ def read_provenance(results: Path, scale: str) -> dict[str, Any]:
             f"{files[0]}: is no provenance of a training; make it again with `make reproduce`."
         ) from None
     return first | {"training_seconds": round(seconds)}
+
+
+def find_reference(results: Path, scale: str) -> Path:
+    """The folder with the reference that came along for a run's environment."""
+    name = read_provenance(results, scale)["config"].get("environment", "robotouille")
+    data = load_environment(name).data
+    if data is None:
+        raise UserError(f"{name} has no reference results; name a folder with --reference.")
+    return data / "reference"
 
 
 def verify(results: Path, scale: str, folder: Path) -> Verdict:
