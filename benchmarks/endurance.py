@@ -32,7 +32,7 @@ from pathlib import Path
 from runs import ROOT, check, clone, finish, kill, look, start_run
 
 COMPARED = {
-    "trajectories": ["results/smoke/trajectories/*.jsonl", "results/smoke/kitchens/**/*.jsonl"],
+    "trajectories": ["results/smoke/trajectories/*.jsonl", "results/smoke/worlds/**/*.jsonl"],
     "models": ["results/smoke/models/**/*.safetensors"],
     "episodes": ["results/smoke/episodes/**/*.jsonl", "results/smoke/single_turn/**/*.json"],
     "tables": ["results/tables/*"],
