@@ -321,11 +321,13 @@ def test_figures_are_byte_identical_from_run_to_run(name, root, tmp_path):
         assert first == (tmp_path / f"second.{kind}").read_bytes()
 
 
-def test_figures_survive_a_run_without_any_success(tmp_path):
+def test_figures_and_tables_survive_a_run_without_any_success(tmp_path):
     root = tmp_path / "laptop"
     write_results(root, kitchens=4, rates=dict.fromkeys(("expert", "base", "sft", "sft_grpo"), 0.0))
     for name in FIGURES:
         save_figure(make_figure(name, root, CONFIG), tmp_path / f"{name}.pdf")
+    steps = render_latex(make_table("generalization_asst", root, CONFIG))
+    assert steps.count("--") == len(TASKS) ** 2
     macros = collect_macros(load_results(root, CONFIG))
     assert macros["AsstSftGrpoBurger"] == "--"
     assert macros["VerdictOrdering"] == "on none of the 4 tasks"

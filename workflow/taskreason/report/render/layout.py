@@ -62,13 +62,16 @@ def print_cell(column: Column, row: Row, form: Form) -> str:
 
 
 def lay_out(spec: Spec, table: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, list[Column]]:
-    """Finished cells, and which column each of theirs shows; a column without a single value is left out."""
+    """Finished cells, and which column each of theirs shows.
+
+    A column without a single value is left out, unless all are: steps to success where no policy has any are dashes.
+    """
     rows = read_text(table)
     rows = spec.select(rows) if spec.select else rows
     records = rows.to_dict("records")
     names = [c for c in spec.names if not c.several or rows[c.key].nunique() > 1]
     values = [c for c in spec.values if form.screen or not c.screen]
-    values = [c for c in values if not records or any(row.get(c.key) for row in records)]
+    values = [c for c in values if any(row.get(c.key) for row in records)] or values
     heads = [*names, *([spec.across] if spec.across else [])]
     frame = pd.DataFrame(
         [[print_cell(column, row, form) for column in values] for row in records],
