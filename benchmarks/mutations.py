@@ -56,12 +56,7 @@ MUTATIONS = (
     Mutation(
         "plans that are a step too long count as optimal",
         f"{KITCHEN}/planner/search.py",
-        (
-            (
-                "self.within(kitchen.step(state, action), steps - 1)",
-                "self.within(kitchen.step(state, action), steps)",
-            ),
-        ),
+        (("self.within(step(state, a), steps - 1)", "self.within(step(state, a), steps)"),),
         f"{KITCHEN}/test_planner.py",
     ),
     Mutation(
