@@ -468,3 +468,11 @@ def test_the_paper_compiles_cleanly_in_another_folder(root, results, macros, pub
     shutil.rmtree(out / "paper-build")
     subprocess.run(command, cwd=work, env=os.environ | paths, capture_output=True, check=True)
     assert (out / "paper-build" / "main.pdf").read_bytes() == first
+
+
+def test_losses_lie_within_their_axis(root):
+    axis = make_figure("learning_sft", root, CONFIG).axes[0]
+    low, high = axis.get_ylim()
+    losses = [value for line in axis.get_lines() for value in line.get_ydata()]
+    assert axis.get_yscale() == "log"
+    assert losses and 0 < low <= min(losses) and max(losses) <= high < 20 * max(losses)

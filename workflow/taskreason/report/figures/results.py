@@ -121,8 +121,10 @@ def draw_learning(logs: Mapping[str, pd.DataFrame], curves: Curves) -> Figure:
                 shown = shown.rolling(window, min_periods=1, center=True).mean()
             look = {"marker": "." if few else None, "label": task_title(task)}
             axis.plot(known[curves.x], shown, color=colour, linestyle=line, **look)
-        axis.set(ylabel=label, ylim=RANGES.get(column))
-        axis.set_yscale("log" if column == "loss" else "linear")
+        axis.set(ylabel=label, yscale="log" if column == "loss" else "linear")
+        # Limits that are given, None among them, would keep those of a linear axis.
+        if column in RANGES:
+            axis.set_ylim(RANGES[column])
     for axis in axes[-1]:
         axis.set_xlabel(X_LABELS[curves.x])
     figure.align_ylabels()
