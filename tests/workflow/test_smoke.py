@@ -227,7 +227,8 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
     assert last.returncode == 0, last.stdout[-6000:]
     made = re.findall(r"^Job \d+: (.*)$", done.stdout + last.stdout, re.MULTILINE)
     made = [job.partition(" on cheese_sandwich burger")[0] for job in made]
-    assert sorted(job for job in made if re.search("SFT|GRPO|Collect|Draw|Rollouts", job)) == [
+    heavy = "SFT|GRPO|Collect|Drawing worlds|Rollouts"
+    assert sorted(job for job in made if re.search(heavy, job)) == [
         "Collecting expert trajectories of burger",
         "Drawing worlds of burger: eval",
         "GRPO on cheese_burger",
