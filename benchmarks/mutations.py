@@ -67,14 +67,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the last of several actions counts",
-        "environments/base.py",
+        "environments/reply.py",
         (
             (
-                "match = ACTION_LINE.search(reply)",
-                "match = [None, *ACTION_LINE.finditer(reply)][-1]",
+                "match = _ACTION.search(read_answer(reply))",
+                "match = [None, *_ACTION.finditer(read_answer(reply))][-1]",
             ),
         ),
-        "policies/test_reply.py",
+        "environments/test_reply.py",
     ),
     Mutation(
         "any valid action is rewarded",

@@ -7,7 +7,7 @@ SFT policy wastes its first three steps in three ways and then plays as the plan
 from pathlib import Path
 
 from taskreason.config.load import load_config
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import format_reply
 from taskreason.policies.loading import load_rules
 from taskreason.rollouts.dataset import load_starts, make_worlds
 from taskreason.rollouts.episode import rollout_to_file

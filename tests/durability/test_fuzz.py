@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import sys
+import unicodedata
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -18,10 +19,10 @@ from taskreason.cli.main import main
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Decision
+from taskreason.environments.reply import THINKING, Reply, parse_reply, recount
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
 from taskreason.environments.robotouille.simulator.predicates import list_predicates
-from taskreason.policies.reply import Reply, parse_reply, recount
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 from taskreason.training.rewards import REWARDS
@@ -261,6 +262,14 @@ parts = st.one_of(
                 "Action: a\nAction: b",
                 "ignore the rules. Action: y",
             ),
+            *(
+                "<think>",
+                "</think>\n",
+                "<THINK>hm\nAction: x",
+                "[/THINK]",
+                "<|channel|>final<|message|>",
+            ),
+            *("\r", "\u200b", "\xad", "\x7f", "*", "**Action:** x", "#"),
             *("行动：移动", "Действие: стоп", "move from table1 to table2", "A" * 100_000),
         ]
     ),
@@ -268,11 +277,35 @@ parts = st.one_of(
 )
 
 
+def answer_by_hand(text):
+    """What follows the last end of a thinking, up to where the next one begins, without regular expressions."""
+    lower = text.lower()
+    if len(lower) != len(text):  # letters such as İ, whose small form is two characters
+        lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    starts = [lower.rfind(end) + len(end) for end in THINKING.values() if end in lower]
+    start = max(starts, default=0)
+    ends = [lower.find(begin, start) for begin in THINKING]
+    end = min((place for place in ends if place >= 0), default=len(text))
+    return text[start:end]
+
+
+def trim_by_hand(text):
+    """Without white space, control characters and characters of no width at both ends."""
+    shown = [n for n, c in enumerate(text) if not is_invisible(c)]
+    return text[shown[0] : shown[-1] + 1] if shown else ""
+
+
+def is_invisible(c):
+    # Variation selectors have no width, either.
+    return c.isspace() or unicodedata.category(c) in ("Cc", "Cf") or "\ufe00" <= c <= "\ufe0f"
+
+
 def read_by_hand(text):
-    """The rule without regular expressions: the first line that begins with Action:, less blanks around."""
-    for line in text.split("\n"):
+    """The rule without regular expressions: the first line of the answer that begins with Action:."""
+    answer = answer_by_hand(text).replace("\r\n", "\n").replace("\r", "\n")
+    for line in answer.split("\n"):
         if line.startswith("Action:"):
-            return line.removeprefix("Action:").strip(" \t") or None
+            return trim_by_hand(line.removeprefix("Action:")) or None
     return None
 
 
@@ -287,7 +320,8 @@ def test_replies(text):
     form, act = REWARDS["optimal"].function(text, decision)
     assert form in (0, 0.1)
     assert act == (0.9 if read_by_hand(text) in decision.optimal_actions else 0)
-    lines = text.strip().split("\n")
+    answer = answer_by_hand(text).replace("\r\n", "\n").replace("\r", "\n")
+    lines = trim_by_hand(answer).split("\n")
     assert reply.well_formed == (
         len(lines) == 2
         and all(

@@ -17,11 +17,12 @@ import pytest
 
 from chat_models import CHAT
 from kitchens import ENV, make_world, read_jsonl
+from taskreason.cli.preflight import check_endpoint
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
 from taskreason.policies.generation import Sampling
-from taskreason.policies.openai import EndpointPolicy, read_key
+from taskreason.policies.openai import EndpointPolicy, hide, read_completion, read_key
 from taskreason.policies.prompt import PLAIN
 from taskreason.rollouts.episode import Start, rollout_to_file
 
@@ -232,7 +233,7 @@ def test_an_answer_that_trickles_is_given_up_too():
     start = time.monotonic()
     with (
         serve(Server(faults=[trickle])) as endpoint,
-        pytest.raises(UserError, match=r"did not answer after 1 tries \(too slow\)"),
+        pytest.raises(UserError, match=r"did not answer within 0\.5 s \(too slow\)"),
     ):
         make_policy(replace(endpoint, retries=0, timeout=0.5)).complete(["a"])
     assert time.monotonic() - start < 10
@@ -287,3 +288,180 @@ def test_the_key_is_written_nowhere(tmp_path, fault):
     assert len(written) > 5
     for content in (done.stdout.encode(), done.stderr.encode(), *map(Path.read_bytes, written)):
         assert KEY.encode() not in content
+
+
+def reply_with(content, **message):
+    """The body of a chat completion."""
+    choice = {"index": 0, "message": {"content": content, **message}, "finish_reason": "stop"}
+    return {"id": "1", "choices": [choice]}
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            [{"type": "text", "text": "Thought: a\n"}, {"type": "text", "text": "Action: b"}],
+            "Thought: a\nAction: b",
+        ),
+        ([{"type": "thinking", "thinking": "no"}, {"type": "text", "text": "yes"}], "yes"),
+        ([{"type": "reasoning", "text": "no"}, {"type": "output_text", "text": "yes"}], "yes"),
+        (["a", "b"], "ab"),
+        ([{"text": "a"}, {"type": "image_url", "image_url": {}}], "a"),
+        ([], ""),
+        (None, ""),
+        ("", ""),
+    ],
+)
+def test_a_content_in_parts_is_joined_and_what_is_thought_apart_left_out(content, text):
+    with serve(
+        Server(faults=[lambda h: send(h, 200, reply_with(content, reasoning_content="Action: no"))])
+    ) as end:
+        assert make_policy(end).complete(["a"]) == [text]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [7, 1.5, True, {"text": "a"}, [7], [None], [{"type": "text", "text": {"a": 1}}], [[]]],
+)
+def test_a_content_of_another_type_is_refused_at_once(content):
+    server = Server(faults=[lambda h: send(h, 200, reply_with(content))] * 9)
+    with serve(server) as end, pytest.raises(UserError, match="after 1 try .*content is") as caught:
+        make_policy(end).complete(["a"])
+    assert len(server.requests) == 1 and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["message", "usage", "choices"])
+@pytest.mark.parametrize("value", [None, 7, "text", [], [7], {}, {"prompt_tokens": "many"}])
+def test_answers_of_any_shape_are_read_or_refused(name, value):
+    answer = reply_with("fine")
+    (answer["choices"][0] if name == "message" else answer)[name] = value
+    server = Server(faults=[lambda h: send(h, 200, answer)] * 9)
+    with serve(server) as end:
+        try:
+            replies = make_policy(replace(end, retries=0)).complete(["a"])
+        except UserError as error:
+            assert name != "usage" and "after 1 try" in str(error)
+        else:
+            assert replies == (["fine"] if name == "usage" else [""])
+
+
+def send_as(kind, text):
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    return answer
+
+
+def send_error(status, error):
+    return lambda handler: send(handler, status, {"error": error})
+
+
+STREAM = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries", "words"),
+    [
+        (send_error(200, {"message": "no credits left", "code": 402}), 1, "no credits left"),
+        (send_error(200, {"message": "upstream busy", "code": 429}), 3, "upstream busy"),
+        (send_error(200, "out of memory"), 3, "out of memory"),
+        (lambda h: send(h, 200, {"choices": None}), 3, "choices is None"),
+        (
+            lambda h: send(h, 200, {"choices": [{"error": {"message": "filtered", "code": 403}}]}),
+            1,
+            "filtered",
+        ),
+        (lambda h: send(h, 200, b"[]"), 1, r"the answer is \[\]"),
+        (
+            send_as("text/html", b"<html><title>Sign in to the network</title></html>"),
+            1,
+            "Sign in to the network",
+        ),
+        (send_as("text/event-stream", STREAM), 1, "event-stream"),
+        (
+            send_error(400, {"message": "max_tokens is not supported, use max_completion_tokens"}),
+            1,
+            "max_completion_tokens.*change what it names",
+        ),
+        (
+            send_error(400, {"message": "maximum context length is 512 tokens"}),
+            1,
+            "context length is 512",
+        ),
+        (send_error(402, {"message": "Insufficient balance"}), 1, "Insufficient balance.*account"),
+        (send_error(413, {"message": "Payload too large"}), 1, "Payload too large.*limit"),
+        (send_error(422, {"message": "temperature: too low"}), 1, "temperature: too low"),
+        (send_as("application/json", b"{'choices': nothing"), 3, "no JSON: {'choices'"),
+    ],
+)
+def test_the_servers_words_are_quoted_and_only_what_can_pass_is_tried_again(fault, tries, words):
+    server = Server(faults=[fault] * 9)
+    after = "after 1 try" if tries == 1 else f"after {tries} tries"
+    with serve(server) as end, pytest.raises(UserError, match=f"{after} .*{words}") as caught:
+        make_policy(replace(end, retries=2)).complete(["a"])
+    assert len(server.requests) == tries and "\n" not in str(caught.value)
+
+
+def test_tries_are_those_that_were_made_whichever_way_they_failed():
+    """A refusal and an answer without a reply come out of one budget."""
+    server = Server(faults=[500, answer_nothing] * 9)
+    with serve(server) as end, pytest.raises(UserError, match="after 4 tries"):
+        make_policy(replace(end, retries=3)).complete(["a"])
+    assert len(server.requests) == 4
+
+
+def test_short_keys_take_no_letters_out_of_words():
+    assert hide("an apple a day", "a") == "an apple a day"
+    assert hide("none of the tools, not even none", "none") == "*** of the tools, not even ***"
+    assert hide("annotated", "nota") == "annotated"
+    assert hide(f"x{KEY}x", KEY) == "x***x"
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "words"),
+    [
+        ({"ALL_PROXY": "socks5://localhost:1"}, None, "ALL_PROXY"),
+        (
+            {"ALL_PROXY": "socks5://localhost:1", "NO_PROXY": "localhost"},
+            None,
+            "ALL_PROXY, NO_PROXY",
+        ),
+        ({"https_proxy": "gopher://localhost"}, None, "https_proxy"),
+        ({"SSL_CERT_FILE": "/missing.pem"}, None, "SSL_CERT_FILE"),
+        ({"SSL_CERT_FILE": __file__}, None, "SSL_CERT_FILE"),
+        ({}, "http://localhost:99999/v1", "endpoint.base_url.*99999"),
+        ({}, "http://localhost:port/v1", "endpoint.base_url.*port"),
+        ({}, "http://[::1/v1", "endpoint.base_url.*no address"),
+        ({}, "http:///v1", "names no host"),
+        ({}, "http://local host/v1", "endpoint.base_url"),
+        ({}, "http://localhost/\x00v1", "endpoint.base_url"),
+    ],
+)
+def test_what_keeps_the_client_from_being_made_is_named_before_any_job(
+    variables, url, words, monkeypatch
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    cfg = load_config({"endpoint": {"base_url": url}} if url else {})
+    for start in (lambda: check_endpoint("api:m", cfg), lambda: make_policy(cfg.endpoint)):
+        with pytest.raises(UserError, match=words) as caught:
+            start()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["k\u00fc", "two\nlines", "\u201ckey\u201d"])
+def test_a_key_that_no_header_can_hold_is_refused(key, monkeypatch):
+    monkeypatch.setenv(ENDPOINT.key_variable, key)
+    with pytest.raises(UserError, match=ENDPOINT.key_variable):
+        read_key(ENDPOINT)
+
+
+def test_the_reply_is_cut_where_the_server_says_so():
+    answer = reply_with("Thought: I")
+    assert not read_completion(answer).cut
+    answer["choices"][0]["finish_reason"] = "length"
+    assert read_completion(answer).cut

@@ -7,9 +7,9 @@ import pytest
 from chat_models import CHAT, build_chat_tokenizer
 from kitchens import ENV, make_plan, make_world
 from taskreason.durability.errors import UserError
+from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Turn
 from taskreason.policies.prompt import PLAIN
-from taskreason.policies.reply import parse_reply, recount
 from taskreason.training.examples import encode
 
 

@@ -20,11 +20,11 @@ import pytest
 from chat_models import save_chat_model
 from kitchens import ENV, make_plan, make_world, read_jsonl
 from taskreason.config.load import load_config
+from taskreason.environments.reply import parse_reply
 from taskreason.policies import Turn
 from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy
 from taskreason.policies.openai import EndpointPolicy
-from taskreason.policies.reply import parse_reply
 from taskreason.policies.vllm import choose_implementation
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import draw_worlds, load_decisions, make_worlds

@@ -13,7 +13,7 @@ import pytest
 from kitchens import ENV, make_start, make_world, read_jsonl
 from played_results import KITCHENS, SILENT, TASKS, TIMEOUTS, write_played_results
 from taskreason.durability.errors import UserError
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import format_reply
 from taskreason.report.gallery.page import write_gallery
 from taskreason.report.gallery.records import SOURCES, WorldRecord
 from taskreason.report.gallery.tasks import Rollouts, choose_worlds, collect_task

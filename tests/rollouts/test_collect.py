@@ -9,9 +9,8 @@ import pytest
 from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import Reply, format_reply, parse_reply, recount
 from taskreason.policies.generation import Usage
-from taskreason.policies.reply import Reply, parse_reply, recount
 from taskreason.policies.teacher import TeacherPolicy
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds

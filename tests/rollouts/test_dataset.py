@@ -11,7 +11,7 @@ from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import TaskSpec
-from taskreason.policies.reply import Reply, parse_reply
+from taskreason.environments.reply import Reply, parse_reply
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import draw_worlds, load_decisions, load_starts, make_worlds
 

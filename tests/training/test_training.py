@@ -19,7 +19,7 @@ from taskreason.config.load import load_config
 from taskreason.config.models import TaskSettings
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import REHEARSED
-from taskreason.policies.reply import Reply, parse_reply
+from taskreason.environments.reply import Reply, parse_reply
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, make_worlds

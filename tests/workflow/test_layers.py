@@ -41,7 +41,7 @@ def test_the_library_keeps_its_contracts(checkout):
     [
         ("report/labels.py", "taskreason.environments.robotouille.simulator.domain"),
         ("rollouts/metrics.py", "taskreason.report.labels"),
-        ("environments/robotouille/world.py", "taskreason.policies.reply"),
+        ("environments/robotouille/world.py", "taskreason.policies.prompt"),
     ],
 )
 def test_an_import_that_the_layers_forbid_is_named(checkout, module, imported):

@@ -10,7 +10,7 @@ from taskreason.durability.errors import UserError
 from taskreason.environments import load_environment
 from taskreason.environments.base import list_plan
 from taskreason.environments.hanoi.towers import Recursion, Towers
-from taskreason.policies.reply import parse_reply
+from taskreason.environments.reply import parse_reply
 
 HANOI = load_environment("hanoi")
 ALL = [(name, seed) for name in HANOI.tasks for seed in range(20)]

@@ -9,7 +9,7 @@ import pytest
 
 from kitchens import ENV, make_world, soup_world, write_layout
 from taskreason.durability.errors import UserError
-from taskreason.environments import base
+from taskreason.environments.reply import read_action
 from taskreason.environments.robotouille import environment
 from taskreason.environments.robotouille.tasks import TASKS
 
@@ -40,7 +40,7 @@ def test_a_teacher_is_what_the_protocol_says(name, seed):
         after = {a: teacher.distance(world.step(state, a)) for a in world.actions(state)}
         best = {action for action, steps in after.items() if steps == left - 1}
         assert set(teacher.optimal(state)) == best and teacher.choose(state) in best
-        assert base.read_action(teacher.reply(state)) == teacher.choose(state)
+        assert read_action(teacher.reply(state)) == teacher.choose(state)
         state = world.step(state, teacher.choose(state))
     assert world.solved(state) and not teacher.optimal(state) and teacher.choose(state) is None
     with pytest.raises(ValueError):

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kitchens import ENV, make_kitchen, make_plan, make_world
+from taskreason.environments.reply import Reply, parse_reply, read_thought
 from taskreason.environments.robotouille.renaming import NAME, draw_renaming, rename
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout import GoalPredicate, Thing
 from taskreason.environments.robotouille.teacher import KitchenTeacher
 from taskreason.environments.robotouille.world import KitchenWorld
-from taskreason.policies.reply import Reply, parse_reply, read_thought
 
 
 @pytest.mark.parametrize("task", ENV.tasks)

@@ -87,9 +87,9 @@ def list_gpus() -> list[str]:
 def check_endpoint(name: str, cfg: Config) -> None:
     """Raise UserError where a model behind the endpoint can't be asked for want of a package or a key."""
     check_package(name, "openai", "openai")
-    from taskreason.policies.openai import read_key
+    from taskreason.policies.openai import make_client, read_key
 
-    read_key(cfg.endpoint)
+    make_client(cfg.endpoint, read_key(cfg.endpoint))
     if not name.removeprefix(API):
         raise UserError(f"{name} names no model; write api:NAME.")
 

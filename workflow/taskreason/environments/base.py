@@ -15,7 +15,6 @@ line of the registry; docs/new_environment.md walks through one.
 """
 
 import random
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,6 @@ from typing import Any, Protocol
 
 State = Hashable
 """What changes in a world; immutable, so that planning, rollouts and the theory can share and remember it."""
-ACTION_LINE = re.compile(r"^Action:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
-"""How a reply of any form is read: its action is what the first such line says."""
 
 
 class World(Protocol):
@@ -61,18 +58,7 @@ class Teacher(Protocol):
         """The one of them that the expert takes, always the same in equal states; None where there is none."""
 
     def reply(self, state: State) -> str:
-        """The expert's whole reply in the format of :func:`format_reply`; ValueError where there is no action."""
-
-
-def format_reply(thought: str, action: str) -> str:
-    """The ReAct format of every reply: one line of thought, one of action."""
-    return f"Thought: {thought}\nAction: {action}"
-
-
-def read_action(reply: str) -> str:
-    """The action that a reply names, "" where it names none."""
-    match = ACTION_LINE.search(reply)
-    return match[1] if match else ""
+        """The expert's whole reply, as `taskreason.environments.reply` has it; ValueError where there is no action."""
 
 
 def list_plan(

@@ -2,9 +2,9 @@
 
 import random
 
-from taskreason.environments.base import Environment, format_reply
+from taskreason.environments.base import Environment
+from taskreason.environments.reply import format_reply, read_thought
 from taskreason.policies import Turn
-from taskreason.policies.reply import read_thought
 from taskreason.policies.teacher import TeacherPolicy
 
 

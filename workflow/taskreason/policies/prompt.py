@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the module serves light stages, too
 
 
 def build_prompt(world: World, state: State, before: str = "") -> str:
-    """The text for one decision; before: what :func:`taskreason.policies.reply.recount` says of the last step."""
+    """The text for one decision; before: what :func:`taskreason.environments.reply.recount` says of the last step."""
     return f"{before}\n{world.observe(state)}" if before else world.observe(state)
 
 

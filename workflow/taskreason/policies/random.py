@@ -2,7 +2,7 @@
 
 import random
 
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import format_reply
 from taskreason.policies import Turn
 
 

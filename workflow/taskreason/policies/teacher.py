@@ -1,6 +1,7 @@
 """The environment's exact solver as a policy: the laptop's expert."""
 
-from taskreason.environments.base import Environment, Teacher, World, format_reply
+from taskreason.environments.base import Environment, Teacher, World
+from taskreason.environments.reply import format_reply
 from taskreason.policies import Turn
 
 

@@ -17,12 +17,12 @@ from taskreason.durability.errors import UserError
 from taskreason.durability.files import write_json, write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
-from taskreason.environments.base import Decision, format_reply
+from taskreason.environments.base import Decision
+from taskreason.environments.reply import format_reply, read_thought, recount
 from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
 from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.prompt import build_prompt
-from taskreason.policies.reply import read_thought, recount
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import FIELDS, Episode, Start, read_episode, run_episodes
 

@@ -13,7 +13,7 @@ from taskreason.durability.errors import UserError, quote
 from taskreason.durability.files import read_lines, write_lines
 from taskreason.durability.progress import follow
 from taskreason.environments.base import Decision, Environment, TaskSpec, World
-from taskreason.policies.reply import parse_reply
+from taskreason.environments.reply import parse_reply
 from taskreason.rollouts.episode import Start
 
 PATIENCE = 10_000

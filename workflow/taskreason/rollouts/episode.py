@@ -14,8 +14,8 @@ from taskreason.durability.files import write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import Progress, say
 from taskreason.environments.base import State, World
+from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Policy, Turn
-from taskreason.policies.reply import parse_reply, recount
 
 
 class Outcome(StrEnum):

@@ -10,9 +10,9 @@ from taskreason.config.models import Config
 from taskreason.durability.files import write_json
 from taskreason.durability.progress import follow
 from taskreason.environments.base import Environment, State, Teacher, list_plan
+from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Policy, Turn
 from taskreason.policies.loading import load_model_policy, load_rules
-from taskreason.policies.reply import parse_reply, recount
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import Start, rollout_to_file
 

@@ -21,9 +21,9 @@ from taskreason.durability.files import write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Environment, State, list_plan
+from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
-from taskreason.policies.reply import parse_reply, recount
 from taskreason.rollouts.episode import Start
 from taskreason.theory.recursion import OptimalPaths
 

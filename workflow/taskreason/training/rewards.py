@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskreason.environments.base import REHEARSED, Decision
-from taskreason.policies.reply import parse_reply
+from taskreason.environments.reply import parse_reply
 
 FORMAT_REWARD, ACTION_REWARD = 0.1, 0.9
 """The published weights."""

@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from taskreason.config.models import Config
 from taskreason.durability.progress import say
 from taskreason.environments.base import Decision
+from taskreason.environments.reply import parse_reply
 from taskreason.policies.generation import Sampling
 from taskreason.policies.prompt import choose_format
-from taskreason.policies.reply import parse_reply
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import run_episodes

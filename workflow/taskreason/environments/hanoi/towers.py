@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import format_reply
 
 State = tuple[int, ...]
 PEGS = tuple(f"peg{letter}" for letter in "ABCDEF")

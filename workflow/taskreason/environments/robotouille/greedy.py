@@ -5,7 +5,7 @@ lowest open slot, and puts down whatever else it holds on the first empty statio
 cooks, cuts or clears a table, so what it fails at is what planning is worth.
 """
 
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import format_reply
 
 from .reasoning import PICKS, PUTS
 from .simulator.domain import Op

@@ -5,7 +5,7 @@ shows: an action at hand before a move, lower goal slots first, then the order o
 thought is in `reasoning`.
 """
 
-from taskreason.environments.base import format_reply
+from taskreason.environments.reply import format_reply
 
 from .planner.search import Planner
 from .reasoning import Plan, explain_plan, is_explained

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from taskreason.durability.errors import UserError
-from taskreason.environments.base import Environment, Gallery, State, World, format_reply
-from taskreason.policies.reply import read_thought
+from taskreason.environments.base import Environment, Gallery, State, World
+from taskreason.environments.reply import format_reply, read_thought
 
 SOURCES = Path(__file__).with_name("templates")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from taskreason.environments.base import Environment, World
+from taskreason.environments.reply import read_thought
 from taskreason.policies.prompt import build_prompt
-from taskreason.policies.reply import read_thought
 from taskreason.report.labels import GRID_POLICY, task_title
 from taskreason.report.render.latex import escape
 from taskreason.report.results import Results

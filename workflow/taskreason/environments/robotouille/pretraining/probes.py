@@ -12,7 +12,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from taskreason.environments.base import Decision, Probe, read_action
+from taskreason.environments.base import Decision, Probe
+from taskreason.environments.reply import read_action
 
 from ..world import KitchenWorld
 from .curriculum import KitchenRehearsal
