@@ -13,8 +13,10 @@ import yaml
 from taskreason.config.load import (
     PACKAGE,
     SCALES_DIR,
+    check_files,
     check_own_tasks,
     load_config,
+    read_yaml,
     resolve_config,
 )
 from taskreason.config.schema import make_schema
@@ -22,6 +24,7 @@ from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
 from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import TaskSpec
+from taskreason.report.labels import check_labels
 
 SCHEMA = make_schema()
 SCALES = sorted(path.stem for path in SCALES_DIR.glob("*.yaml"))
@@ -368,3 +371,80 @@ def test_provenance_holds_config_versions_hardware_and_time(tmp_path):
     assert {"python", "torch", "transformers", "trl"} <= record["versions"].keys()
     assert record["hardware"]["cores"] >= 1
     assert [path.name for path in tmp_path.iterdir()] == ["sft.provenance.json"]
+
+
+MISLEADING = ["010", "1:30", "1_000", "0x1F", "0b11", "-017", "+1:30:00", "0_1", "1_0.5", "1:30.5"]
+
+
+@pytest.mark.parametrize("text", MISLEADING)
+def test_numbers_that_yaml_reads_its_own_way_are_refused_wherever_they_stand(tmp_path, text):
+    """PyYAML reads YAML 1.1: 010 is 8 and 1:30 is 90."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"seeds: [0]\nsft: {{epochs: {text}}}\n")
+    with pytest.raises(UserError, match=r"mine.yaml:2: YAML reads .* as .*; write .* plain digits"):
+        check_files([file])
+    for given in ({"sft": {"epochs": text}}, {"task_settings": {"burger": {"timeout": text}}}):
+        with pytest.raises(UserError, match="command line: YAML reads"):
+            resolve_config(given, given)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0", "10", "-1", "1.5", ".5", "1e-3", "1.0e-3", "'010'", '"1:30"', "0.10", "00:aa", "a_1"],
+)
+def test_plain_numbers_and_quoted_text_are_not(tmp_path, text):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"value: {text}\n")
+    check_files([file])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("# größer\nseeds: [0]".encode("latin-1"), r"mine.yaml is not UTF-8 text \(byte 4\)"),
+        (b"\xff\xfes\x00e\x00", "mine.yaml is not UTF-8 text"),
+        (b"seeds: [0", "mine.yaml is not valid YAML"),
+        (b"a: " + b"[" * 5000, "mine.yaml is not valid YAML"),
+        (b"a: 2020-99-99", "mine.yaml is not valid YAML"),
+        (b"a: \x00", "mine.yaml is not valid YAML"),
+        (None, "mine.yaml can't be read"),
+    ],
+)
+def test_a_file_of_the_configuration_that_cannot_be_read_is_named(tmp_path, content, words):
+    file = tmp_path / "mine.yaml"
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        check_files([file])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_configuration(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(b"\xef\xbb\xbfseeds: [3]\n")
+    check_files([file])
+    assert read_yaml(file, "mine.yaml") == {"seeds": [3]}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["one/large", "two/large"], "one/large and two/large would both be called base:large"),
+        (["org/Model", "folder/model/"], "would both be called base:model"),
+        (["api:gpt/x", "org/x"], "would both be called base:x"),
+        (["my models/large one"], "can't name files"),
+        (["folder/a{b}"], "can't name files"),
+    ],
+)
+def test_two_models_of_one_name_are_refused(names, words):
+    with pytest.raises(UserError, match=words):
+        check_labels(load_config({"base": {"compare": names}}))
+
+
+def test_models_that_have_names_of_their_own_are_not():
+    names = [
+        "bundled:base_models/large",
+        "bundled:base_models/small",
+        "Qwen/Qwen2.5-14B-Instruct",
+        "api:o",
+    ]
+    check_labels(load_config({"base": {"compare": names}}))

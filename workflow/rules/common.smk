@@ -13,7 +13,7 @@ PROJECT_DIR = WORKFLOW_DIR.parent
 sys.path.insert(0, str(WORKFLOW_DIR))
 
 from taskreason.cli.preflight import check_start
-from taskreason.config.load import check_own_tasks, load_config, resolve_config
+from taskreason.config.load import check_files, check_own_tasks, load_config, resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
 from taskreason.durability.machine_errors import check_writable
@@ -25,7 +25,7 @@ from taskreason.policies.model_names import (
     list_model_files,
     to_file_name,
 )
-from taskreason.report.labels import GRID_POLICY, list_policies, name_compared
+from taskreason.report.labels import GRID_POLICY, check_labels, list_policies, name_compared
 
 
 def from_project(path):
@@ -41,6 +41,13 @@ def locate_model(name):
     return from_project(name)
 
 
+try:
+    # Before Snakemake reads them, and loses how their numbers are written.
+    check_files([from_project("config.yaml"), *workflow.config_settings.configfiles])
+except UserError as error:
+    sys.exit(str(error))
+
+
 configfile: from_project("config.yaml")
 
 
@@ -51,6 +58,7 @@ try:
         if part[key]:
             part[key] = from_project(part[key])
     cfg = load_config(resolved)
+    check_labels(cfg)
     check_own_tasks(cfg)
     EXPERT = locate_model(cfg.expert.model)
     # An environment without a model of its own trains one.

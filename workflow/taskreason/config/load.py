@@ -5,7 +5,8 @@ that scale, config.yaml, and the command line; the later wins. Mappings merge ke
 """
 
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ UNCOUNTED_PROBES = 100
 """Probes of a kind for which nothing names a number."""
 DRAWN = (("sweep", "task"), ("ablation", "task"), ("report", "drawn_task"))
 """Keys that name one of the tasks."""
+ODD_NUMBER = re.compile(r"^[-+]?0[0-9xXbB_]|[0-9]_|[0-9]:[0-9]")
+"""In the text of a number: an octal, hexadecimal or binary one, an underscore, minutes and seconds."""
 _CONFIG = TypeAdapter(Config)
 
 
@@ -49,6 +52,62 @@ def resolve_config(
     values to decide what to run again.
     """
     return _CONFIG.dump_python(_load(given, overrides or {}, config_file), mode="json")
+
+
+def check_files(paths: Collection[str | Path]) -> None:
+    """Raise UserError for a configuration file that is no UTF-8, or whose numbers YAML reads in a way of its own."""
+    for path in map(Path, paths):
+        read_yaml(path, path.as_posix())
+
+
+def read_yaml(path: Path, name: str) -> Any:
+    """The values of a YAML file; UserError, which calls it ``name``, where it can't be read or misleads."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except OSError as error:
+        raise UserError(f"{name} can't be read ({error.strerror}); put it right.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8."
+        ) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"{name} is not valid YAML ({problem}); correct it.") from None
+    for node in _list_scalars(root):
+        if _misleads(node.value):
+            raise UserError(
+                f"{name}:{node.start_mark.line + 1}: {_tell_misleading(node.value, yaml.safe_load(node.value))}"
+            )
+    return values
+
+
+def _list_scalars(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """What is written without quotes in a document."""
+    waiting: list[Any] = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.ScalarNode):
+            if node.style is None:
+                yield node
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            waiting += [part for pair in node.value for part in pair]
+
+
+def _misleads(text: str) -> bool:
+    """Whether YAML 1.1 reads a number in what people read otherwise: 010 as 8, 1:30 as 90, 1_0 as 10."""
+    try:
+        number = isinstance(yaml.safe_load(text), int | float)
+    except (yaml.YAMLError, ValueError):
+        return False
+    return number and ODD_NUMBER.search(text) is not None
+
+
+def _tell_misleading(text: str, values: Any) -> str:
+    return f"YAML reads {text} as {values}; write the number in plain digits, or text in quotes."
 
 
 def check_own_tasks(cfg: Config) -> None:
@@ -96,11 +155,7 @@ def _choose(key: str, known: Collection[str], layers: list[tuple[str, dict[str, 
 
 def _read_layer(file: Path) -> tuple[str, dict[str, Any]]:
     name = file.relative_to(PACKAGE.parent).as_posix()
-    try:
-        values = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise UserError(f"{name} is not valid YAML ({problem}); correct it.") from None
+    values = read_yaml(file, name)
     if not isinstance(values, dict):
         raise UserError(f"{name} holds no keys; write `key: value` lines in it.")
     return name, _plain(values)
@@ -133,6 +188,8 @@ def _parse_text(value: Any, part: Mapping[str, Any]) -> Any:
         return [_parse_text(item, part.get("items", {})) for item in value]
     if not isinstance(value, str) or part.get("type") == "string":
         return value
+    if _misleads(value):
+        raise UserError(f"command line: {_tell_misleading(value, yaml.safe_load(value))}")
     try:
         return _plain((float if part.get("type") == "number" else yaml.safe_load)(value))
     except (ValueError, yaml.YAMLError):

@@ -39,7 +39,8 @@ def read_lines(path: Path, keys: Iterable[str], made_by: str) -> list[dict[str, 
     """Read JSON lines whose objects have at least ``keys``; ``made_by`` is the target that makes the file again."""
     fix = f"delete the file and run `snakemake {made_by}` to make it again"
     try:
-        lines = path.read_text().splitlines()
+        # Lines end at "\n" alone: other ends may stand in a text.
+        lines = path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: the file can't be read ({error}); {fix}.") from None
     rows = []

@@ -1,6 +1,9 @@
 """What a report calls its policies and tasks, and which of them it expects."""
 
+import re
+
 from taskreason.config.models import Config
+from taskreason.durability.errors import UserError, quote
 from taskreason.policies.model_names import shorten
 
 POLICIES = ("expert", "base", "sft", "sft_grpo")
@@ -34,6 +37,26 @@ def is_compared(policy: str) -> bool:
 def list_policies(cfg: Config) -> list[str]:
     """All policies of a run: the paper's, base models of other sizes, and controls."""
     return [*POLICIES, *map(name_compared, cfg.base.compare), *cfg.report.baselines]
+
+
+def check_labels(cfg: Config) -> None:
+    """Raise UserError where two models of a run would have one name, and so one file.
+
+    Letters' case does not tell them apart, as on some file systems it tells no files apart.
+    """
+    known: dict[str, str] = {}
+    for model in cfg.base.compare:
+        policy = name_compared(model)
+        other = known.setdefault(policy.casefold(), model)
+        if other != model:
+            raise UserError(
+                f"base.compare: {other} and {model} would both be called {policy}; rename one of the folders."
+            )
+        if not re.fullmatch(r"base:[\w.+-]+", policy):
+            raise UserError(
+                f"base.compare: {model} can't name files ({quote(policy)}); let its last part have letters, digits and "
+                ".+-_ alone."
+            )
 
 
 def list_reported_tasks(cfg: Config) -> list[str]:
