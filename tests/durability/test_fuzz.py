@@ -20,7 +20,7 @@ from taskreason.durability.errors import UserError
 from taskreason.environments.base import Decision
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
-from taskreason.environments.robotouille.simulator.predicates import list_predicates
+from taskreason.environments.robotouille.simulator.observation import list_predicates
 from taskreason.policies.reply import Reply, parse_reply, recount
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds

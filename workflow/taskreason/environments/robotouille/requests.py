@@ -13,9 +13,8 @@ from taskreason.durability.errors import UserError
 
 from .planner.search import Planner
 from .simulator.engine import Kitchen
-from .simulator.layout_files import parse_layout
-from .simulator.layout_reader import LayoutError, Reader, parse_json, read_text
-from .simulator.predicates import list_predicates
+from .simulator.layout_files import LayoutError, Reader, parse_json, parse_layout, read_text
+from .simulator.observation import list_predicates
 
 
 def answer_requests(path: str, answer: Callable[[dict, str], dict]) -> int:

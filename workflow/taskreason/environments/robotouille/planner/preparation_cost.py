@@ -9,8 +9,7 @@ Part of the planner's lower bound (`planner.lower_bound`): never more than a pla
 from dataclasses import dataclass
 
 from ..simulator.domain import CUTS, Flag
-from ..simulator.effects import COOK, CUT, FRY
-from ..simulator.engine import Kitchen, State
+from ..simulator.engine import COOK, CUT, FRY, Kitchen, State
 from ..simulator.goal_stack import Slot, fits_slot
 
 DETOUR = 3

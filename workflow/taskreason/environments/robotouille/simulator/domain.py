@@ -20,21 +20,10 @@ TICKS = 4
 """Steps until cooking, frying, filling or boiling is done; the starting action is the first of them."""
 CUTS = 3
 """Cut actions until an item is cut."""
-
-
-class Flag(IntFlag):
-    """Predicates of an item that are not about its place, one bit each."""
-
-    iscookable = 1
-    iscooking = 2
-    iscooked = 4
-    iscuttable = 8
-    iscut = 16
-    isfryable = 32
-    isfryableifcut = 64
-    isfried = 128
-
-
+Flag = IntFlag(
+    "Flag", "iscookable iscooking iscooked iscuttable iscut isfryable isfryableifcut isfried"
+)
+"""Predicates of an item that are not about its place, one bit each."""
 LAYOUT_FLAGS = tuple(flag.name for flag in Flag if flag is not Flag.iscooking)
 """Item predicates that a layout file may state."""
 

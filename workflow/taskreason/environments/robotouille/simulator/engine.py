@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .domain import Action, Flag, Op, kind_of
-from .effects import BOIL, COOK, FILL, FRY, cut, put, start, update
+from .domain import CUTS, TICKS, Action, Flag, Op, kind_of
 from .goal import Goal
 from .layout import Layout, Thing
 
@@ -34,13 +33,75 @@ class State(NamedTuple):
     effects: tuple[tuple[int, int, int, int], ...]
 
 
+COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
+"""Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried". Timers advance once a step
+while their object lies where they were started; cuts are counted by the cutting itself."""
 TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
 _new = tuple.__new__
 
 
-def number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
+def _put(values: tuple, index: int, value) -> tuple:
+    return (*values[:index], value, *values[index + 1 :])
+
+
+def _cut(flags: tuple, effects: tuple, item: int) -> tuple[tuple, tuple]:
+    """Count one cut; the last one sets iscut and, for some items, starts "once cut, it can be fried"."""
+    running = next((e for e in effects if e[0] == CUT and e[1] == item), None)
+    if running is None:
+        return flags, (*effects, (CUT, item, -1, 1))
+    if running[3] + 1 < CUTS:
+        return flags, tuple((CUT, item, -1, e[3] + 1) if e is running else e for e in effects)
+    bits = flags[item] | Flag.iscut
+    effects = tuple(e for e in effects if e is not running)
+    if bits & Flag.isfryableifcut and (FRYABLE, item, -1, 0) not in effects:
+        effects = (*effects, (FRYABLE, item, -1, 0))
+    return _put(flags, item, int(bits)), effects
+
+
+def _update(stacks, flags, containers, meals, effects):
+    """Advance every running effect once, in starting order.
+
+    The reference removes a finished effect from the list that it is walking, so the effect after it loses that
+    step's update. This is reproduced here: the index moves on even though the list has become shorter.
+    """
+    flags, containers, meals, running = list(flags), list(containers), list(meals), list(effects)
+    index = 0
+    while index < len(running):
+        kind, obj, station, count = running[index]
+        done = False
+        if kind in (COOK, FRY):
+            on = bool(stacks[station]) and stacks[station][0] == obj
+            done = on and count + 1 == TICKS
+            bits = flags[obj] & ~Flag.iscooking if kind == COOK else flags[obj]
+            if kind == COOK and on and not done:
+                bits |= Flag.iscooking
+            if done:
+                bits |= Flag.iscooked if kind == COOK else Flag.isfried
+            flags[obj] = int(bits)
+            count += on
+        elif kind in (FILL, BOIL):
+            place, meal = containers[obj]
+            on = place == station and (kind == FILL or meal >= 0)
+            done = on and count + 1 == TICKS
+            if done and kind == FILL:
+                containers[obj] = (place, len(meals))
+                meals.append(0)
+            elif done:
+                meals[meal] = 1
+            count += on
+        elif kind == FRYABLE:
+            flags[obj] = int(flags[obj] | Flag.isfryable)
+        if done:
+            running.pop(index)
+        else:
+            running[index] = (kind, obj, station, count)
+        index += 1
+    return tuple(flags), tuple(containers), tuple(meals), tuple(running)
+
+
+def _number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
     """Sort objects stably by (x, y) and name them kind + number within the kind."""
-    ordered = sorted(things, key=lambda thing: (thing.x, thing.y))
+    ordered = sorted(things, key=lambda thing: thing.cell)
     counts: Counter[str] = Counter()
     names = []
     for thing in ordered:
@@ -52,46 +113,45 @@ def number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
 class Kitchen:
     """The unchanging part of one layout, with the transition function over its states."""
 
+    robot = "robot1"
+
     def __init__(self, layout: Layout):
         self.layout = layout
-        stations, self.stations = number(layout.stations)
-        items, self.items = number(layout.items)
-        containers, self.containers = number(layout.containers)
-        meals, _ = number(layout.meals)
-        self.robot = "robot1"
-        self.places = [(station.x, station.y) for station in stations]
+        stations, self.stations = _number(layout.stations)
+        items, self.items = _number(layout.items)
+        containers, self.containers = _number(layout.containers)
+        self.places = [station.cell for station in stations]
         self.station_kinds = tuple(map(kind_of, self.stations))
         self.item_kinds = tuple(map(kind_of, self.items))
         self.container_kinds = tuple(map(kind_of, self.containers))
         self.station_index = {name: i for i, name in enumerate(self.stations)}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
-        everywhere = range(len(self.stations))
+        everywhere = range(len(stations))
         self._moves = [
             tuple(self._action(Op.move, loc, to) for to in everywhere if to != loc)
             for loc in everywhere
         ]
         self._wait = self._action(Op.wait)
-        self.initial = self._initial_state(stations, items, containers, meals)
+        self.initial = self._initial_state(items, containers)
         self.goal = Goal(self, layout.goal)
 
-    def _initial_state(self, stations, items, containers, meals) -> State:
+    def _initial_state(self, items: list[Thing], containers: list[Thing]) -> State:
         """Things that are at no station are in the robot's hand."""
-        cells = {(station.x, station.y): i for i, station in enumerate(stations)}
-
-        def at(thing: Thing) -> int:
-            return cells.get((thing.x, thing.y), -1)
-
-        piles: list[list[tuple[int, int]]] = [[] for _ in stations]
-        for i, item in enumerate(items):
-            if at(item) >= 0:
-                piles[at(item)].append((item.stack_level, i))
-        inside = {(meal.x, meal.y): m for m, meal in enumerate(meals)}
+        cells = {cell: i for i, cell in enumerate(self.places)}
+        at = [cells.get(thing.cell, -1) for thing in [*items, *containers]]
+        piles: list[list[tuple[int, int]]] = [[] for _ in self.places]
+        for i, (item, station) in enumerate(zip(items, at, strict=False)):
+            if station >= 0:
+                piles[station].append((item.stack_level, i))
+        meals, _ = _number(self.layout.meals)
+        inside = {meal.cell: m for m, meal in enumerate(meals)}
+        contents = [inside.get(container.cell, -1) for container in containers]
         return State(
             loc=cells.get(self.layout.robot.faces, -1),
-            hand=next((n for n, thing in enumerate([*items, *containers]) if at(thing) < 0), -1),
+            hand=at.index(-1) if -1 in at else -1,
             stacks=tuple(tuple(i for _, i in sorted(pile)) for pile in piles),
             flags=tuple(int(sum(Flag[p] for p in set(item.predicates))) for item in items),
-            containers=tuple((at(c), inside.get((c.x, c.y), -1)) for c in containers),
+            containers=tuple(zip(at[len(items) :], contents, strict=True)),
             meals=tuple(int("isboiling" in meal.predicates) for meal in meals),
             added=frozenset(),
             effects=(),
@@ -192,23 +252,25 @@ class Kitchen:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
         elif op in TIMERS:
-            effects = start(effects, TIMERS[op], a, b)
+            timer = (TIMERS[op], a, b)
+            if all(effect[:3] != timer for effect in effects):  # not running or paused already
+                effects = (*effects, (*timer, 0))
         elif op is Op.cut:
-            flags, effects = cut(flags, effects, a)
+            flags, effects = _cut(flags, effects, a)
         elif op is Op.pick_up_container:
             hand = len(self.items) + a
-            containers = put(containers, a, (-1, containers[a][1]))
+            containers = _put(containers, a, (-1, containers[a][1]))
         elif op is Op.place_container:
             hand = -1
-            containers = put(containers, a, (loc, containers[a][1]))
+            containers = _put(containers, a, (loc, containers[a][1]))
         elif op is Op.add_to:
             hand = -1
             added = added | {(a, containers[b][1])}
         elif op is Op.fill_bowl:
-            containers = put(containers, a, (containers[a][0], containers[b][1]))
-            containers = put(containers, b, (containers[b][0], -1))
+            containers = _put(containers, a, (containers[a][0], containers[b][1]))
+            containers = _put(containers, b, (containers[b][0], -1))
         if effects:
-            flags, containers, meals, effects = update(stacks, flags, containers, meals, effects)
+            flags, containers, meals, effects = _update(stacks, flags, containers, meals, effects)
         return _new(State, (loc, hand, stacks, flags, containers, meals, added, effects))
 
     def is_goal(self, state: State) -> bool:

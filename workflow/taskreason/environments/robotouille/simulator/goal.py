@@ -31,11 +31,8 @@ PREDICATES = {
     "addedto": (lambda s, i, m: (i, m) in s.added, ITEM, MEAL),
     "loc": (lambda s, r, x: x == s.loc, ROBOT, STATION),
     "has_item": (lambda s, r, i: i == s.hand, ROBOT, ITEM),
-    "has_container": (
-        lambda s, r, c: c + len(s.flags) == s.hand,
-        ROBOT,
-        CONTAINER,
-    ),  # counted after the items
+    # Containers are counted after the items.
+    "has_container": (lambda s, r, c: c + len(s.flags) == s.hand, ROBOT, CONTAINER),
 }
 """Predicate -> (whether it holds in a state of one object or two, given by index, the kinds of each)."""
 
@@ -44,12 +41,10 @@ class Goal:
     """A compiled goal. ``terms``: (predicate, (id, ...)); ``kinds``: id -> kind."""
 
     def __init__(self, kitchen, predicates):
-        self.kinds: dict[int, str] = {}
-        self.terms = []
-        for term in predicates:
-            for kind, key in zip(term.args, term.ids, strict=True):
-                self.kinds.setdefault(key, kind)
-            self.terms.append((term.predicate, tuple(term.ids)))
+        self.terms = [(term.predicate, tuple(term.ids)) for term in predicates]
+        # Where an id has several kinds, which a layout to be replayed may do, the first one counts.
+        backwards = reversed(predicates)
+        self.kinds = {n: kind for term in backwards for n, kind in zip(term.ids, term.args)}
         self.height = self._least_height()
         self._things: dict[str, list[int]] = defaultdict(list, {kind: [0] for kind in PLAYER_KINDS})
         for kinds in (kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds):

@@ -7,10 +7,13 @@ by looking for what followed "patty1". The tests read every state back from its 
 """
 
 from collections.abc import Mapping
+from itertools import product
 from types import MappingProxyType
 
+from . import domain
 from .domain import Flag
 from .engine import Kitchen, State
+from .goal import PREDICATES
 from .goal_stack import GoalStack, Slot, find_target
 
 FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
@@ -131,3 +134,23 @@ def describe_stack(target: GoalStack) -> str:
 def describe_slot(slot: Slot) -> str:
     """A slot in words: ``cooked patty``."""
     return " ".join([*list_flags(slot.flags), slot.kind])
+
+
+def list_predicates(kitchen: Kitchen, state: State) -> list[str]:
+    """The state's true ground predicates in the reference's notation, sorted: ``atop(patty1,bottombun1)``.
+
+    Everything that the reference's domain knows of is listed, what never changes (kinds of things) included.
+    """
+    names = {
+        domain.STATION_KINDS: kitchen.stations,
+        domain.ITEM_KINDS: kitchen.items,
+        domain.CONTAINER_KINDS: kitchen.containers,
+        domain.MEAL_KINDS: kitchen.meal_names(state),
+        domain.PLAYER_KINDS: (kitchen.robot,),
+    }
+    found = [f"is{domain.kind_of(name)}({name})" for things in names.values() for name in things]
+    for predicate, (holds, *kinds) in PREDICATES.items():
+        for things in product(*(enumerate(names[kind]) for kind in kinds)):
+            if holds(state, *(index for index, _ in things)):
+                found.append(f"{predicate}({','.join(name for _, name in things)})")
+    return sorted(found)
