@@ -8,7 +8,6 @@ It comes from the keyboard or from a pipe. Colours appear on a terminal alone.
 import os
 import re
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from textwrap import fill
 
@@ -99,10 +98,9 @@ def _fits(given: list[str], words: list[str]) -> bool:
 
 
 def _begins(part: str, word: str) -> bool:
-    if word.startswith(part):
-        return True
-    short, name = (re.fullmatch(r"([a-z]*)(\d+)", text) for text in (part, word))
-    return bool(short and name and name[1].startswith(short[1]) and short[2] == name[2])
+    short = re.fullmatch(r"([a-z]*)(\d+)", part)
+    numbered = short and re.fullmatch(f"{short[1]}[a-z]*{short[2]}", word)
+    return word.startswith(part) or bool(numbered)
 
 
 def paint(text: str, *codes: str) -> str:
@@ -113,24 +111,30 @@ def paint(text: str, *codes: str) -> str:
 
 def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:
     """What is at a station, from the bottom up, with what has been done to it: ``patty1 (cooked)``."""
-    timers = {}
+    containers = enumerate(state.containers, len(kitchen.items))
+    things = [*state.stacks[station], *(n for n, (place, _) in containers if place == station)]
+    return [_describe_thing(kitchen, state, thing) for thing in things]
+
+
+def describe_held(kitchen: Kitchen, state: State) -> str:
+    """What the robot holds, with what is in it or has been done to it."""
+    return _describe_thing(kitchen, state, state.hand) if state.hand >= 0 else "nothing"
+
+
+def _describe_thing(kitchen: Kitchen, state: State, thing: int) -> str:
+    """An item or, counted after these, a container, with what is to be said of it in brackets."""
+    count, timers = len(kitchen.items), []
+    if thing < count:
+        notes = list_flags(state.flags[thing])
+    else:
+        notes = [_describe_meal(kitchen, state, state.containers[thing - count][1])]
     for kind, obj, _, done in state.effects:
         word = EFFECT_WORDS[kind]
-        timers[word in ("fill", "boil"), obj] = f"{word} {done}/{CUTS if word == 'cut' else TICKS}"
-    told = []
-    for item in state.stacks[station]:
-        notes = [*list_flags(state.flags[item]), timers.get((False, item))]
-        told.append(_note(kitchen.items[item], notes))
-    for number, (place, meal) in enumerate(state.containers):
-        if place == station:
-            notes = [_describe_meal(kitchen, state, meal), timers.get((True, number))]
-            told.append(_note(kitchen.containers[number], notes))
-    return told
-
-
-def _note(name: str, notes: Sequence[str | None]) -> str:
-    """A name and, in brackets, what there is to be said of it."""
-    return f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "")
+        owner = obj + count if word in ("fill", "boil") else obj
+        if owner == thing != state.hand:
+            timers.append(f"{word} {done}/{CUTS if word == 'cut' else TICKS}")
+    name = (*kitchen.items, *kitchen.containers)[thing]
+    return f"{name} ({', '.join(filter(None, [*notes, *timers[-1:]]))})".replace(" ()", "")
 
 
 def _describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
@@ -140,17 +144,6 @@ def _describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
     added = [kitchen.items[item] for item, where in sorted(state.added) if where == meal]
     boiling = "boiling " if state.meals[meal] else ""
     return " and ".join([boiling + kitchen.meal_names(state)[meal], *added])
-
-
-def describe_held(kitchen: Kitchen, state: State) -> str:
-    """What the robot holds, with what is in it or has been done to it."""
-    name = kitchen.held_name(state)
-    if name is None:
-        return "nothing"
-    if state.hand < len(kitchen.items):
-        return _note(name, list_flags(state.flags[state.hand]))
-    meal = state.containers[state.hand - len(kitchen.items)][1]
-    return _note(name, [_describe_meal(kitchen, state, meal)])
 
 
 def count_steps(number: int) -> str:

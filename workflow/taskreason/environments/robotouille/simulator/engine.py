@@ -5,11 +5,12 @@ holds only what changes; names, kinds and the goal live in :class:`Kitchen`. Wit
 where it stands, what it holds and what is on that station, so they are computed once per such situation and looked up.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import count
 from typing import NamedTuple
 
-from .domain import CUTS, TICKS, Action, Flag, Op, kind_of
+from .domain import CUTS, TICKS, Action, Flag, Op
 from .goal import Goal
 from .layout import Layout, Thing
 
@@ -37,6 +38,12 @@ COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
 """Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried". Timers advance once a step
 while their object lies where they were started; cuts are counted by the cutting itself."""
 TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
+PREPARING = {
+    "stove": (Op.cook, Flag.iscookable),
+    "board": (Op.cut, Flag.iscuttable),
+    "fryer": (Op.fry, Flag.isfryable),
+}
+"""Kind of station -> what can be done there to an item that has a flag."""
 _new = tuple.__new__
 
 
@@ -102,12 +109,8 @@ def _update(stacks, flags, containers, meals, effects):
 def _number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
     """Sort objects stably by (x, y) and name them kind + number within the kind."""
     ordered = sorted(things, key=lambda thing: thing.cell)
-    counts: Counter[str] = Counter()
-    names = []
-    for thing in ordered:
-        counts[thing.name] += 1
-        names.append(f"{thing.name}{counts[thing.name]}")
-    return ordered, tuple(names)
+    numbers = defaultdict(lambda: count(1))
+    return ordered, tuple(f"{thing.name}{next(numbers[thing.name])}" for thing in ordered)
 
 
 class Kitchen:
@@ -121,9 +124,9 @@ class Kitchen:
         items, self.items = _number(layout.items)
         containers, self.containers = _number(layout.containers)
         self.places = [station.cell for station in stations]
-        self.station_kinds = tuple(map(kind_of, self.stations))
-        self.item_kinds = tuple(map(kind_of, self.items))
-        self.container_kinds = tuple(map(kind_of, self.containers))
+        self.station_kinds = tuple(station.name for station in stations)
+        self.item_kinds = tuple(item.name for item in items)
+        self.container_kinds = tuple(container.name for container in containers)
         self.station_index = {name: i for i, name in enumerate(self.stations)}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
         everywhere = range(len(stations))
@@ -180,10 +183,10 @@ class Kitchen:
     def _local_actions(self, state: State) -> list[Action]:
         loc, hand, stack = state.loc, state.hand, state.stacks[state.loc]
         here = [c for c, (place, _) in enumerate(state.containers) if place == loc]
-        count = len(self.items)
         if hand < 0:
             return self._empty_handed(state, stack, here)
-        if hand < count:
+        held = hand - len(self.items)  # a container, else an item
+        if held < 0:
             found = []
             if stack:
                 found.append(self._action(Op.stack, hand, stack[-1]))
@@ -195,7 +198,6 @@ class Kitchen:
                 if full and (hand, meal) not in state.added:
                     found.append(self._action(Op.add_to, hand, c))
             return found
-        held = hand - count
         found = [] if stack or here else [self._action(Op.place_container, held, loc)]
         if self.container_kinds[held] == "pot" and state.containers[held][1] >= 0:
             for c in here:
@@ -211,12 +213,9 @@ class Kitchen:
             item = stack[0]
             flags = state.flags[item]
             found.append(self._action(Op.pick_up_item, item, loc))
-            if kind == "stove" and flags & Flag.iscookable and not flags & Flag.iscooking:
-                found.append(self._action(Op.cook, item, loc))
-            if kind == "board" and flags & Flag.iscuttable:
-                found.append(self._action(Op.cut, item, loc))
-            if kind == "fryer" and flags & Flag.isfryable:
-                found.append(self._action(Op.fry, item, loc))
+            op, needed = PREPARING.get(kind, (None, 0))
+            if flags & needed and not (op is Op.cook and flags & Flag.iscooking):
+                found.append(self._action(op, item, loc))
         elif stack:
             found.append(self._action(Op.unstack, stack[-1], stack[-2]))
         for c in here:

@@ -83,7 +83,7 @@ def _draw_layout(template: Layout, rng: random.Random, scattered: bool) -> Layou
     spots = rng.sample(cells, number)
     stations = [Thing(kind, x, y) for kind, (x, y) in zip(kinds, spots, strict=True)]
     free = set(cells) - set(spots)
-    robot = place_robot(rng, free, stations if scattered else stations[: len(own)])
+    robot = _place_robot(rng, free, stations if scattered else stations[: len(own)])
     if not robot:
         return None
     if scattered:
@@ -104,7 +104,7 @@ def _draw_count(rng: random.Random, weights: tuple[float, ...]) -> int:
     return rng.choices(range(len(weights)), weights)[0]
 
 
-def place_robot(
+def _place_robot(
     rng: random.Random, free: set[tuple[int, int]], stations: Sequence[Thing]
 ) -> Robot | None:
     """The robot on a free cell beside a random one of the stations and turned to it; None where there is no room."""

@@ -44,7 +44,8 @@ class Goal:
         self.terms = [(term.predicate, tuple(term.ids)) for term in predicates]
         # Where an id has several kinds, which a layout to be replayed may do, the first one counts.
         backwards = reversed(predicates)
-        self.kinds = {n: kind for term in backwards for n, kind in zip(term.ids, term.args)}
+        named = ((n, kind) for t in backwards for n, kind in zip(t.ids, t.args, strict=True))
+        self.kinds: dict[int, str] = dict(named)
         self.height = self._least_height()
         self._things: dict[str, list[int]] = defaultdict(list, {kind: [0] for kind in PLAYER_KINDS})
         for kinds in (kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds):

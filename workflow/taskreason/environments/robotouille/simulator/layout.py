@@ -48,11 +48,7 @@ class Robot:
     y: int
     direction: tuple[int, int]
     name: str = "robot"
-
-    @property
-    def cell(self) -> tuple[int, int]:
-        """Where it stands."""
-        return self.x, self.y
+    cell = Thing.cell
 
     @property
     def faces(self) -> tuple[int, int]:
@@ -208,8 +204,8 @@ def _find_missing_preparation(layout: Layout, present: Counter) -> str | None:
     """A goal that asks for more cooked, cut, fried ... items of a kind than there can be."""
     flags = {*LAYOUT_FLAGS, *PREPARED, "isboiling"}
     for predicate in sorted({g.predicate for g in layout.goal} & flags):
-        wanted = {(g.args[0], g.ids[0]) for g in layout.goal if g.predicate == predicate}
-        for kind, needed in Counter(kind for kind, _ in wanted).items():
+        wanted = ((g.args[0], g.ids[0]) for g in layout.goal if g.predicate == predicate)
+        for kind, needed in Counter(kind for kind, _ in dict.fromkeys(wanted)).items():
             things = [i for i in (*layout.items, *layout.meals) if i.name == kind]
             able = sum(_can_become(predicate, i.predicates, present) for i in things)
             if able < needed and not (kind == "water" and present["pot"] and present["stove"]):

@@ -120,15 +120,12 @@ def describe_goal(kitchen: Kitchen) -> str:
 
 def describe_stack(target: GoalStack) -> str:
     """A goal's stack in words, its slots numbered from the bottom."""
-    number, parts = 0, []
-    last = [target.top] if target.top else []
-    for lead, slots in (("", target.chain), (" any order", target.loose), (" last", last)):
-        if slots:
-            parts.append(lead)
-        for slot in slots:
-            number += 1
-            parts.append(f" {number} {describe_slot(slot)}")
-    return f"on a {target.station}{''.join(parts)}"
+    leads = {len(target.chain) + 1: " any order"} if target.loose else {}
+    if target.top:
+        leads[len(target.slots)] = " last"
+    slots = enumerate(target.slots, 1)
+    told = (f"{leads.get(n, '')} {n} {describe_slot(slot)}" for n, slot in slots)
+    return f"on a {target.station}{''.join(told)}"
 
 
 def describe_slot(slot: Slot) -> str:
