@@ -10,6 +10,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from textwrap import fill
@@ -42,6 +43,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     mode = {"choices": MODES, "default": MODES[0]}
     mode["help"] = "how items lie: each alone (default), in the task's stacks, or either"
     requests = "JSON lines, a .json file with one request, or - for standard input"
+    run_replay, run_plan = (partial(_answer_requests, answer) for answer in (_replay, _plan))
     replay = add("replay", run_replay, "replay actions; request: {layout, actions}")
     plan = add("plan", run_plan, "find shortest plans; request: {layout} or a layout")
     for command in (replay, plan):
@@ -61,23 +63,15 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     proposal.add_argument("--mode", choices=MODES, default="mixed", help="default mixed")
     proposal.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
 
-    play = add("play", run_play, "play a kitchen in the terminal")
+    game = add("play", lambda args: play(_find_kitchen(args)), "play a kitchen in the terminal")
     text = "a kitchen's shortest plan, with the reason for every step"
-    for command in (play, add("explain", run_explain, text)):
+    for command in (game, add("explain", run_explain, text)):
         source = command.add_mutually_exclusive_group()
         default = f"a task's kitchen (default {PUBLISHED[0]})"
         source.add_argument("--task", choices=TASKS, default=PUBLISHED[0], help=default)
         source.add_argument("--layout", help="a layout file instead")
         command.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
         command.add_argument("--mode", **mode)
-
-
-def run_replay(args: Namespace) -> int:
-    return _answer_requests(args.requests, _replay)
-
-
-def run_plan(args: Namespace) -> int:
-    return _answer_requests(args.requests, _plan)
 
 
 def run_generate(args: Namespace) -> int:
@@ -89,10 +83,6 @@ def run_generate(args: Namespace) -> int:
 def run_propose(args: Namespace) -> int:
     print(propose(args.layout, args.mode, args.seed))
     return 0
-
-
-def run_play(args: Namespace) -> int:
-    return play(_find_kitchen(args))
 
 
 def run_explain(args: Namespace) -> int:
@@ -120,10 +110,10 @@ def _positive(text: str) -> int:
 # ---------------------------------------------------------------- requests
 
 
-def _answer_requests(path: str, answer: Callable[[dict, str], dict]) -> int:
+def _answer_requests(answer: Callable[[dict, str], dict], args: Namespace) -> int:
     """Print one reply a request; the exit status is 2 where one is refused, which is answered {"error": ...}."""
     status = 0
-    for text, source in _read_requests(path):
+    for text, source in _read_requests(args.requests):
         try:
             reply = answer(parse_json(text, source), source)
         except UserError as error:

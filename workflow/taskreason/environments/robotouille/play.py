@@ -159,6 +159,11 @@ class _Game:
         self.planner = Planner(self.kitchen, QUICK_LIMIT)
         self.history = [self.kitchen.initial]
         self.hints = 0
+        self.best: int | None = (
+            None  # steps of a shortest plan, where there is one and finding it takes seconds
+        )
+        with suppress(UserError):
+            self.best = self.planner.distance(self.state)
 
     @property
     def state(self) -> State:
@@ -174,18 +179,17 @@ class _Game:
 
     def show(self) -> None:
         """Print the kitchen, the goal and the distance to it, and the numbered actions."""
-        kitchen = self.kitchen
+        kitchen, state = self.kitchen, self.state
         print(f"\n{paint(self._describe_distance(), BOLD)}")
         width = max(map(len, kitchen.stations))
         for number, station in enumerate(kitchen.stations):
-            here = number == self.state.loc
-            text = ", ".join(describe_things(kitchen, self.state, number)) or "empty"
-            indent = " " * (width + 4)
+            here = number == state.loc
+            text = ", ".join(describe_things(kitchen, state, number)) or "empty"
             line = f"{'> ' if here else '  '}{station:{width}}  {text}"
-            print(paint(fill(line, WIDTH, subsequent_indent=indent), *([GREEN] if here else [])))
-        held = describe_held(kitchen, self.state)
-        print(paint(f"> {kitchen.robot} is holding {held}.", GREEN))
-        if kitchen.is_goal(self.state):
+            line = fill(line, WIDTH, subsequent_indent=" " * (width + 4))
+            print(paint(line, GREEN) if here else line)
+        print(paint(f"> {kitchen.robot} is holding {describe_held(kitchen, state)}.", GREEN))
+        if kitchen.is_goal(state):
             return
         print(fill(f"Goal: {describe_goal(kitchen)}", WIDTH))
         for number, action in enumerate(self.actions, 1):
@@ -193,8 +197,7 @@ class _Game:
 
     def take(self, line: str) -> None:
         """Do what one line of input says."""
-        command = find_command(line)
-        if command:
+        if command := find_command(line):
             getattr(self, f"_{command}")()
             return
         found = find_actions(self.kitchen, self.actions, line)
@@ -212,12 +215,11 @@ class _Game:
     def score(self) -> str:
         """The steps taken against the fewest that the kitchen allowed, where these are known."""
         told = f"Served in {count_steps(self.steps)}."
-        best = self._distance(self.history[0])
-        if best is not None:
-            extra = self.steps - best
-            told += f" The fewest possible are {best}: "
+        if self.best:
+            extra = self.steps - self.best
+            told += f" The fewest possible are {self.best}: "
             told += f"{extra} too many, " if extra else "a shortest plan, "
-            told += f"{100 * best / self.steps:.0f} points of 100."
+            told += f"{100 * self.best / self.steps:.0f} points of 100."
         if self.hints:
             told += f" Hints: {self.hints}."
         return paint(fill(told, WIDTH), BOLD, GREEN)
@@ -249,12 +251,6 @@ class _Game:
             print(f"  {'?' if name == 'help' else name[0]}, {name:8} {text}")
         print("Things at a place are listed from the bottom of the stack up.")
 
-    def _distance(self, state: State) -> int | None:
-        """Steps of a shortest way from a state; None where there is none or finding it takes too long."""
-        with suppress(UserError):
-            return self.planner.distance(state)
-        return None
-
     def _describe_distance(self) -> str:
         done = f"{count_steps(self.steps)} done" if self.steps else "The start"
         try:
@@ -265,8 +261,7 @@ class _Game:
             return f"{done}; the goal can't be reached from here."
         if not left:
             return f"{done}; the goal is reached."
-        best = self._distance(self.history[0])
         told = f"{done}, at least {left} to go"
-        if best is not None and self.steps + left > best:
-            told += f"; that makes {self.steps + left}, and {best} would have done"
+        if self.best is not None and self.steps + left > self.best:
+            told += f"; that makes {self.steps + left}, and {self.best} would have done"
         return f"{told}."

@@ -17,28 +17,12 @@ from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
-from ..simulator.domain import CUTS, Flag
-from ..simulator.engine import COOK, CUT, FRY, Kitchen, State
+from ..simulator.domain import PREPARATIONS, Op
+from ..simulator.engine import EFFECTS, Kitchen, State
 from ..simulator.goal_stack import GoalStack, Slot, compile_stacks, fits_slot, list_stations
 
 DETOUR = 3
 """Steps that carrying an item to where it is prepared adds: to it, pick up, to there; putting down saves a move."""
-
-
-class Preparation(NamedTuple):
-    """How an item comes by a flag: lying on a station of a kind, by a number of actions; effect: what counts them."""
-
-    flag: Flag
-    station: str
-    effect: int
-    actions: int
-
-
-PREPARATIONS = (
-    Preparation(Flag.iscooked, "stove", COOK, 1),
-    Preparation(Flag.iscut, "board", CUT, CUTS),
-    Preparation(Flag.isfried, "fryer", FRY, 1),
-)
 
 
 class Way(NamedTuple):
@@ -225,7 +209,8 @@ class _Work:
             blockers = max(blockers, self._count_blocking(bound_for, kinds))
             picks |= {s for s, kind in enumerate(self.kitchen.station_kinds) if kind in bound_for}
         else:  # what has a running effect may finish by itself
-            running = {self.kinds[e[1]] for e in self.state.effects if e[0] in (COOK, CUT, FRY)}
+            effects = {EFFECTS[way.op] for way in PREPARATIONS}
+            running = {self.kinds[e[1]] for e in self.state.effects if e[0] in effects}
             extra = sum(number > 0 and slot.kind not in running for slot, number in short.items())
         items = range(len(self.kinds))
         raw = {slot for slot in short if any(self._is_raw(item, slot) for item in items)}
@@ -250,22 +235,22 @@ class _Work:
                 steps += cost
                 spots |= places
             for way in PREPARATIONS:
-                lacking = [i for i in raw if slot.flags & ~self.state.flags[i] & way.flag]
+                lacking = [i for i in raw if slot.flags & ~self.state.flags[i] & way.done]
                 if len(raw) - sum(not self._lies_on(way.station, i) for i in lacking) < number:
                     bound_for.add(way.station)
         return steps, spots, bound_for
 
     def _prepare_item(self, item: int, slot: Slot, leaves: bool) -> tuple[int, frozenset[int]]:
         """Steps to prepare one item beyond carrying it once, and the stations at which these are one less."""
-        wanted = [way for way in PREPARATIONS if slot.flags & ~self.state.flags[item] & way.flag]
+        wanted = [way for way in PREPARATIONS if slot.flags & ~self.state.flags[item] & way.done]
         away = [way for way in wanted if not self._lies_on(way.station, item)]
         steps = DETOUR * len(away)
         for way in wanted:
-            done = [e[3] for e in self.state.effects if e[:2] == (way.effect, item)]
-            if way.effect == CUT:
-                steps += way.actions - sum(done)
+            done = [e[3] for e in self.state.effects if e[:2] == (EFFECTS[way.op], item)]
+            if way.op is Op.cut:
+                steps += way.times - sum(done)
             elif not done:
-                steps += way.actions
+                steps += way.times
         if item == self.held:
             kinds = {way.station for way in wanted}
             spots = [s for s, kind in enumerate(self.kitchen.station_kinds) if kind in kinds]

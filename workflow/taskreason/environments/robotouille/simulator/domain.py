@@ -59,6 +59,23 @@ class Op(IntEnum):
     wait = 14, "Do nothing"
 
 
+class Preparation(NamedTuple):
+    """How an item comes by a flag: the action on it that needs the other flag, on a kind of station, so many times."""
+
+    station: str
+    op: Op
+    raw: Flag
+    done: Flag
+    times: int = 1
+
+
+PREPARATIONS = (
+    Preparation("stove", Op.cook, Flag.iscookable, Flag.iscooked),
+    Preparation("board", Op.cut, Flag.iscuttable, Flag.iscut, CUTS),
+    Preparation("fryer", Op.fry, Flag.isfryable, Flag.isfried),
+)
+
+
 class Action(NamedTuple):
     """One grounded action: its operator, the indices of its two arguments and its exact text.
 

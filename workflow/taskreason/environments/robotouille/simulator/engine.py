@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
-from .domain import CUTS, TICKS, Action, Flag, Op
+from .domain import CUTS, PREPARATIONS, TICKS, Action, Flag, Op
 from .goal import Goal
 from .layout import Layout, Thing
 
@@ -37,13 +37,8 @@ class State(NamedTuple):
 COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
 """Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried". Timers advance once a step
 while their object lies where they were started; cuts are counted by the cutting itself."""
-TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
-PREPARING = {
-    "stove": (Op.cook, Flag.iscookable),
-    "board": (Op.cut, Flag.iscuttable),
-    "fryer": (Op.fry, Flag.isfryable),
-}
-"""Kind of station -> what can be done there to an item that has a flag."""
+EFFECTS = {Op.cook: COOK, Op.cut: CUT, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
+"""What each of these actions starts or counts."""
 _new = tuple.__new__
 
 
@@ -181,53 +176,41 @@ class Kitchen:
         return found
 
     def _local_actions(self, state: State) -> list[Action]:
+        """Those at the robot's station: with nothing, an item or a container in its hand."""
         loc, hand, stack = state.loc, state.hand, state.stacks[state.loc]
-        here = [c for c, (place, _) in enumerate(state.containers) if place == loc]
-        if hand < 0:
-            return self._empty_handed(state, stack, here)
-        held = hand - len(self.items)  # a container, else an item
-        if held < 0:
-            found = []
-            if stack:
-                found.append(self._action(Op.stack, hand, stack[-1]))
-            elif not here:
-                found.append(self._action(Op.place_item, hand, loc))
-            for c in here:
-                meal = state.containers[c][1]
-                full = self.container_kinds[c] == "pot" and meal >= 0
-                if full and (hand, meal) not in state.added:
-                    found.append(self._action(Op.add_to, hand, c))
-            return found
-        found = [] if stack or here else [self._action(Op.place_container, held, loc)]
-        if self.container_kinds[held] == "pot" and state.containers[held][1] >= 0:
-            for c in here:
-                if self.container_kinds[c] == "bowl" and state.containers[c][1] < 0:
-                    found.append(self._action(Op.fill_bowl, c, held))
-        return found
-
-    def _empty_handed(self, state: State, stack: tuple[int, ...], here: list[int]) -> list[Action]:
-        loc = state.loc
-        kind = self.station_kinds[loc]
+        kind, held = self.station_kinds[loc], hand - len(self.items)
+        meals = {c: meal for c, (place, meal) in enumerate(state.containers) if place == loc}
+        pots = [c for c in meals if self.container_kinds[c] == "pot"]
         found = []
-        if len(stack) == 1:
-            item = stack[0]
-            flags = state.flags[item]
-            found.append(self._action(Op.pick_up_item, item, loc))
-            op, needed = PREPARING.get(kind, (None, 0))
-            if flags & needed and not (op is Op.cook and flags & Flag.iscooking):
-                found.append(self._action(op, item, loc))
-        elif stack:
-            found.append(self._action(Op.unstack, stack[-1], stack[-2]))
-        for c in here:
-            found.append(self._action(Op.pick_up_container, c, loc))
-            meal = state.containers[c][1]
-            if self.container_kinds[c] != "pot":
-                continue
-            if kind == "sink" and meal < 0:
-                found.append(self._action(Op.fill_pot, c, loc))
-            if kind == "stove" and meal >= 0:
-                found.append(self._action(Op.boil_water, c, loc))
-        return found
+        if hand < 0:
+            if len(stack) == 1:
+                found.append((Op.pick_up_item, stack[0], loc))
+                flags = state.flags[stack[0]]
+                for way in PREPARATIONS:
+                    busy = way.op is Op.cook and flags & Flag.iscooking
+                    if way.station == kind and flags & way.raw and not busy:
+                        found.append((way.op, stack[0], loc))
+            elif stack:
+                found.append((Op.unstack, stack[-1], stack[-2]))
+            found += [(Op.pick_up_container, c, loc) for c in meals]
+            if kind == "sink":
+                found += [(Op.fill_pot, c, loc) for c in pots if meals[c] < 0]
+            if kind == "stove":
+                found += [(Op.boil_water, c, loc) for c in pots if meals[c] >= 0]
+        elif held < 0:
+            if stack:
+                found.append((Op.stack, hand, stack[-1]))
+            elif not meals:
+                found.append((Op.place_item, hand, loc))
+            full = (c for c in pots if meals[c] >= 0)
+            found += [(Op.add_to, hand, c) for c in full if (hand, meals[c]) not in state.added]
+        else:
+            if not stack and not meals:
+                found.append((Op.place_container, held, loc))
+            if self.container_kinds[held] == "pot" and state.containers[held][1] >= 0:
+                bowls = meals.keys() - pots
+                found += [(Op.fill_bowl, c, held) for c in bowls if meals[c] < 0]
+        return [self._action(*action) for action in found]
 
     def find_action(self, state: State, text: str) -> Action | None:
         """The valid action with exactly this text, or None."""
@@ -250,12 +233,12 @@ class Kitchen:
         elif op is Op.place_item or op is Op.stack:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
-        elif op in TIMERS:
-            timer = (TIMERS[op], a, b)
-            if all(effect[:3] != timer for effect in effects):  # not running or paused already
-                effects = (*effects, (*timer, 0))
         elif op is Op.cut:
             flags, effects = _cut(flags, effects, a)
+        elif op in EFFECTS:
+            timer = (EFFECTS[op], a, b)
+            if all(effect[:3] != timer for effect in effects):  # not running or paused already
+                effects = (*effects, (*timer, 0))
         elif op is Op.pick_up_container:
             hand = len(self.items) + a
             containers = _put(containers, a, (-1, containers[a][1]))

@@ -18,10 +18,7 @@ PREDICATES = {
     "isboiling": (lambda s, m: s.meals[m], MEAL),
     "container_empty": (lambda s, c: s.containers[c][1] < 0, CONTAINER),
     "vacant": (lambda s, x: x != s.loc, STATION),
-    "station_empty": (
-        lambda s, x: not s.stacks[x] and all(p != x for p, _ in s.containers),
-        STATION,
-    ),
+    "station_empty": (lambda s, x: not s.stacks[x] and x not in dict(s.containers), STATION),
     "nothing": (lambda s, r: s.hand < 0, ROBOT),
     "item_on": (lambda s, i, x: s.stacks[x][:1] == (i,), ITEM, STATION),
     "item_at": (lambda s, i, x: i in s.stacks[x], ITEM, STATION),

@@ -64,11 +64,10 @@ def compile_stacks(goal: Goal) -> list[GoalStack]:
     for station in {*base, *(place for _, place in terms["item_at"])}:
         chain = chain_from(base[station]) if station in base else []
         at = [item for item, place in terms["item_at"] if place == station and item not in chain]
-        top = next((key for key in at if (key,) in terms["clear"]), None)
+        top = [key for key in at if (key,) in terms["clear"]][:1]
         placed |= {*chain, *at}
-        loose = fill([key for key in at if key != top])
-        last = None if top is None else fill([top])[0]
-        stacks.append(GoalStack(goal.kinds[station], fill(chain), loose, last))
+        loose = [key for key in at if key not in top]
+        stacks.append(GoalStack(goal.kinds[station], fill(chain), fill(loose), *fill(top)))
     for key in [k for k in above if k not in above.values() and k not in placed]:
         stacks.append(GoalStack(None, fill(chain_from(key))))
     return stacks

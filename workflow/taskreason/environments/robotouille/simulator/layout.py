@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .domain import LAYOUT_FLAGS
+from .domain import LAYOUT_FLAGS, PREPARATIONS
 
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -145,11 +145,10 @@ def find_placement_fault(layout: Layout) -> str | None:
             return f"items at {cell} share a stack-level, number them from the bottom upwards"
     containers = set()
     for i, container in enumerate(layout.containers):
-        if container.cell in {*levels, *containers}:
-            return (
-                f"containers[{i}] is at {container.cell}, which is taken by another object, move it"
-            )
-        containers.add(container.cell)
+        cell = container.cell
+        if cell in levels or cell in containers:
+            return f"containers[{i}] is at {cell}, which is taken by another object, move it"
+        containers.add(cell)
     if (held := len(levels[robot])) > 1:
         return f"items at {robot} are {held}, but the robot holds one at most, move one"
     meals = Counter(meal.cell for meal in layout.meals)
@@ -159,12 +158,8 @@ def find_placement_fault(layout: Layout) -> str | None:
     return None
 
 
-PREPARED = {
-    "iscooked": ("stove", "iscookable"),
-    "iscooking": ("stove", "iscookable"),
-    "iscut": ("board", "iscuttable"),
-    "isfried": ("fryer", "isfryable"),
-}
+PREPARED = {way.done.name: (way.station, way.raw.name) for way in PREPARATIONS}
+PREPARED["iscooking"] = PREPARED["iscooked"]
 """Predicate -> station at which an item comes by it, and the predicate that it needs for that."""
 
 
@@ -210,9 +205,9 @@ def _find_missing_preparation(layout: Layout, present: Counter) -> str | None:
             able = sum(_can_become(predicate, i.predicates, present) for i in things)
             if able < needed and not (kind == "water" and present["pot"] and present["stove"]):
                 station, raw = PREPARED.get(predicate, ("", predicate))
-                fix = (
-                    f"{f'add a {station} and ' * bool(station)}list {raw} in the item's predicates"
-                )
+                fix = f"list {raw} in the item's predicates"
+                if station:
+                    fix = f"add a {station} and {fix}"
                 if predicate == "isboiling":
                     fix = "add a stove and a pot"
                 return (

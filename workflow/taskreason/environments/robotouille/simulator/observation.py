@@ -8,7 +8,6 @@ by looking for what followed "patty1". The tests read every state back from its 
 
 from collections.abc import Mapping
 from itertools import product
-from types import MappingProxyType
 
 from . import domain
 from .domain import Flag
@@ -24,7 +23,7 @@ NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
 def observe(kitchen: Kitchen, state: State) -> str:
     """The state as text: stations, items, robot, empty stations, timers, valid actions, goal."""
     lines = ["Stations:", *_station_lines(kitchen, state), "Items:"]
-    lines += [f"- {describe_place(kitchen, state, item)}" for item in list_items(kitchen)]
+    lines += [f"- {describe_place(kitchen, state, item, {})}" for item in list_items(kitchen)]
     if kitchen.containers:
         lines += ["Containers:", *_container_lines(kitchen, state)]
     if state.effects:
@@ -50,9 +49,7 @@ def list_items(kitchen: Kitchen) -> list[int]:
     return sorted(range(len(kitchen.items)), key=lambda i: kitchen.item_kinds[i])
 
 
-def describe_place(
-    kitchen: Kitchen, state: State, item: int, marks: Mapping[int, int] = MappingProxyType({})
-) -> str:
+def describe_place(kitchen: Kitchen, state: State, item: int, marks: Mapping[int, int]) -> str:
     """Where an item is, its flags, and what lies on it, from the bottom up: ``bread1 table2 under patty1 cooked``.
 
     marks: item -> number to be written before it, such as its slot in the goal's stack.
@@ -83,11 +80,9 @@ def list_flags(flags: int) -> list[str]:
 
 
 def _station_lines(kitchen: Kitchen, state: State):
-    on = {}
-    for name, (place, _) in zip(kitchen.containers, state.containers, strict=True):
-        on.setdefault(place, []).append(name)
     for s, (name, stack) in enumerate(zip(kitchen.stations, state.stacks, strict=True)):
-        things = [kitchen.items[i] for i in stack] + on.get(s, [])
+        things = [kitchen.items[i] for i in stack]
+        things += [kitchen.containers[c] for c, (at, _) in enumerate(state.containers) if at == s]
         yield f"- {name} {' '.join(things) or EMPTY}"
 
 
