@@ -20,8 +20,7 @@ class KitchenGallery(Gallery):
 
     def about(self) -> dict[str, Any]:
         """The words for flags and timers, and when these are over."""
-        flags = {int(flag): word for flag, word in FLAG_WORDS.items()}
-        return {"flags": flags, "timers": EFFECT_WORDS, "ticks": TICKS, "cuts": CUTS}
+        return {"flags": FLAG_WORDS, "timers": EFFECT_WORDS, "ticks": TICKS, "cuts": CUTS}
 
     def describe_world(self, world: KitchenWorld) -> dict[str, Any]:
         """The grid, the stations on it, where the robot stands at first, and names."""

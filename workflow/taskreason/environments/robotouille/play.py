@@ -47,7 +47,7 @@ def play(layout: Layout) -> int:
         except (EOFError, KeyboardInterrupt):
             print()
             line = "quit"
-        if line and find_command(line) == "quit":
+        if find_command(line) == "quit":
             print(f"Stopped after {count_steps(game.steps)}.")
             return 0
         if line:

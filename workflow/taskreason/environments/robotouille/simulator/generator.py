@@ -11,14 +11,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, product
-from typing import Literal
+from typing import Literal, get_args
 
 from .domain import ITEM_KINDS, STATION_KINDS
 from .layout import DIRECTIONS, Layout, Robot, Thing
 from .layout_files import LayoutError
 
 Mode = Literal["scattered", "grouped", "mixed"]
-MODES: tuple[Mode, ...] = ("scattered", "grouped", "mixed")
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 EXTRA_STATION_WEIGHTS = tuple(n + 9.33 for n in range(9))
 """Weight of 0, 1, ... extra stations: nearly flat, with the benchmark's mean."""

@@ -6,12 +6,12 @@ partial assignment by whatever the state offers, so it never enumerates permutat
 """
 
 from collections import Counter, defaultdict
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 
 from .domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, PLAYER_KINDS, STATION_KINDS, Flag
 
-ITEM, STATION, CONTAINER, MEAL = ITEM_KINDS, STATION_KINDS, CONTAINER_KINDS, MEAL_KINDS
-ROBOT = PLAYER_KINDS
+ITEM, STATION, CONTAINER = ITEM_KINDS, STATION_KINDS, CONTAINER_KINDS
+MEAL, ROBOT = MEAL_KINDS, PLAYER_KINDS
 PREDICATES = {
     **{f.name: (lambda s, i, bit=int(f): s.flags[i] & bit, ITEM) for f in Flag},
     "clear": (lambda s, i: any(stack and stack[-1] == i for stack in s.stacks), ITEM),
@@ -44,10 +44,10 @@ class Goal:
         named = ((n, kind) for t in backwards for n, kind in zip(t.ids, t.args, strict=True))
         self.kinds: dict[int, str] = dict(named)
         self.height = self._least_height()
-        self._things: dict[str, list[int]] = defaultdict(list, {kind: [0] for kind in PLAYER_KINDS})
-        for kinds in (kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds):
-            for index, kind in enumerate(kinds):
-                self._things[kind].append(index)
+        self._things: dict[str, list[int]] = defaultdict(list)
+        listed = kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds, PLAYER_KINDS
+        for index, kind in chain.from_iterable(map(enumerate, listed)):
+            self._things[kind].append(index)
 
     def _least_height(self) -> int:
         """A stack height below which no assignment can hold: the most items that one station must carry."""

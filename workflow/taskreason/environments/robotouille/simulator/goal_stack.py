@@ -12,6 +12,8 @@ from .domain import Flag
 from .engine import Kitchen, State
 from .goal import Goal
 
+FLAG_BITS = {flag.name: int(flag) for flag in Flag}
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -42,17 +44,17 @@ class GoalStack:
 
 def compile_stacks(goal: Goal) -> list[GoalStack]:
     """The goal's terms as stacks; none when it has terms of another sort (containers, meals, the robot)."""
-    terms = defaultdict(list)
+    terms, flags = defaultdict(list), Counter()
     for predicate, ids in goal.terms:
         terms[predicate].append(ids)
-    if terms.keys() - {"item_on", "item_at", "atop", "clear", *Flag.__members__}:
+        flags[ids[0]] |= FLAG_BITS.get(predicate, 0)
+    if terms.keys() - {"item_on", "item_at", "atop", "clear", *FLAG_BITS}:
         return []
     base = {station: item for item, station in terms["item_on"]}
     above = {lower: upper for upper, lower in terms["atop"]}
 
     def fill(keys: list[int]) -> tuple[Slot, ...]:
-        flags = (sum(flag for flag in Flag if (key,) in terms[flag.name]) for key in keys)
-        return tuple(Slot(goal.kinds[key], bits) for key, bits in zip(keys, flags, strict=True))
+        return tuple(Slot(goal.kinds[key], flags[key]) for key in keys)
 
     def chain_from(key: int) -> list[int]:
         chain = [key]

@@ -15,7 +15,7 @@ from .engine import Kitchen, State
 from .goal import PREDICATES
 from .goal_stack import GoalStack, Slot, find_target
 
-FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
+FLAG_WORDS = {int(flag): flag.name.removeprefix("is") for flag in Flag}
 EFFECT_WORDS = ("cook", "cut", "fry", "fill", "boil", "fryable")
 NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
 
@@ -58,12 +58,10 @@ def describe_place(kitchen: Kitchen, state: State, item: int, marks: Mapping[int
     def name(i: int) -> str:
         return f"{marks[i]} {kitchen.items[i]}" if i in marks else kitchen.items[i]
 
-    station = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
-    above = []
-    if station is not None:
-        stack = state.stacks[station]
-        above = stack[stack.index(item) + 1 :]
-        place = kitchen.stations[station]
+    stack = next((stack for stack in state.stacks if item in stack), None)
+    above = stack[stack.index(item) + 1 :] if stack else ()
+    if stack:
+        place = kitchen.stations[state.stacks.index(stack)]
     elif item == state.hand:
         place = kitchen.robot
     else:
