@@ -257,10 +257,9 @@ class _Game:
             left = self.planner.distance(self.state)
         except UserError:
             return f"{done}; the distance to the goal takes too long to find."
-        if left is None:
-            return f"{done}; the goal can't be reached from here."
         if not left:
-            return f"{done}; the goal is reached."
+            how = "is reached" if left == 0 else "can't be reached from here"
+            return f"{done}; the goal {how}."
         told = f"{done}, at least {left} to go"
         if self.best is not None and self.steps + left > self.best:
             told += f"; that makes {self.steps + left}, and {self.best} would have done"

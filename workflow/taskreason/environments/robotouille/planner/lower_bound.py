@@ -12,6 +12,7 @@ putting it down, preparing it and picking it up again takes no move, so the way 
 Used by the planner; exact for most states of the tasks, never above the true distance.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
 from itertools import takewhile
@@ -180,27 +181,20 @@ class _Work:
     ) -> tuple[int, int, frozenset[int], int, frozenset[int]]:
         """(items in the way of the needed ones, steps for preparing them, stations worth starting at, slots for which
         there is an item that must still be prepared, stations at which preparing the held item saves a step)."""
-        wanted, kinds = set(needed), {slot.kind for slot in needed}
+        kinds, depth = {slot.kind for slot in needed}, {}
         picks = {station} if leave else set()
-        depth: dict[Slot, int] = {}
-        ready = dict.fromkeys(wanted, 0)
-
-        def offer(item: int, above: int) -> None:
-            for slot in wanted:
-                if slot.kind == self.kinds[item]:
-                    depth[slot] = min(above, depth.get(slot, above))
-                    ready[slot] += self.fits(item, slot)
-
+        offers = [(self.held, 0)] if self.held >= 0 else []
         for s, stack in enumerate(self.state.stacks):
             for level, item in enumerate(stack):
-                if item in kept or self.kinds[item] not in kinds:
-                    continue
-                picks.add(s)
-                foreign = sum(self.kinds[other] not in kinds for other in stack[level + 1 :])
-                offer(item, 0 if s == station else foreign)
-        if self.held >= 0:
-            offer(self.held, 0)
-        short = {slot: needed.count(slot) - ready[slot] for slot in wanted if slot.flags}
+                if item not in kept and self.kinds[item] in kinds:
+                    picks.add(s)
+                    foreign = sum(self.kinds[other] not in kinds for other in stack[level + 1 :])
+                    offers.append((item, 0 if s == station else foreign))
+        for item, above in offers:
+            depth[self.kinds[item]] = min(above, depth.get(self.kinds[item], above))
+        short = {slot: needed.count(slot) for slot in set(needed) if slot.flags}
+        for slot in short:
+            short[slot] -= sum(self.fits(item, slot) for item, _ in offers)
         blockers, spots = max(depth.values(), default=0), frozenset()
         if self.detours:
             idle = [item for item in range(len(self.kinds)) if item not in kept]
@@ -219,8 +213,7 @@ class _Work:
     def _count_preparing(
         self, short: dict[Slot, int], idle: list[int], leaving: tuple[int, ...]
     ) -> tuple[int, frozenset[int], set[str]]:
-        """(steps for preparing items, stations at which these are one less, kinds of station to which one must be
-        brought).
+        """(steps for preparing items, stations at which these are one less, kinds of station that one must come to).
 
         short: of each slot, how many items must still be prepared. idle: items that may fill a slot. leaving: those
         that are carried away anyway, perhaps to be prepared.
@@ -264,8 +257,8 @@ class _Work:
 
     def _count_blocking(self, bound_for: set[str], kinds: set[str]) -> int:
         """Items, not of the needed kinds, that must leave a station so that others can be prepared there."""
-        heights: dict[str, list[int]] = {kind: [] for kind in bound_for}
+        heights = defaultdict(list)
         for kind, stack in zip(self.kitchen.station_kinds, self.state.stacks, strict=True):
-            if kind in heights:
+            if kind in bound_for:
                 heights[kind].append(sum(self.kinds[item] not in kinds for item in stack))
-        return max((min(found, default=0) for found in heights.values()), default=0)
+        return max(map(min, heights.values()), default=0)

@@ -137,17 +137,15 @@ class Kitchen:
         """Things that are at no station are in the robot's hand."""
         cells = {cell: i for i, cell in enumerate(self.places)}
         at = [cells.get(thing.cell, -1) for thing in [*items, *containers]]
-        piles: list[list[tuple[int, int]]] = [[] for _ in self.places]
-        for i, (item, station) in enumerate(zip(items, at, strict=False)):
-            if station >= 0:
-                piles[station].append((item.stack_level, i))
+        order = sorted(range(len(items)), key=lambda i: items[i].stack_level)
+        stacks = (tuple(i for i in order if at[i] == s) for s in range(len(self.places)))
         meals, _ = _number(self.layout.meals)
         inside = {meal.cell: m for m, meal in enumerate(meals)}
         contents = [inside.get(container.cell, -1) for container in containers]
         return State(
             loc=cells.get(self.layout.robot.faces, -1),
             hand=at.index(-1) if -1 in at else -1,
-            stacks=tuple(tuple(i for _, i in sorted(pile)) for pile in piles),
+            stacks=tuple(stacks),
             flags=tuple(int(sum(Flag[p] for p in set(item.predicates))) for item in items),
             containers=tuple(zip(at[len(items) :], contents, strict=True)),
             meals=tuple(int("isboiling" in meal.predicates) for meal in meals),

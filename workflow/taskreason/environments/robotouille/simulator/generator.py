@@ -1,10 +1,9 @@
 """Varied kitchens: a task's own objects at random places, with random extra stations and items.
 
-Input: the task's template layout, a seed and a mode. Output: a new `Layout`, the same for the same
-three. The distributions are those of the benchmark's procedural layouts (numbers of extra stations
-and items, their kinds, the robot's place and hand); the stream of random numbers is our own. Two
-departures: extra stations are added until every item has its own, where the benchmark drops items,
-and a seed never borrows another seed's kitchen: it is retried within its own stream, then refused.
+Input: the task's template layout, a seed and a mode. Output: a new `Layout`, the same for the same three. The
+distributions are those of the benchmark's procedural layouts (numbers of extra stations and items, their kinds, the
+robot's place and hand); the stream of random numbers is our own. Two departures: extra stations are added until every
+item has its own, where the benchmark drops items, and a seed is retried within its own stream, then refused.
 """
 
 import random
@@ -34,13 +33,11 @@ ATTEMPTS = 100
 
 
 def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
-    """One kitchen for the template's task.
+    """One kitchen for the template's task; raises LayoutError for a template that leaves the robot no room.
 
-    "scattered" breaks up the template's stacks: every item lies alone on some station, or is in the
-    robot's hand, and the robot faces any station. "grouped" moves the template's stations with what
-    is on them; extra items lie on extra stations, and the robot faces one of the template's own.
-    "mixed" is one or the other, as the seed has it.
-    Raises LayoutError for a template that leaves the robot no room.
+    "scattered" breaks up the template's stacks: every item lies alone on some station, or is in the robot's hand, and
+    the robot faces any station. "grouped" moves the template's stations with what is on them; extra items lie on extra
+    stations, and the robot faces one of the template's own. "mixed" is one or the other, as the seed has it.
     """
     if template.containers or template.meals:
         raise LayoutError(f"{template.source}: containers can't be varied, use a template without.")

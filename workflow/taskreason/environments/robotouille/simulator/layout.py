@@ -1,7 +1,7 @@
 """One kitchen as frozen dataclasses: the static description that engine, generator and planner share.
 
-`layout_files` reads it from the benchmark's JSON and refuses what can't be a kitchen. What a well-typed layout can
-still get wrong is found here: where things stand, and a goal out of reach.
+`layout_files` reads it from the benchmark's JSON. What a well-typed layout can still get wrong is found here: where
+things stand, and a goal out of reach.
 """
 
 import hashlib

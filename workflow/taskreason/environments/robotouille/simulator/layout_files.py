@@ -1,9 +1,8 @@
 """Layout files of the Robotouille benchmark, read and checked.
 
-Input: the benchmark's own JSON (one file, JSON lines, or a folder of files). Output: a `layout.Layout` each. Everything
-a file can get wrong is refused here with one sentence naming file, key and fix, so that no later stage meets an
-impossible kitchen. Departure from the benchmark: exactly one player, and a goal that the listed objects can never
-satisfy is refused when the layout is loaded instead of being run.
+Everything that a file can get wrong is refused here with one sentence naming file, key and fix, so that no later stage
+meets an impossible kitchen. Departure from the benchmark: exactly one player, and a goal that the listed objects can
+never satisfy is refused when the layout is loaded instead of being run.
 """
 
 from collections import defaultdict
@@ -39,9 +38,12 @@ class Reader:
             if key not in known:
                 raise self.fail(key, f"is not a known key, use only {', '.join(known)}")
 
+    def check(self, key: str, value: Any, good: bool, wanted: str) -> None:
+        if not good:
+            raise self.fail(key, f"is {quote(value)} but must be {wanted}")
+
     def check_choice(self, key: str, value: Any, choices: tuple[str, ...]) -> None:
-        if value not in choices:
-            raise self.fail(key, f"is {quote(value)} but must be one of {', '.join(choices)}")
+        self.check(key, value, value in choices, f"one of {', '.join(choices)}")
 
     def required(self, key: str) -> Any:
         if key not in self.data:
@@ -50,15 +52,13 @@ class Reader:
 
     def integer(self, key: str, low: int, high: int) -> int:
         value = self.required(key)
-        if type(value) is not int or not low <= value <= high:
-            wanted = f"a whole number from {low} to {high}"
-            raise self.fail(key, f"is {quote(value)} but must be {wanted}")
+        good = type(value) is int and low <= value <= high
+        self.check(key, value, good, f"a whole number from {low} to {high}")
         return value
 
     def text(self, key: str, choices: tuple[str, ...] = ()) -> str:
         value = self.required(key)
-        if not isinstance(value, str):
-            raise self.fail(key, f"is {quote(value)} but must be a string")
+        self.check(key, value, isinstance(value, str), "a string")
         if choices:
             self.check_choice(key, value, choices)
         return value
@@ -92,10 +92,9 @@ def parse_json(text: str, source: str) -> Any:
 
 
 def load_layouts(path: str | Path) -> list[Layout]:
-    """Every layout of a JSON file, a JSON-lines file or a folder of JSON files (sorted by name).
+    """Every layout of a JSON file, a JSON-lines file or a folder of JSON files (sorted by name), as in :func:`parse_row`.
 
-    Each is a layout or an object that holds one under "layout". Raises LayoutError for a path that
-    is empty or can't be read and for the first layout that is refused.
+    Raises LayoutError for a path that is empty or can't be read and for the first layout that is refused.
     """
     path = Path(path)
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
@@ -110,7 +109,7 @@ def _load_file(path: Path) -> list[Layout]:
     """The layouts of a file, which is JSON lines by its name or where its first line alone is a JSON object."""
     text = read_text(path, "layout file")
     first, _, rest = text.strip().partition("\n")
-    if path.suffix == ".jsonl" or rest and first[0] == "{" and first.rstrip()[-1] == "}":
+    if path.suffix == ".jsonl" or rest and first.startswith("{") and first.rstrip().endswith("}"):
         rows = [(f"{path}:{n}", line) for n, line in enumerate(text.splitlines(), 1)]
     else:
         rows = [(str(path), text)]
@@ -126,10 +125,9 @@ def parse_row(row: Any, source: str) -> Layout:
 def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
     """Check one layout in the benchmark's JSON. `source` is the file (and line) that errors name.
 
-    Raises LayoutError with one sentence for anything malformed, and for a goal that the kitchen's
-    objects can never reach. `check_goal=False` accepts such a goal: one of the benchmark's own
-    layouts has it (it asks for a cheese that is not there), and replaying actions needs no goal.
-    Other keys (version, config) are ignored: the rules fix the cuts and the cooking time anyway.
+    Raises LayoutError with one sentence for anything malformed, and for a goal that the kitchen's objects can never
+    reach. `check_goal=False` accepts such a goal: one of the benchmark's own layouts asks for a cheese that is not
+    there, and replaying actions needs no goal. Other keys (version, config) are ignored: the rules fix what they say.
     """
     top = Reader(data, source)
     size = width, height = tuple(top.integer(key, 1, 1000) for key in ("width", "height"))
@@ -184,12 +182,9 @@ def _read_robot(top: Reader, size: tuple[int, ...]) -> Robot:
     row = players[0]
     place = _read_thing(row, size, domain.PLAYER_KINDS, "direction")
     direction = row.array("direction")
-    if (
-        not all(type(step) is int for step in direction)
-        or tuple(direction) not in layout.DIRECTIONS
-    ):
-        wanted = "[0,1], [0,-1], [1,0] or [-1,0]"
-        raise row.fail("direction", f"is {quote(direction)} but must be {wanted}")
+    whole = all(type(step) is int for step in direction)
+    good = whole and tuple(direction) in layout.DIRECTIONS
+    row.check("direction", direction, good, "[0,1], [0,-1], [1,0] or [-1,0]")
     return Robot(*place.cell, tuple(direction))
 
 
@@ -204,6 +199,5 @@ def _read_goal_predicate(row: Reader) -> GoalPredicate:
     for i, kinds in enumerate(signature):
         row.check_choice(f"args[{i}]", args[i], kinds)
         digits = isinstance(ids[i], str) and ids[i].isascii() and ids[i].isdigit()
-        if not digits and type(ids[i]) is not int:
-            raise row.fail(f"ids[{i}]", f"is {quote(ids[i])} but must be a whole number")
+        row.check(f"ids[{i}]", ids[i], digits or type(ids[i]) is int, "a whole number")
     return GoalPredicate(predicate, tuple(args), tuple(int(i) for i in ids))
