@@ -92,7 +92,7 @@ def parse_json(text: str, source: str) -> Any:
 
 
 def load_layouts(path: str | Path) -> list[Layout]:
-    """Every layout of a JSON file, a JSON-lines file or a folder of JSON files (sorted by name), as in :func:`parse_row`.
+    """Every layout, as :func:`parse_row` takes it, of a JSON file, a JSON-lines file or a folder (sorted by name).
 
     Raises LayoutError for a path that is empty or can't be read and for the first layout that is refused.
     """
