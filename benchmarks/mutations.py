@@ -44,7 +44,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a patty is cooked a step too early",
-        f"{KITCHEN}/simulator/effects.py",
+        f"{KITCHEN}/simulator/engine.py",
         (
             (
                 "done = on and count + 1 == TICKS\n            bits",

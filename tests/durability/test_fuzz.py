@@ -22,7 +22,7 @@ from taskreason.environments.base import Decision
 from taskreason.environments.reply import THINKING, Reply, parse_reply, recount
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
-from taskreason.environments.robotouille.simulator.predicates import list_predicates
+from taskreason.environments.robotouille.simulator.observation import list_predicates
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 from taskreason.training.rewards import REWARDS

@@ -192,6 +192,15 @@ def test_play_says_when_the_goal_is_out_of_reach(call, tmp_path):
     assert "The start; the goal can't be reached from here." in out
 
 
+def test_play_scores_no_steps_where_the_goal_is_reached_at_once(call, tmp_path):
+    layout = TEMPLATES["burger"].to_json()
+    layout["goal"] = [{"predicate": "nothing", "args": ["robot"], "ids": [1]}]
+    path = tmp_path / "kitchen.json"
+    path.write_text(json.dumps(layout))
+    status, out, _ = call("play", "--layout", str(path))
+    assert status == 0 and out.endswith("Served in 0 steps.\n")
+
+
 def test_the_recorded_game_is_what_a_terminal_shows():
     root = Path(__file__).resolve().parents[3]
     record = runpy.run_path(str(root / "benchmarks" / "record_play.py"))["record"]

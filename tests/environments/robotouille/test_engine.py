@@ -9,7 +9,7 @@ from kitchens import TEMPLATES
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.simulator.predicates import list_predicates
+from taskreason.environments.robotouille.simulator.observation import list_predicates
 from taskreason.environments.robotouille.tasks import PUBLISHED
 
 

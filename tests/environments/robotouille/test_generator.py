@@ -15,8 +15,7 @@ from taskreason.environments.robotouille.simulator.generator import (
     generate_layout,
     list_different,
 )
-from taskreason.environments.robotouille.simulator.layout_files import parse_layout
-from taskreason.environments.robotouille.simulator.layout_reader import LayoutError
+from taskreason.environments.robotouille.simulator.layout_files import LayoutError, parse_layout
 from taskreason.environments.robotouille.tasks import PUBLISHED
 
 TEMPLATES = {name: kitchens.TEMPLATES[name] for name in PUBLISHED}

@@ -7,8 +7,11 @@ import pytest
 
 from kitchens import TEMPLATES
 from taskreason.durability.errors import UserError
-from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
-from taskreason.environments.robotouille.simulator.layout_reader import LayoutError
+from taskreason.environments.robotouille.simulator.layout_files import (
+    LayoutError,
+    load_layouts,
+    parse_layout,
+)
 
 BURGER = TEMPLATES["burger"].to_json()
 SANDWICH = TEMPLATES["cheese_sandwich"].to_json()

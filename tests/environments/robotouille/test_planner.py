@@ -11,8 +11,7 @@ from pddl_export import export_pddl
 from taskreason.durability.errors import UserError
 from taskreason.environments.robotouille.planner.lower_bound import LowerBound
 from taskreason.environments.robotouille.planner.search import Planner
-from taskreason.environments.robotouille.simulator.effects import CUT
-from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.engine import CUT, Kitchen
 from taskreason.environments.robotouille.simulator.generator import generate_layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import PUBLISHED, TASKS

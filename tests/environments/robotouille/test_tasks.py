@@ -11,7 +11,7 @@ from kitchens import ENV, TOAST, make_world, write_layout
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import TaskSpec, list_plan
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
-from taskreason.environments.robotouille.simulator.predicates import list_predicates
+from taskreason.environments.robotouille.simulator.observation import list_predicates
 from taskreason.environments.robotouille.tasks import (
     DATA,
     PUBLISHED,

@@ -1,22 +1,41 @@
 """The subcommands of `taskreason` that are about kitchens: their options, and what each does with them.
 
-The value of a ``run_`` function is the exit status.
+Requests come in JSON lines from a file or standard input, or as one pretty JSON file; a reply a line goes to standard
+output, in the same order and as soon as it is found. A request that means nothing is answered with a sentence and stops
+none of the others. The value of a ``run_`` function is the exit status.
 """
 
 import argparse
 import json
+import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from textwrap import fill
 
-from .explain import explain
-from .play import play
-from .requests import answer_requests, plan_request, replay_request
+from taskreason.durability.errors import UserError
+
+from .planner.search import Planner
+from .play import WIDTH, play
+from .reasoning import explain_plan
+from .simulator.engine import Kitchen
 from .simulator.generator import MODES, generate_layout, list_different
 from .simulator.layout import Layout
-from .simulator.layout_files import load_layouts
+from .simulator.layout_files import (
+    LayoutError,
+    Reader,
+    load_layouts,
+    parse_json,
+    parse_layout,
+    parse_row,
+    read_text,
+)
+from .simulator.observation import list_predicates
 from .tasks import PUBLISHED, TASKS, load_template, propose
+from .teacher import KitchenTeacher
+from .world import KitchenWorld
 
 
 def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -24,6 +43,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     mode = {"choices": MODES, "default": MODES[0]}
     mode["help"] = "how items lie: each alone (default), in the task's stacks, or either"
     requests = "JSON lines, a .json file with one request, or - for standard input"
+    run_replay, run_plan = (partial(_answer_requests, answer) for answer in (_replay, _plan))
     replay = add("replay", run_replay, "replay actions; request: {layout, actions}")
     plan = add("plan", run_plan, "find shortest plans; request: {layout} or a layout")
     for command in (replay, plan):
@@ -43,23 +63,15 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     proposal.add_argument("--mode", choices=MODES, default="mixed", help="default mixed")
     proposal.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
 
-    play = add("play", run_play, "play a kitchen in the terminal")
+    game = add("play", lambda args: play(_find_kitchen(args)), "play a kitchen in the terminal")
     text = "a kitchen's shortest plan, with the reason for every step"
-    for command in (play, add("explain", run_explain, text)):
+    for command in (game, add("explain", run_explain, text)):
         source = command.add_mutually_exclusive_group()
         default = f"a task's kitchen (default {PUBLISHED[0]})"
         source.add_argument("--task", choices=TASKS, default=PUBLISHED[0], help=default)
         source.add_argument("--layout", help="a layout file instead")
         command.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
         command.add_argument("--mode", **mode)
-
-
-def run_replay(args: Namespace) -> int:
-    return answer_requests(args.requests, replay_request)
-
-
-def run_plan(args: Namespace) -> int:
-    return answer_requests(args.requests, plan_request)
 
 
 def run_generate(args: Namespace) -> int:
@@ -71,10 +83,6 @@ def run_generate(args: Namespace) -> int:
 def run_propose(args: Namespace) -> int:
     print(propose(args.layout, args.mode, args.seed))
     return 0
-
-
-def run_play(args: Namespace) -> int:
-    return play(_find_kitchen(args))
 
 
 def run_explain(args: Namespace) -> int:
@@ -97,3 +105,93 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
+
+
+# ---------------------------------------------------------------- requests
+
+
+def _answer_requests(answer: Callable[[dict, str], dict], args: Namespace) -> int:
+    """Print one reply a request; the exit status is 2 where one is refused, which is answered {"error": ...}."""
+    status = 0
+    for text, source in _read_requests(args.requests):
+        try:
+            reply = answer(parse_json(text, source), source)
+        except UserError as error:
+            reply, status = {"error": str(error)}, 2
+            print(f"taskreason: {error}", file=sys.stderr)
+        print(json.dumps(reply), flush=True)
+    return status
+
+
+def _read_requests(path: str) -> Iterator[tuple[str, str]]:
+    """(text, source for messages) of every request."""
+    if path.endswith(".json"):
+        yield read_text(path, "requests"), path
+        return
+    # From standard input line by line, so that a request is answered before the next one is written.
+    lines = sys.stdin if path == "-" else read_text(path, "requests").splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield line, f"{'stdin' if path == '-' else path}:{number}"
+
+
+def _replay(request: dict, source: str) -> dict:
+    """The initial state and the one after each action; an invalid action changes nothing."""
+    reader = Reader(request, source)
+    actions = reader.array("actions")
+    for i, text in enumerate(actions):
+        if not isinstance(text, str):
+            raise reader.fail(f"actions[{i}]", "must be a string")
+    kitchen = Kitchen(parse_layout(reader.required("layout"), source, check_goal=False))
+    states = [(kitchen.initial, True), *kitchen.replay(actions)]
+    return {
+        "steps": [
+            {
+                "action": text,
+                "accepted": accepted,
+                "valid": [action.text for action in kitchen.valid_actions(state)],
+                "predicates": list_predicates(kitchen, state),
+                "done": kitchen.is_goal(state),
+            }
+            for text, (state, accepted) in zip([None, *actions], states, strict=True)
+        ]
+    }
+
+
+def _plan(request: dict, source: str) -> dict:
+    """A shortest plan and its length; raises UserError where there is none."""
+    plan = Planner(Kitchen(parse_row(request, source))).plan()
+    if plan is None:
+        raise LayoutError(f"{source}: goal can't be reached from this layout's initial state.")
+    return {"optimal_steps": len(plan), "plan": [action.text for action in plan]}
+
+
+# ------------------------------------------------------------ explanations
+
+
+def explain(layout: Layout) -> str:
+    """The expert's plan: each step's number, action, what else is as good, and the reason for it.
+
+    The reason is the expert's thought; of that, what it has just said at the step before is left out.
+    """
+    world = KitchenWorld(layout)
+    teacher = KitchenTeacher(world)
+    if teacher.distance(world.initial) is None:
+        raise UserError(
+            f"{layout.source}: the goal can't be reached in this kitchen; change the layout."
+        )
+    plan = teacher.plan(world.initial)
+    lines = [fill(layout.goal_description, WIDTH), f"{len(plan)} steps, none fewer."]
+    before: list[str] = []
+    for step, (state, action) in enumerate(plan):
+        lines += ["", f"{step + 1:3}. {action.text}"]
+        if others := [text for text in teacher.optimal(state) if text != action.text]:
+            lines.append(_indent(f"as good: {', '.join(others)}"))
+        thought = explain_plan(world.kitchen, teacher.target, plan[step:]).rstrip(".").split(". ")
+        lines += [_indent(f"{sentence}.") for sentence in thought if sentence not in before]
+        before = thought
+    return "\n".join(lines)
+
+
+def _indent(text: str) -> str:
+    return fill(text, WIDTH, initial_indent=" " * 5, subsequent_indent=" " * 7)

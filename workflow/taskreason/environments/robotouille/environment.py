@@ -23,8 +23,7 @@ from .planner.search import QUICK_LIMIT, Planner
 from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
 from .simulator.generator import generate_layout
-from .simulator.layout_files import load_layouts, parse_layout
-from .simulator.layout_reader import Reader
+from .simulator.layout_files import Reader, load_layouts, parse_layout
 from .teacher import KitchenTeacher
 from .world import KitchenWorld
 

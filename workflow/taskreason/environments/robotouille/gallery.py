@@ -20,8 +20,7 @@ class KitchenGallery(Gallery):
 
     def about(self) -> dict[str, Any]:
         """The words for flags and timers, and when these are over."""
-        flags = {int(flag): word for flag, word in FLAG_WORDS.items()}
-        return {"flags": flags, "timers": EFFECT_WORDS, "ticks": TICKS, "cuts": CUTS}
+        return {"flags": FLAG_WORDS, "timers": EFFECT_WORDS, "ticks": TICKS, "cuts": CUTS}
 
     def describe_world(self, world: KitchenWorld) -> dict[str, Any]:
         """The grid, the stations on it, where the robot stands at first, and names."""
@@ -32,28 +31,21 @@ class KitchenGallery(Gallery):
             "stations": [[name, x, y] for name, (x, y) in stations],
             "items": kitchen.items,
             "containers": kitchen.containers,
-            "robot": [layout.robot.x, layout.robot.y],
+            "robot": layout.robot.cell,
         }
 
     def describe_state(self, world: KitchenWorld, state: State) -> dict[str, Any]:
         """Where everything is; what the tasks' kitchens lack is left out."""
-        more = {
-            "containers": state.containers,
-            "meals": state.meals,
-            "added": sorted(state.added),
-            "timers": state.effects,
-        }
-        return {
-            "at": state.loc,
-            "hand": state.hand,
-            "stacks": state.stacks,
-            "flags": state.flags,
-        } | {key: value for key, value in more.items() if value}
+        where = {"at": state.loc, "hand": state.hand, "stacks": state.stacks, "flags": state.flags}
+        cooking = {"containers": state.containers, "meals": state.meals}
+        cooking |= {"added": sorted(state.added), "timers": state.effects}
+        return where | {key: value for key, value in cooking.items() if value}
 
     def describe_goal(self, world: KitchenWorld) -> dict[str, Any]:
         """The goal in words and, where it is one stack, its slots from the bottom; free ones have no fixed order."""
-        target = find_target(world.kitchen.goal)
-        slots = enumerate(target.slots if target else ())
-        free = range(len(target.chain), len(target.chain) + len(target.loose)) if target else ()
-        drawn = [{"kind": s.kind, "flags": s.flags, "free": n in free} for n, s in slots]
+        drawn = []
+        if target := find_target(world.kitchen.goal):
+            free = range(len(target.chain), len(target.chain) + len(target.loose))
+            slots = enumerate(target.slots)
+            drawn = [{"kind": s.kind, "flags": s.flags, "free": n in free} for n, s in slots]
         return {"text": world.kitchen.layout.goal_description, "slots": drawn}

@@ -27,10 +27,12 @@ def reply_greedily(world: KitchenWorld, state: State) -> str:
 
 def choose(kitchen: Kitchen, state: State, target: GoalStack) -> str:
     """The action's text for one state and a goal that is one stack."""
-    site = _find_begun(kitchen, state, target)
-    done = site.list_placed() if site else []
-    taken, built = {number for number, _ in done}, {item for _, item in done}
-    wanted = next((s for n, s in enumerate(target.slots, 1) if n not in taken), None)
+    sites = [Site(kitchen, state, target, s) for s in list_stations(kitchen, target)]
+    clean = [site for site in sites if len(site.list_placed()) == len(site.stack)]
+    # The most slots filled and nothing else there; the first empty place if none is begun.
+    site = max(clean, key=lambda site: len(site.stack), default=None)
+    done = dict(site.list_placed() if site else [])
+    wanted = next((slot for n, slot in enumerate(target.slots, 1) if n not in done), None)
     if state.hand >= 0:
         holds_item = state.hand < len(kitchen.items)  # containers are counted after the items
         if site and wanted and holds_item and fits_slot(kitchen, state, state.hand, wanted):
@@ -38,18 +40,11 @@ def choose(kitchen: Kitchen, state: State, target: GoalStack) -> str:
         empty = list_empty(kitchen, state)
         return _act_at(kitchen, state, kitchen.station_index[empty[0]], PUTS) if empty else NOTHING
     for item in list_items(kitchen):
-        if wanted and item not in built and fits_slot(kitchen, state, item, wanted):
+        if wanted and item not in done.values() and fits_slot(kitchen, state, item, wanted):
             place = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
             if place is not None:
                 return _act_at(kitchen, state, place, PICKS)
     return NOTHING
-
-
-def _find_begun(kitchen: Kitchen, state: State, target: GoalStack) -> Site | None:
-    """The station with the most slots filled and nothing else on it, the first empty one if none is begun."""
-    sites = [Site(kitchen, state, target, s) for s in list_stations(kitchen, target)]
-    clean = [site for site in sites if len(site.list_placed()) == len(site.stack)]
-    return max(clean, key=lambda site: len(site.stack), default=None)
 
 
 def _act_at(kitchen: Kitchen, state: State, station: int, ops: tuple[Op, ...]) -> str:

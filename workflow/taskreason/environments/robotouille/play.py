@@ -8,7 +8,6 @@ It comes from the keyboard or from a pipe. Colours appear on a terminal alone.
 import os
 import re
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from textwrap import fill
 
@@ -48,7 +47,7 @@ def play(layout: Layout) -> int:
         except (EOFError, KeyboardInterrupt):
             print()
             line = "quit"
-        if line and find_command(line) == "quit":
+        if find_command(line) == "quit":
             print(f"Stopped after {count_steps(game.steps)}.")
             return 0
         if line:
@@ -99,10 +98,9 @@ def _fits(given: list[str], words: list[str]) -> bool:
 
 
 def _begins(part: str, word: str) -> bool:
-    if word.startswith(part):
-        return True
-    short, name = (re.fullmatch(r"([a-z]*)(\d+)", text) for text in (part, word))
-    return bool(short and name and name[1].startswith(short[1]) and short[2] == name[2])
+    short = re.fullmatch(r"([a-z]*)(\d+)", part)
+    numbered = short and re.fullmatch(f"{short[1]}[a-z]*{short[2]}", word)
+    return word.startswith(part) or bool(numbered)
 
 
 def paint(text: str, *codes: str) -> str:
@@ -113,24 +111,30 @@ def paint(text: str, *codes: str) -> str:
 
 def describe_things(kitchen: Kitchen, state: State, station: int) -> list[str]:
     """What is at a station, from the bottom up, with what has been done to it: ``patty1 (cooked)``."""
-    timers = {}
+    containers = enumerate(state.containers, len(kitchen.items))
+    things = [*state.stacks[station], *(n for n, (place, _) in containers if place == station)]
+    return [_describe_thing(kitchen, state, thing) for thing in things]
+
+
+def describe_held(kitchen: Kitchen, state: State) -> str:
+    """What the robot holds, with what is in it or has been done to it."""
+    return _describe_thing(kitchen, state, state.hand) if state.hand >= 0 else "nothing"
+
+
+def _describe_thing(kitchen: Kitchen, state: State, thing: int) -> str:
+    """An item or, counted after these, a container, with what is to be said of it in brackets."""
+    count, timers = len(kitchen.items), []
+    if thing < count:
+        notes = list_flags(state.flags[thing])
+    else:
+        notes = [_describe_meal(kitchen, state, state.containers[thing - count][1])]
     for kind, obj, _, done in state.effects:
         word = EFFECT_WORDS[kind]
-        timers[word in ("fill", "boil"), obj] = f"{word} {done}/{CUTS if word == 'cut' else TICKS}"
-    told = []
-    for item in state.stacks[station]:
-        notes = [*list_flags(state.flags[item]), timers.get((False, item))]
-        told.append(_note(kitchen.items[item], notes))
-    for number, (place, meal) in enumerate(state.containers):
-        if place == station:
-            notes = [_describe_meal(kitchen, state, meal), timers.get((True, number))]
-            told.append(_note(kitchen.containers[number], notes))
-    return told
-
-
-def _note(name: str, notes: Sequence[str | None]) -> str:
-    """A name and, in brackets, what there is to be said of it."""
-    return f"{name} ({', '.join(filter(None, notes))})".replace(" ()", "")
+        owner = obj + count if word in ("fill", "boil") else obj
+        if owner == thing != state.hand:
+            timers.append(f"{word} {done}/{CUTS if word == 'cut' else TICKS}")
+    name = (*kitchen.items, *kitchen.containers)[thing]
+    return f"{name} ({', '.join(filter(None, [*notes, *timers[-1:]]))})".replace(" ()", "")
 
 
 def _describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
@@ -140,17 +144,6 @@ def _describe_meal(kitchen: Kitchen, state: State, meal: int) -> str:
     added = [kitchen.items[item] for item, where in sorted(state.added) if where == meal]
     boiling = "boiling " if state.meals[meal] else ""
     return " and ".join([boiling + kitchen.meal_names(state)[meal], *added])
-
-
-def describe_held(kitchen: Kitchen, state: State) -> str:
-    """What the robot holds, with what is in it or has been done to it."""
-    name = kitchen.held_name(state)
-    if name is None:
-        return "nothing"
-    if state.hand < len(kitchen.items):
-        return _note(name, list_flags(state.flags[state.hand]))
-    meal = state.containers[state.hand - len(kitchen.items)][1]
-    return _note(name, [_describe_meal(kitchen, state, meal)])
 
 
 def count_steps(number: int) -> str:
@@ -166,6 +159,11 @@ class _Game:
         self.planner = Planner(self.kitchen, QUICK_LIMIT)
         self.history = [self.kitchen.initial]
         self.hints = 0
+        self.best: int | None = (
+            None  # steps of a shortest plan, where there is one and finding it takes seconds
+        )
+        with suppress(UserError):
+            self.best = self.planner.distance(self.state)
 
     @property
     def state(self) -> State:
@@ -181,18 +179,17 @@ class _Game:
 
     def show(self) -> None:
         """Print the kitchen, the goal and the distance to it, and the numbered actions."""
-        kitchen = self.kitchen
+        kitchen, state = self.kitchen, self.state
         print(f"\n{paint(self._describe_distance(), BOLD)}")
         width = max(map(len, kitchen.stations))
         for number, station in enumerate(kitchen.stations):
-            here = number == self.state.loc
-            text = ", ".join(describe_things(kitchen, self.state, number)) or "empty"
-            indent = " " * (width + 4)
+            here = number == state.loc
+            text = ", ".join(describe_things(kitchen, state, number)) or "empty"
             line = f"{'> ' if here else '  '}{station:{width}}  {text}"
-            print(paint(fill(line, WIDTH, subsequent_indent=indent), *([GREEN] if here else [])))
-        held = describe_held(kitchen, self.state)
-        print(paint(f"> {kitchen.robot} is holding {held}.", GREEN))
-        if kitchen.is_goal(self.state):
+            line = fill(line, WIDTH, subsequent_indent=" " * (width + 4))
+            print(paint(line, GREEN) if here else line)
+        print(paint(f"> {kitchen.robot} is holding {describe_held(kitchen, state)}.", GREEN))
+        if kitchen.is_goal(state):
             return
         print(fill(f"Goal: {describe_goal(kitchen)}", WIDTH))
         for number, action in enumerate(self.actions, 1):
@@ -200,8 +197,7 @@ class _Game:
 
     def take(self, line: str) -> None:
         """Do what one line of input says."""
-        command = find_command(line)
-        if command:
+        if command := find_command(line):
             getattr(self, f"_{command}")()
             return
         found = find_actions(self.kitchen, self.actions, line)
@@ -219,12 +215,11 @@ class _Game:
     def score(self) -> str:
         """The steps taken against the fewest that the kitchen allowed, where these are known."""
         told = f"Served in {count_steps(self.steps)}."
-        best = self._distance(self.history[0])
-        if best is not None:
-            extra = self.steps - best
-            told += f" The fewest possible are {best}: "
+        if self.best:
+            extra = self.steps - self.best
+            told += f" The fewest possible are {self.best}: "
             told += f"{extra} too many, " if extra else "a shortest plan, "
-            told += f"{100 * best / self.steps:.0f} points of 100."
+            told += f"{100 * self.best / self.steps:.0f} points of 100."
         if self.hints:
             told += f" Hints: {self.hints}."
         return paint(fill(told, WIDTH), BOLD, GREEN)
@@ -256,24 +251,16 @@ class _Game:
             print(f"  {'?' if name == 'help' else name[0]}, {name:8} {text}")
         print("Things at a place are listed from the bottom of the stack up.")
 
-    def _distance(self, state: State) -> int | None:
-        """Steps of a shortest way from a state; None where there is none or finding it takes too long."""
-        with suppress(UserError):
-            return self.planner.distance(state)
-        return None
-
     def _describe_distance(self) -> str:
         done = f"{count_steps(self.steps)} done" if self.steps else "The start"
         try:
             left = self.planner.distance(self.state)
         except UserError:
             return f"{done}; the distance to the goal takes too long to find."
-        if left is None:
-            return f"{done}; the goal can't be reached from here."
         if not left:
-            return f"{done}; the goal is reached."
-        best = self._distance(self.history[0])
+            how = "is reached" if left == 0 else "can't be reached from here"
+            return f"{done}; the goal {how}."
         told = f"{done}, at least {left} to go"
-        if best is not None and self.steps + left > best:
-            told += f"; that makes {self.steps + left}, and {best} would have done"
+        if self.best is not None and self.steps + left > self.best:
+            told += f"; that makes {self.steps + left}, and {self.best} would have done"
         return f"{told}."

@@ -6,7 +6,7 @@ from .simulator.observation import observe
 
 
 class KitchenWorld:
-    """One kitchen with its goal. kitchen: the simulator behind it."""
+    """One kitchen with its goal. kitchen: the simulator behind it. id: the layout's hash."""
 
     def __init__(self, source: Kitchen | Layout):
         self.kitchen = source if isinstance(source, Kitchen) else Kitchen(source)
@@ -14,22 +14,17 @@ class KitchenWorld:
 
     @property
     def id(self) -> str:
-        """16 hex digits that depend on the kitchen and its goal."""
         return self.kitchen.layout.hash
 
     def actions(self, state: State) -> list[str]:
-        """The valid actions: those at the robot's station, then moves, then ``Do nothing``."""
         return [action.text for action in self.kitchen.valid_actions(state)]
 
     def step(self, state: State, action: str) -> State | None:
-        """The state after an action, None where it is not valid."""
         found = self.kitchen.find_action(state, action)
         return None if found is None else self.kitchen.step(state, found)
 
     def solved(self, state: State) -> bool:
-        """Whether the goal is reached."""
         return self.kitchen.is_goal(state)
 
     def observe(self, state: State) -> str:
-        """The state as the text of a prompt."""
         return observe(self.kitchen, state)

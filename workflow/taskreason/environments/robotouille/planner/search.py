@@ -26,28 +26,23 @@ class Planner:
     """
 
     def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT, detours: bool = True):
-        self.kitchen = kitchen
-        self.node_limit = node_limit
+        self.kitchen, self.node_limit = kitchen, node_limit
         self._bound = LowerBound(kitchen, detours)
         self._exact: dict[State, int] = {}
         self._lower: dict[State, int] = {}
 
     def distance(self, state: State) -> int | None:
         """Length in steps of a shortest plan from ``state``; None when the goal can't be reached."""
-        known = self._exact.get(state)
-        if known is not None:
+        if (known := self._exact.get(state)) is not None:
             return known
         path = self._search(state, None)
         return None if path is None else len(path)
 
     def within(self, state: State, steps: int) -> bool:
         """Whether the goal can be reached from ``state`` in at most ``steps`` steps."""
-        known = self._exact.get(state)
-        if known is not None:
+        if (known := self._exact.get(state)) is not None:
             return known <= steps
-        if self._estimate(state) > steps:
-            return False
-        return self._search(state, steps) is not None
+        return self._estimate(state) <= steps and self._search(state, steps) is not None
 
     def optimal_actions(self, state: State) -> tuple[Action, ...]:
         """Every valid action that starts a shortest plan from ``state`` (empty at the goal or when unsolvable)."""
@@ -57,9 +52,9 @@ class Planner:
         step, actions = self.kitchen.step, self.kitchen.valid_actions(state)
         return tuple(a for a in actions if self.within(step(state, a), steps - 1))
 
-    def plan(self, state: State | None = None) -> list[Action] | None:
-        """One shortest plan from ``state`` (default: the initial state); None when the goal can't be reached."""
-        return self._search(self.kitchen.initial if state is None else state, None)
+    def plan(self) -> list[Action] | None:
+        """One shortest plan from the start; None when the goal can't be reached."""
+        return self._search(self.kitchen.initial, None)
 
     def _estimate(self, state: State) -> int:
         return max(self._lower.get(state, 0), self._bound.steps(state))

@@ -20,21 +20,10 @@ TICKS = 4
 """Steps until cooking, frying, filling or boiling is done; the starting action is the first of them."""
 CUTS = 3
 """Cut actions until an item is cut."""
-
-
-class Flag(IntFlag):
-    """Predicates of an item that are not about its place, one bit each."""
-
-    iscookable = 1
-    iscooking = 2
-    iscooked = 4
-    iscuttable = 8
-    iscut = 16
-    isfryable = 32
-    isfryableifcut = 64
-    isfried = 128
-
-
+Flag = IntFlag(
+    "Flag", "iscookable iscooking iscooked iscuttable iscut isfryable isfryableifcut isfried"
+)
+"""Predicates of an item that are not about its place, one bit each."""
 LAYOUT_FLAGS = tuple(flag.name for flag in Flag if flag is not Flag.iscooking)
 """Item predicates that a layout file may state."""
 
@@ -68,6 +57,23 @@ class Op(IntEnum):
     fill_bowl = 12, "Fill {0} with {1}'s contents using {robot}", "containers", "containers"
     move = 13, "Move {robot} from {0} to {1}", "stations", "stations"
     wait = 14, "Do nothing"
+
+
+class Preparation(NamedTuple):
+    """How an item comes by a flag: the action on it that needs the other flag, on a kind of station, so many times."""
+
+    station: str
+    op: Op
+    raw: Flag
+    done: Flag
+    times: int = 1
+
+
+PREPARATIONS = (
+    Preparation("stove", Op.cook, Flag.iscookable, Flag.iscooked),
+    Preparation("board", Op.cut, Flag.iscuttable, Flag.iscut, CUTS),
+    Preparation("fryer", Op.fry, Flag.isfryable, Flag.isfried),
+)
 
 
 class Action(NamedTuple):

@@ -5,12 +5,12 @@ holds only what changes; names, kinds and the goal live in :class:`Kitchen`. Wit
 where it stands, what it holds and what is on that station, so they are computed once per such situation and looked up.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import count
 from typing import NamedTuple
 
-from .domain import Action, Flag, Op, kind_of
-from .effects import BOIL, COOK, FILL, FRY, cut, put, start, update
+from .domain import CUTS, PREPARATIONS, TICKS, Action, Flag, Op
 from .goal import Goal
 from .layout import Layout, Thing
 
@@ -34,64 +34,120 @@ class State(NamedTuple):
     effects: tuple[tuple[int, int, int, int], ...]
 
 
-TIMERS = {Op.cook: COOK, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
+COOK, CUT, FRY, FILL, BOIL, FRYABLE = range(6)
+"""Kinds of running effects: four timers, the cut counter, and "once cut, it can be fried". Timers advance once a step
+while their object lies where they were started; cuts are counted by the cutting itself."""
+EFFECTS = {Op.cook: COOK, Op.cut: CUT, Op.fry: FRY, Op.fill_pot: FILL, Op.boil_water: BOIL}
+"""What each of these actions starts or counts."""
 _new = tuple.__new__
 
 
-def number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
+def _put(values: tuple, index: int, value) -> tuple:
+    return (*values[:index], value, *values[index + 1 :])
+
+
+def _cut(flags: tuple, effects: tuple, item: int) -> tuple[tuple, tuple]:
+    """Count one cut; the last one sets iscut and, for some items, starts "once cut, it can be fried"."""
+    running = next((e for e in effects if e[0] == CUT and e[1] == item), None)
+    if running is None:
+        return flags, (*effects, (CUT, item, -1, 1))
+    if running[3] + 1 < CUTS:
+        return flags, tuple((CUT, item, -1, e[3] + 1) if e is running else e for e in effects)
+    bits = flags[item] | Flag.iscut
+    effects = tuple(e for e in effects if e is not running)
+    if bits & Flag.isfryableifcut and (FRYABLE, item, -1, 0) not in effects:
+        effects = (*effects, (FRYABLE, item, -1, 0))
+    return _put(flags, item, int(bits)), effects
+
+
+def _update(stacks, flags, containers, meals, effects):
+    """Advance every running effect once, in starting order.
+
+    The reference removes a finished effect from the list that it is walking, so the effect after it loses that
+    step's update. This is reproduced here: the index moves on even though the list has become shorter.
+    """
+    flags, containers, meals, running = list(flags), list(containers), list(meals), list(effects)
+    index = 0
+    while index < len(running):
+        kind, obj, station, count = running[index]
+        done = False
+        if kind in (COOK, FRY):
+            on = bool(stacks[station]) and stacks[station][0] == obj
+            done = on and count + 1 == TICKS
+            bits = flags[obj] & ~Flag.iscooking if kind == COOK else flags[obj]
+            if kind == COOK and on and not done:
+                bits |= Flag.iscooking
+            if done:
+                bits |= Flag.iscooked if kind == COOK else Flag.isfried
+            flags[obj] = int(bits)
+            count += on
+        elif kind in (FILL, BOIL):
+            place, meal = containers[obj]
+            on = place == station and (kind == FILL or meal >= 0)
+            done = on and count + 1 == TICKS
+            if done and kind == FILL:
+                containers[obj] = (place, len(meals))
+                meals.append(0)
+            elif done:
+                meals[meal] = 1
+            count += on
+        elif kind == FRYABLE:
+            flags[obj] = int(flags[obj] | Flag.isfryable)
+        if done:
+            running.pop(index)
+        else:
+            running[index] = (kind, obj, station, count)
+        index += 1
+    return tuple(flags), tuple(containers), tuple(meals), tuple(running)
+
+
+def _number(things: Iterable[Thing]) -> tuple[list[Thing], tuple[str, ...]]:
     """Sort objects stably by (x, y) and name them kind + number within the kind."""
-    ordered = sorted(things, key=lambda thing: (thing.x, thing.y))
-    counts: Counter[str] = Counter()
-    names = []
-    for thing in ordered:
-        counts[thing.name] += 1
-        names.append(f"{thing.name}{counts[thing.name]}")
-    return ordered, tuple(names)
+    ordered = sorted(things, key=lambda thing: thing.cell)
+    numbers = defaultdict(lambda: count(1))
+    return ordered, tuple(f"{thing.name}{next(numbers[thing.name])}" for thing in ordered)
 
 
 class Kitchen:
     """The unchanging part of one layout, with the transition function over its states."""
 
+    robot = "robot1"
+
     def __init__(self, layout: Layout):
         self.layout = layout
-        stations, self.stations = number(layout.stations)
-        items, self.items = number(layout.items)
-        containers, self.containers = number(layout.containers)
-        meals, _ = number(layout.meals)
-        self.robot = "robot1"
-        self.places = [(station.x, station.y) for station in stations]
-        self.station_kinds = tuple(map(kind_of, self.stations))
-        self.item_kinds = tuple(map(kind_of, self.items))
-        self.container_kinds = tuple(map(kind_of, self.containers))
+        stations, self.stations = _number(layout.stations)
+        items, self.items = _number(layout.items)
+        containers, self.containers = _number(layout.containers)
+        self.places = [station.cell for station in stations]
+        self.station_kinds = tuple(station.name for station in stations)
+        self.item_kinds = tuple(item.name for item in items)
+        self.container_kinds = tuple(container.name for container in containers)
         self.station_index = {name: i for i, name in enumerate(self.stations)}
         self._valid: dict[tuple, tuple[Action, ...]] = {}
-        everywhere = range(len(self.stations))
+        everywhere = range(len(stations))
         self._moves = [
             tuple(self._action(Op.move, loc, to) for to in everywhere if to != loc)
             for loc in everywhere
         ]
         self._wait = self._action(Op.wait)
-        self.initial = self._initial_state(stations, items, containers, meals)
+        self.initial = self._initial_state(items, containers)
         self.goal = Goal(self, layout.goal)
 
-    def _initial_state(self, stations, items, containers, meals) -> State:
+    def _initial_state(self, items: list[Thing], containers: list[Thing]) -> State:
         """Things that are at no station are in the robot's hand."""
-        cells = {(station.x, station.y): i for i, station in enumerate(stations)}
-
-        def at(thing: Thing) -> int:
-            return cells.get((thing.x, thing.y), -1)
-
-        piles: list[list[tuple[int, int]]] = [[] for _ in stations]
-        for i, item in enumerate(items):
-            if at(item) >= 0:
-                piles[at(item)].append((item.stack_level, i))
-        inside = {(meal.x, meal.y): m for m, meal in enumerate(meals)}
+        cells = {cell: i for i, cell in enumerate(self.places)}
+        at = [cells.get(thing.cell, -1) for thing in [*items, *containers]]
+        order = sorted(range(len(items)), key=lambda i: items[i].stack_level)
+        stacks = (tuple(i for i in order if at[i] == s) for s in range(len(self.places)))
+        meals, _ = _number(self.layout.meals)
+        inside = {meal.cell: m for m, meal in enumerate(meals)}
+        contents = [inside.get(container.cell, -1) for container in containers]
         return State(
             loc=cells.get(self.layout.robot.faces, -1),
-            hand=next((n for n, thing in enumerate([*items, *containers]) if at(thing) < 0), -1),
-            stacks=tuple(tuple(i for _, i in sorted(pile)) for pile in piles),
+            hand=at.index(-1) if -1 in at else -1,
+            stacks=tuple(stacks),
             flags=tuple(int(sum(Flag[p] for p in set(item.predicates))) for item in items),
-            containers=tuple((at(c), inside.get((c.x, c.y), -1)) for c in containers),
+            containers=tuple(zip(at[len(items) :], contents, strict=True)),
             meals=tuple(int("isboiling" in meal.predicates) for meal in meals),
             added=frozenset(),
             effects=(),
@@ -118,57 +174,41 @@ class Kitchen:
         return found
 
     def _local_actions(self, state: State) -> list[Action]:
+        """Those at the robot's station: with nothing, an item or a container in its hand."""
         loc, hand, stack = state.loc, state.hand, state.stacks[state.loc]
-        here = [c for c, (place, _) in enumerate(state.containers) if place == loc]
-        count = len(self.items)
-        if hand < 0:
-            return self._empty_handed(state, stack, here)
-        if hand < count:
-            found = []
-            if stack:
-                found.append(self._action(Op.stack, hand, stack[-1]))
-            elif not here:
-                found.append(self._action(Op.place_item, hand, loc))
-            for c in here:
-                meal = state.containers[c][1]
-                full = self.container_kinds[c] == "pot" and meal >= 0
-                if full and (hand, meal) not in state.added:
-                    found.append(self._action(Op.add_to, hand, c))
-            return found
-        held = hand - count
-        found = [] if stack or here else [self._action(Op.place_container, held, loc)]
-        if self.container_kinds[held] == "pot" and state.containers[held][1] >= 0:
-            for c in here:
-                if self.container_kinds[c] == "bowl" and state.containers[c][1] < 0:
-                    found.append(self._action(Op.fill_bowl, c, held))
-        return found
-
-    def _empty_handed(self, state: State, stack: tuple[int, ...], here: list[int]) -> list[Action]:
-        loc = state.loc
-        kind = self.station_kinds[loc]
+        kind, held = self.station_kinds[loc], hand - len(self.items)
+        meals = {c: meal for c, (place, meal) in enumerate(state.containers) if place == loc}
+        pots = [c for c in meals if self.container_kinds[c] == "pot"]
         found = []
-        if len(stack) == 1:
-            item = stack[0]
-            flags = state.flags[item]
-            found.append(self._action(Op.pick_up_item, item, loc))
-            if kind == "stove" and flags & Flag.iscookable and not flags & Flag.iscooking:
-                found.append(self._action(Op.cook, item, loc))
-            if kind == "board" and flags & Flag.iscuttable:
-                found.append(self._action(Op.cut, item, loc))
-            if kind == "fryer" and flags & Flag.isfryable:
-                found.append(self._action(Op.fry, item, loc))
-        elif stack:
-            found.append(self._action(Op.unstack, stack[-1], stack[-2]))
-        for c in here:
-            found.append(self._action(Op.pick_up_container, c, loc))
-            meal = state.containers[c][1]
-            if self.container_kinds[c] != "pot":
-                continue
-            if kind == "sink" and meal < 0:
-                found.append(self._action(Op.fill_pot, c, loc))
-            if kind == "stove" and meal >= 0:
-                found.append(self._action(Op.boil_water, c, loc))
-        return found
+        if hand < 0:
+            if len(stack) == 1:
+                found.append((Op.pick_up_item, stack[0], loc))
+                flags = state.flags[stack[0]]
+                for way in PREPARATIONS:
+                    busy = way.op is Op.cook and flags & Flag.iscooking
+                    if way.station == kind and flags & way.raw and not busy:
+                        found.append((way.op, stack[0], loc))
+            elif stack:
+                found.append((Op.unstack, stack[-1], stack[-2]))
+            found += [(Op.pick_up_container, c, loc) for c in meals]
+            if kind == "sink":
+                found += [(Op.fill_pot, c, loc) for c in pots if meals[c] < 0]
+            if kind == "stove":
+                found += [(Op.boil_water, c, loc) for c in pots if meals[c] >= 0]
+        elif held < 0:
+            if stack:
+                found.append((Op.stack, hand, stack[-1]))
+            elif not meals:
+                found.append((Op.place_item, hand, loc))
+            full = (c for c in pots if meals[c] >= 0)
+            found += [(Op.add_to, hand, c) for c in full if (hand, meals[c]) not in state.added]
+        else:
+            if not stack and not meals:
+                found.append((Op.place_container, held, loc))
+            if self.container_kinds[held] == "pot" and state.containers[held][1] >= 0:
+                bowls = meals.keys() - pots
+                found += [(Op.fill_bowl, c, held) for c in bowls if meals[c] < 0]
+        return [self._action(*action) for action in found]
 
     def find_action(self, state: State, text: str) -> Action | None:
         """The valid action with exactly this text, or None."""
@@ -191,24 +231,26 @@ class Kitchen:
         elif op is Op.place_item or op is Op.stack:
             hand = -1
             stacks = (*stacks[:loc], (*stacks[loc], a), *stacks[loc + 1 :])
-        elif op in TIMERS:
-            effects = start(effects, TIMERS[op], a, b)
         elif op is Op.cut:
-            flags, effects = cut(flags, effects, a)
+            flags, effects = _cut(flags, effects, a)
+        elif op in EFFECTS:
+            timer = (EFFECTS[op], a, b)
+            if all(effect[:3] != timer for effect in effects):  # not running or paused already
+                effects = (*effects, (*timer, 0))
         elif op is Op.pick_up_container:
             hand = len(self.items) + a
-            containers = put(containers, a, (-1, containers[a][1]))
+            containers = _put(containers, a, (-1, containers[a][1]))
         elif op is Op.place_container:
             hand = -1
-            containers = put(containers, a, (loc, containers[a][1]))
+            containers = _put(containers, a, (loc, containers[a][1]))
         elif op is Op.add_to:
             hand = -1
             added = added | {(a, containers[b][1])}
         elif op is Op.fill_bowl:
-            containers = put(containers, a, (containers[a][0], containers[b][1]))
-            containers = put(containers, b, (containers[b][0], -1))
+            containers = _put(containers, a, (containers[a][0], containers[b][1]))
+            containers = _put(containers, b, (containers[b][0], -1))
         if effects:
-            flags, containers, meals, effects = update(stacks, flags, containers, meals, effects)
+            flags, containers, meals, effects = _update(stacks, flags, containers, meals, effects)
         return _new(State, (loc, hand, stacks, flags, containers, meals, added, effects))
 
     def is_goal(self, state: State) -> bool:

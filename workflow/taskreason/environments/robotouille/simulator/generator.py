@@ -1,24 +1,23 @@
 """Varied kitchens: a task's own objects at random places, with random extra stations and items.
 
-Input: the task's template layout, a seed and a mode. Output: a new `Layout`, the same for the same
-three. The distributions are those of the benchmark's procedural layouts (numbers of extra stations
-and items, their kinds, the robot's place and hand); the stream of random numbers is our own. Two
-departures: extra stations are added until every item has its own, where the benchmark drops items,
-and a seed never borrows another seed's kitchen: it is retried within its own stream, then refused.
+Input: the task's template layout, a seed and a mode. Output: a new `Layout`, the same for the same three. The
+distributions are those of the benchmark's procedural layouts (numbers of extra stations and items, their kinds, the
+robot's place and hand); the stream of random numbers is our own. Two departures: extra stations are added until every
+item has its own, where the benchmark drops items, and a seed is retried within its own stream, then refused.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import count
-from typing import Literal
+from itertools import count, product
+from typing import Literal, get_args
 
 from .domain import ITEM_KINDS, STATION_KINDS
 from .layout import DIRECTIONS, Layout, Robot, Thing
-from .layout_reader import LayoutError
+from .layout_files import LayoutError
 
 Mode = Literal["scattered", "grouped", "mixed"]
-MODES: tuple[Mode, ...] = ("scattered", "grouped", "mixed")
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 EXTRA_STATION_WEIGHTS = tuple(n + 9.33 for n in range(9))
 """Weight of 0, 1, ... extra stations: nearly flat, with the benchmark's mean."""
@@ -34,13 +33,11 @@ ATTEMPTS = 100
 
 
 def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
-    """One kitchen for the template's task.
+    """One kitchen for the template's task; raises LayoutError for a template that leaves the robot no room.
 
-    "scattered" breaks up the template's stacks: every item lies alone on some station, or is in the
-    robot's hand, and the robot faces any station. "grouped" moves the template's stations with what
-    is on them; extra items lie on extra stations, and the robot faces one of the template's own.
-    "mixed" is one or the other, as the seed has it.
-    Raises LayoutError for a template that leaves the robot no room.
+    "scattered" breaks up the template's stacks: every item lies alone on some station, or is in the robot's hand, and
+    the robot faces any station. "grouped" moves the template's stations with what is on them; extra items lie on extra
+    stations, and the robot faces one of the template's own. "mixed" is one or the other, as the seed has it.
     """
     if template.containers or template.meals:
         raise LayoutError(f"{template.source}: containers can't be varied, use a template without.")
@@ -69,14 +66,21 @@ def list_different(template: Layout, seed: int, mode: Mode) -> Iterator[Layout]:
 def _draw_layout(template: Layout, rng: random.Random, scattered: bool) -> Layout | None:
     """One attempt; None where the robot has no room."""
     own = template.stations
-    extra = _draw_items(rng, _draw_count(rng, EXTRA_ITEM_WEIGHTS))
+    kinds = rng.choices(ITEM_KINDS, k=_draw_count(rng, EXTRA_ITEM_WEIGHTS))
+    extra = [Thing(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
     items = [*template.items, *extra]
     holds = scattered and rng.random() < HOLDING_RATE
     fewest = len(items) - holds if scattered else len(own) + len(extra)
     number = max(len(own) + _draw_count(rng, EXTRA_STATION_WEIGHTS), fewest)
-    stations = _place_stations(template, rng, number)
-    faced = stations if scattered else (stations or [])[: len(own)]
-    robot = stations and _place_robot(template, rng, stations, faced)
+    cells = list(product(range(template.width), range(template.height)))
+    if number >= len(cells):
+        return None
+    kinds = [station.name for station in own]
+    kinds += rng.choices(STATION_KINDS, k=number - len(own))
+    spots = rng.sample(cells, number)
+    stations = [Thing(kind, x, y) for kind, (x, y) in zip(kinds, spots, strict=True)]
+    free = set(cells) - set(spots)
+    robot = _place_robot(rng, free, stations if scattered else stations[: len(own)])
     if not robot:
         return None
     if scattered:
@@ -86,8 +90,8 @@ def _draw_layout(template: Layout, rng: random.Random, scattered: bool) -> Layou
             places.insert(held, robot)
         items = [replace(item, stack_level=0) for item in items]
     else:
-        moved = {(old.x, old.y): new for old, new in zip(own, stations, strict=False)}
-        places = [moved[item.x, item.y] for item in template.items]
+        moved = {old.cell: new for old, new in zip(own, stations, strict=False)}
+        places = [moved[item.cell] for item in template.items]
         places += rng.sample(stations[len(own) :], len(extra))
     placed = (replace(i, x=at.x, y=at.y) for i, at in zip(items, places, strict=True))
     return replace(template, stations=tuple(stations), items=tuple(placed), robot=robot)
@@ -97,31 +101,12 @@ def _draw_count(rng: random.Random, weights: tuple[float, ...]) -> int:
     return rng.choices(range(len(weights)), weights)[0]
 
 
-def _draw_items(rng: random.Random, number: int) -> list[Thing]:
-    """Items of random kinds, raw and whole, that still have to be given a place."""
-    kinds = rng.choices(ITEM_KINDS, k=number)
-    return [Thing(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
-
-
-def _place_stations(template: Layout, rng: random.Random, number: int) -> list[Thing] | None:
-    """The template's stations, then extra ones, on random cells; None if all are taken."""
-    cells = [(x, y) for x in range(template.width) for y in range(template.height)]
-    if number >= len(cells):
-        return None
-    kinds = [station.name for station in template.stations]
-    kinds += rng.choices(STATION_KINDS, k=number - len(kinds))
-    spots = rng.sample(cells, number)
-    return [Thing(kind, x, y) for kind, (x, y) in zip(kinds, spots, strict=True)]
-
-
 def _place_robot(
-    template: Layout, rng: random.Random, stations: list[Thing], faced: list[Thing]
+    rng: random.Random, free: set[tuple[int, int]], stations: Sequence[Thing]
 ) -> Robot | None:
-    """The robot beside a random one of `faced`, on a free cell and turned to it."""
-    taken = {(s.x, s.y) for s in stations}
-    for station in rng.sample(faced, len(faced)):
+    """The robot on a free cell beside a random one of the stations and turned to it; None where there is no room."""
+    for station in rng.sample(stations, len(stations)):
         for dx, dy in rng.sample(DIRECTIONS, len(DIRECTIONS)):
-            x, y = station.x - dx, station.y - dy
-            if 0 <= x < template.width and 0 <= y < template.height and (x, y) not in taken:
-                return Robot(x, y, (dx, dy))
+            if (cell := (station.x - dx, station.y - dy)) in free:
+                return Robot(*cell, (dx, dy))
     return None

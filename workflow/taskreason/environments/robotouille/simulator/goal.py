@@ -6,22 +6,19 @@ partial assignment by whatever the state offers, so it never enumerates permutat
 """
 
 from collections import Counter, defaultdict
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 
 from .domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, PLAYER_KINDS, STATION_KINDS, Flag
 
-ITEM, STATION, CONTAINER, MEAL = ITEM_KINDS, STATION_KINDS, CONTAINER_KINDS, MEAL_KINDS
-ROBOT = PLAYER_KINDS
+ITEM, STATION, CONTAINER = ITEM_KINDS, STATION_KINDS, CONTAINER_KINDS
+MEAL, ROBOT = MEAL_KINDS, PLAYER_KINDS
 PREDICATES = {
     **{f.name: (lambda s, i, bit=int(f): s.flags[i] & bit, ITEM) for f in Flag},
     "clear": (lambda s, i: any(stack and stack[-1] == i for stack in s.stacks), ITEM),
     "isboiling": (lambda s, m: s.meals[m], MEAL),
     "container_empty": (lambda s, c: s.containers[c][1] < 0, CONTAINER),
     "vacant": (lambda s, x: x != s.loc, STATION),
-    "station_empty": (
-        lambda s, x: not s.stacks[x] and all(p != x for p, _ in s.containers),
-        STATION,
-    ),
+    "station_empty": (lambda s, x: not s.stacks[x] and x not in dict(s.containers), STATION),
     "nothing": (lambda s, r: s.hand < 0, ROBOT),
     "item_on": (lambda s, i, x: s.stacks[x][:1] == (i,), ITEM, STATION),
     "item_at": (lambda s, i, x: i in s.stacks[x], ITEM, STATION),
@@ -31,11 +28,8 @@ PREDICATES = {
     "addedto": (lambda s, i, m: (i, m) in s.added, ITEM, MEAL),
     "loc": (lambda s, r, x: x == s.loc, ROBOT, STATION),
     "has_item": (lambda s, r, i: i == s.hand, ROBOT, ITEM),
-    "has_container": (
-        lambda s, r, c: c + len(s.flags) == s.hand,
-        ROBOT,
-        CONTAINER,
-    ),  # counted after the items
+    # Containers are counted after the items.
+    "has_container": (lambda s, r, c: c + len(s.flags) == s.hand, ROBOT, CONTAINER),
 }
 """Predicate -> (whether it holds in a state of one object or two, given by index, the kinds of each)."""
 
@@ -44,17 +38,16 @@ class Goal:
     """A compiled goal. ``terms``: (predicate, (id, ...)); ``kinds``: id -> kind."""
 
     def __init__(self, kitchen, predicates):
-        self.kinds: dict[int, str] = {}
-        self.terms = []
-        for term in predicates:
-            for kind, key in zip(term.args, term.ids, strict=True):
-                self.kinds.setdefault(key, kind)
-            self.terms.append((term.predicate, tuple(term.ids)))
+        self.terms = [(term.predicate, tuple(term.ids)) for term in predicates]
+        # Where an id has several kinds, which a layout to be replayed may do, the first one counts.
+        backwards = reversed(predicates)
+        named = ((n, kind) for t in backwards for n, kind in zip(t.ids, t.args, strict=True))
+        self.kinds: dict[int, str] = dict(named)
         self.height = self._least_height()
-        self._things: dict[str, list[int]] = defaultdict(list, {kind: [0] for kind in PLAYER_KINDS})
-        for kinds in (kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds):
-            for index, kind in enumerate(kinds):
-                self._things[kind].append(index)
+        self._things: dict[str, list[int]] = defaultdict(list)
+        listed = kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds, PLAYER_KINDS
+        for index, kind in chain.from_iterable(map(enumerate, listed)):
+            self._things[kind].append(index)
 
     def _least_height(self) -> int:
         """A stack height below which no assignment can hold: the most items that one station must carry."""

@@ -2,17 +2,17 @@
 station and what stands in the way there.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from typing import NamedTuple
 
 from .domain import Flag
 from .engine import Kitchen, State
 from .goal import Goal
 
-FLAG_TERMS = {flag.name: int(flag) for flag in Flag}
-STACK_TERMS = {"item_on", "item_at", "atop", "clear", *FLAG_TERMS}
+FLAG_BITS = {flag.name: int(flag) for flag in Flag}
 
 
 @dataclass(frozen=True)
@@ -41,32 +41,17 @@ class GoalStack:
         """All slots in the order in which the goal's text numbers them, from 1."""
         return (*self.chain, *self.loose, *([self.top] if self.top else []))
 
-    @property
-    def flagged(self) -> bool:
-        """Whether any slot asks for a flag such as iscooked."""
-        return any(slot.flags for slot in self.slots)
-
 
 def compile_stacks(goal: Goal) -> list[GoalStack]:
     """The goal's terms as stacks; none when it has terms of another sort (containers, meals, the robot)."""
-    if any(predicate not in STACK_TERMS for predicate, _ in goal.terms):
-        return []
-    flags: Counter[int] = Counter()
-    above: dict[int, int] = {}
-    base: dict[int, int] = {}
-    at: dict[int, list[int]] = {}
-    clear = set()
+    terms, flags = defaultdict(list), Counter()
     for predicate, ids in goal.terms:
-        if predicate in FLAG_TERMS:
-            flags[ids[0]] |= FLAG_TERMS[predicate]
-        elif predicate == "item_on":
-            base[ids[1]] = ids[0]
-        elif predicate == "item_at":
-            at.setdefault(ids[1], []).append(ids[0])
-        elif predicate == "atop":
-            above[ids[1]] = ids[0]
-        else:
-            clear.add(ids[0])
+        terms[predicate].append(ids)
+        flags[ids[0]] |= FLAG_BITS.get(predicate, 0)
+    if terms.keys() - {"item_on", "item_at", "atop", "clear", *FLAG_BITS}:
+        return []
+    base = {station: item for item, station in terms["item_on"]}
+    above = {lower: upper for upper, lower in terms["atop"]}
 
     def fill(keys: list[int]) -> tuple[Slot, ...]:
         return tuple(Slot(goal.kinds[key], flags[key]) for key in keys)
@@ -78,14 +63,13 @@ def compile_stacks(goal: Goal) -> list[GoalStack]:
         return chain
 
     stacks, placed = [], set()
-    for station in {*base, *at}:
+    for station in {*base, *(place for _, place in terms["item_at"])}:
         chain = chain_from(base[station]) if station in base else []
-        rest = [key for key in at.get(station, []) if key not in chain]
-        top = next((key for key in rest if key in clear), None)
-        placed |= {*chain, *rest}
-        loose = fill([key for key in rest if key != top])
-        last = None if top is None else fill([top])[0]
-        stacks.append(GoalStack(goal.kinds[station], fill(chain), loose, last))
+        at = [item for item, place in terms["item_at"] if place == station and item not in chain]
+        top = [key for key in at if (key,) in terms["clear"]][:1]
+        placed |= {*chain, *at}
+        loose = [key for key in at if key not in top]
+        stacks.append(GoalStack(goal.kinds[station], fill(chain), fill(loose), *fill(top)))
     for key in [k for k in above if k not in above.values() and k not in placed]:
         stacks.append(GoalStack(None, fill(chain_from(key))))
     return stacks
@@ -142,41 +126,40 @@ class Site(NamedTuple):
         found = self._match_slots()
         if len(found) < len(self.target.chain):
             return []
-        placed, open_kinds = {item for _, item in found}, set(self._list_open_kinds(found))
+        placed, open_kinds = {item for _, item in found}, self._count_open_kinds(found)
         kinds = [self.kitchen.item_kinds[i] for i in self.stack if i not in placed]
         return list(dict.fromkeys(kind for kind in kinds if kind in open_kinds))
 
     def _list_leaving(self, found: list[tuple[int, int]]) -> list[int]:
         stack, placed, kinds = self.stack, {item for _, item in found}, self.kitchen.item_kinds
-        if len(found) < len(self.target.chain):
-            return list(reversed(stack[len(found) :])) if found else []
-        wanted = Counter(self._list_open_kinds(found))
-        wanted.subtract(k for i, k in enumerate(kinds) if i not in stack and wanted[k])
         lowest = len(stack)
-        for height in range(len(stack) - 1, -1, -1):
-            kind = kinds[stack[height]]
-            if stack[height] not in placed and wanted[kind] > 0:
-                wanted[kind] -= 1
-                lowest = height
+        if len(found) < len(self.target.chain):
+            lowest = len(found) or lowest
+        else:
+            wanted = self._count_open_kinds(found)
+            wanted.subtract(k for i, k in enumerate(kinds) if i not in stack and wanted[k])
+            for height in range(len(stack) - 1, -1, -1):
+                kind = kinds[stack[height]]
+                if stack[height] not in placed and wanted[kind] > 0:
+                    wanted[kind] -= 1
+                    lowest = height
         return list(reversed(stack[lowest:]))
 
-    def _list_open_kinds(self, found: list[tuple[int, int]]) -> list[str]:
-        """The kinds of the slots that nothing was found for, in order, each as often as it is wanted."""
+    def _count_open_kinds(self, found: list[tuple[int, int]]) -> Counter[str]:
+        """How many slots of each kind nothing was found for."""
         filled = {number for number, _ in found}
-        return [s.kind for n, s in enumerate(self.target.slots, start=1) if n not in filled]
+        return Counter(s.kind for n, s in enumerate(self.target.slots, 1) if n not in filled)
 
     def _match_slots(self) -> list[tuple[int, int]]:
         """(slot number, item) for the items that fit, whatever lies between them."""
-        target, stack, found = self.target, self.stack, []
+        target, stack = self.target, self.stack
         fits = partial(fits_slot, self.kitchen, self.state)
-        for number, (item, slot) in enumerate(zip(stack, target.chain, strict=False), start=1):
-            if not fits(item, slot):
-                return found
-            found.append((number, item))
-        if len(found) < len(target.chain):
+        chained = sum(1 for _ in takewhile(bool, map(fits, stack, target.chain)))
+        found = list(enumerate(stack[:chained], start=1))
+        if chained < len(target.chain):
             return found
-        open_slots = dict(enumerate(target.loose, start=len(found) + 1))
-        for item in stack[len(found) :]:
+        open_slots = dict(enumerate(target.loose, start=chained + 1))
+        for item in stack[chained:]:
             number = next((n for n, slot in open_slots.items() if fits(item, slot)), None)
             if number is not None:
                 del open_slots[number]

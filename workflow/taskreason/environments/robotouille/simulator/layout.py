@@ -1,13 +1,17 @@
 """One kitchen as frozen dataclasses: the static description that engine, generator and planner share.
 
-`layout_files` reads it from the benchmark's JSON and refuses what can't be a kitchen.
+`layout_files` reads it from the benchmark's JSON. What a well-typed layout can still get wrong is found here: where
+things stand, and a goal out of reach.
 """
 
 import hashlib
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from .domain import LAYOUT_FLAGS, PREPARATIONS
 
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -25,6 +29,11 @@ class Thing:
     stack_level: int = 0
     predicates: tuple[str, ...] = ()
 
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Where it is."""
+        return self.x, self.y
+
     def to_json(self, **more: int) -> dict:
         """The benchmark's own JSON, with further keys."""
         predicates = {"predicates": list(self.predicates)} if self.predicates else {}
@@ -39,6 +48,7 @@ class Robot:
     y: int
     direction: tuple[int, int]
     name: str = "robot"
+    cell = Thing.cell
 
     @property
     def faces(self) -> tuple[int, int]:
@@ -91,8 +101,7 @@ class Layout:
 
     def to_json(self) -> dict:
         """The benchmark's own JSON; `parse_layout` of it gives an equal layout."""
-        robot = self.robot
-        at = {"name": robot.name, "x": robot.x, "y": robot.y}
+        robot = {"name": self.robot.name, "x": self.robot.x, "y": self.robot.y}
         return {
             "version": "1.0.0",
             "width": self.width,
@@ -100,7 +109,7 @@ class Layout:
             "config": {"num_cuts": {"default": 3}, "cook_time": {"default": 3}},
             "stations": [station.to_json() for station in self.stations],
             "items": [item.to_json(**{"stack-level": item.stack_level}) for item in self.items],
-            "players": [at | {"direction": list(robot.direction)}],
+            "players": [robot | {"direction": list(self.robot.direction)}],
             "containers": [container.to_json() for container in self.containers],
             "meals": [meal.to_json() for meal in self.meals],
             "goal_description": self.goal_description,
@@ -109,3 +118,108 @@ class Layout:
                 for g in self.goal
             ],
         }
+
+
+def find_placement_fault(layout: Layout) -> str | None:
+    """Shared cells, things in mid-air, undecided stacks, two things in the robot's hand: the first, as a sentence
+    without its full stop."""
+    if not layout.stations:
+        return "stations is empty, list at least one"
+    stations: dict[tuple[int, int], int] = {}
+    for i, station in enumerate(layout.stations):
+        first = stations.setdefault(station.cell, i)
+        if first != i:
+            return f"stations[{i}] shares cell {station.cell} with stations[{first}], move one"
+    robot = layout.robot.cell
+    if robot in stations:
+        return f"players[0] stands on stations[{stations[robot]}], move the robot to a free cell"
+    for key, things in (("items", layout.items), ("containers", layout.containers)):
+        for i, thing in enumerate(things):
+            if thing.cell not in stations and thing.cell != robot:
+                return f"{key}[{i}] is at {thing.cell}, where no station and no robot is, move it"
+    levels = defaultdict(list)
+    for item in layout.items:
+        levels[item.cell].append(item.stack_level)
+    for cell, found in levels.items():
+        if cell != robot and len(set(found)) != len(found):
+            return f"items at {cell} share a stack-level, number them from the bottom upwards"
+    containers = set()
+    for i, container in enumerate(layout.containers):
+        cell = container.cell
+        if cell in levels or cell in containers:
+            return f"containers[{i}] is at {cell}, which is taken by another object, move it"
+        containers.add(cell)
+    if (held := len(levels[robot])) > 1:
+        return f"items at {robot} are {held}, but the robot holds one at most, move one"
+    meals = Counter(meal.cell for meal in layout.meals)
+    for i, meal in enumerate(layout.meals):
+        if meal.cell not in containers or meals[meal.cell] > 1:
+            return f"meals[{i}] is at {meal.cell}, but must be alone in a container's cell, move it"
+    return None
+
+
+PREPARED = {way.done.name: (way.station, way.raw.name) for way in PREPARATIONS}
+PREPARED["iscooking"] = PREPARED["iscooked"]
+"""Predicate -> station at which an item comes by it, and the predicate that it needs for that."""
+
+
+def find_goal_fault(layout: Layout) -> str | None:
+    """A goal whose ids contradict each other or that the kitchen's objects can never satisfy, as a sentence likewise.
+
+    These are necessary conditions that need no search (enough objects of every kind, and a way to give them what the
+    goal asks of them); a goal that passes may still have no plan.
+    """
+    if not layout.goal:
+        return "goal is empty, list at least one predicate"
+    kinds: dict[int, str] = {}
+    for i, predicate in enumerate(layout.goal):
+        for j, (kind, object_id) in enumerate(zip(predicate.args, predicate.ids, strict=True)):
+            if kinds.setdefault(object_id, kind) != kind:
+                return (
+                    f"goal[{i}].ids[{j}] gives id {object_id} to a {kind}, but it already is "
+                    f"a {kinds[object_id]}, use another id"
+                )
+        if len(set(predicate.ids)) != len(predicate.ids):
+            return f"goal[{i}].ids names one object twice, use two ids"
+    listed = (layout.stations, layout.items, layout.containers, layout.meals, (layout.robot,))
+    present = Counter(thing.name for things in listed for thing in things)
+    if present["pot"] and present["sink"]:  # they make as much water as anybody wants
+        present["water"] += len(kinds)
+    for kind, needed in Counter(kinds.values()).items():
+        if present[kind] < needed:
+            source = "pot and sink" if kind == "water" else kind
+            return (
+                f"goal needs {needed} {kind} but the kitchen has {present[kind]}, so it can never "
+                f"be reached, add a {source} or change the goal"
+            )
+    return _find_missing_preparation(layout, present)
+
+
+def _find_missing_preparation(layout: Layout, present: Counter) -> str | None:
+    """A goal that asks for more cooked, cut, fried ... items of a kind than there can be."""
+    flags = {*LAYOUT_FLAGS, *PREPARED, "isboiling"}
+    for predicate in sorted({g.predicate for g in layout.goal} & flags):
+        wanted = ((g.args[0], g.ids[0]) for g in layout.goal if g.predicate == predicate)
+        for kind, needed in Counter(kind for kind, _ in dict.fromkeys(wanted)).items():
+            things = [i for i in (*layout.items, *layout.meals) if i.name == kind]
+            able = sum(_can_become(predicate, i.predicates, present) for i in things)
+            if able < needed and not (kind == "water" and present["pot"] and present["stove"]):
+                station, raw = PREPARED.get(predicate, ("", predicate))
+                fix = f"list {raw} in the item's predicates"
+                if station:
+                    fix = f"add a {station} and {fix}"
+                if predicate == "isboiling":
+                    fix = "add a stove and a pot"
+                return (
+                    f"goal needs {predicate} of {needed} {kind} but the kitchen can have {able}, "
+                    f"so it can never be reached, {fix}"
+                )
+    return None
+
+
+def _can_become(predicate: str, own: tuple[str, ...], present: Counter) -> bool:
+    """Whether a thing has a predicate or can come by it."""
+    if predicate == "isfryable" and "isfryableifcut" in own:
+        return "isfryable" in own or _can_become("iscut", own, present)
+    station, raw = PREPARED.get(predicate, ("", ""))
+    return predicate in own or present[station] > 0 and _can_become(raw, own, present)

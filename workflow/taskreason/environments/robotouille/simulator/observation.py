@@ -7,13 +7,15 @@ by looking for what followed "patty1". The tests read every state back from its 
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from itertools import product
 
+from . import domain
 from .domain import Flag
 from .engine import Kitchen, State
+from .goal import PREDICATES
 from .goal_stack import GoalStack, Slot, find_target
 
-FLAG_WORDS = {flag: flag.name.removeprefix("is") for flag in Flag}
+FLAG_WORDS = {int(flag): flag.name.removeprefix("is") for flag in Flag}
 EFFECT_WORDS = ("cook", "cut", "fry", "fill", "boil", "fryable")
 NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
 
@@ -21,7 +23,7 @@ NOTHING, EMPTY, UNDER = "nothing", "empty", "under"
 def observe(kitchen: Kitchen, state: State) -> str:
     """The state as text: stations, items, robot, empty stations, timers, valid actions, goal."""
     lines = ["Stations:", *_station_lines(kitchen, state), "Items:"]
-    lines += [f"- {describe_place(kitchen, state, item)}" for item in list_items(kitchen)]
+    lines += [f"- {describe_place(kitchen, state, item, {})}" for item in list_items(kitchen)]
     if kitchen.containers:
         lines += ["Containers:", *_container_lines(kitchen, state)]
     if state.effects:
@@ -47,9 +49,7 @@ def list_items(kitchen: Kitchen) -> list[int]:
     return sorted(range(len(kitchen.items)), key=lambda i: kitchen.item_kinds[i])
 
 
-def describe_place(
-    kitchen: Kitchen, state: State, item: int, marks: Mapping[int, int] = MappingProxyType({})
-) -> str:
+def describe_place(kitchen: Kitchen, state: State, item: int, marks: Mapping[int, int]) -> str:
     """Where an item is, its flags, and what lies on it, from the bottom up: ``bread1 table2 under patty1 cooked``.
 
     marks: item -> number to be written before it, such as its slot in the goal's stack.
@@ -58,12 +58,10 @@ def describe_place(
     def name(i: int) -> str:
         return f"{marks[i]} {kitchen.items[i]}" if i in marks else kitchen.items[i]
 
-    station = next((s for s, stack in enumerate(state.stacks) if item in stack), None)
-    above = []
-    if station is not None:
-        stack = state.stacks[station]
-        above = stack[stack.index(item) + 1 :]
-        place = kitchen.stations[station]
+    stack = next((stack for stack in state.stacks if item in stack), None)
+    above = stack[stack.index(item) + 1 :] if stack else ()
+    if stack:
+        place = kitchen.stations[state.stacks.index(stack)]
     elif item == state.hand:
         place = kitchen.robot
     else:
@@ -80,11 +78,9 @@ def list_flags(flags: int) -> list[str]:
 
 
 def _station_lines(kitchen: Kitchen, state: State):
-    on = {}
-    for name, (place, _) in zip(kitchen.containers, state.containers, strict=True):
-        on.setdefault(place, []).append(name)
     for s, (name, stack) in enumerate(zip(kitchen.stations, state.stacks, strict=True)):
-        things = [kitchen.items[i] for i in stack] + on.get(s, [])
+        things = [kitchen.items[i] for i in stack]
+        things += [kitchen.containers[c] for c, (at, _) in enumerate(state.containers) if at == s]
         yield f"- {name} {' '.join(things) or EMPTY}"
 
 
@@ -117,17 +113,34 @@ def describe_goal(kitchen: Kitchen) -> str:
 
 def describe_stack(target: GoalStack) -> str:
     """A goal's stack in words, its slots numbered from the bottom."""
-    number, parts = 0, []
-    last = [target.top] if target.top else []
-    for lead, slots in (("", target.chain), (" any order", target.loose), (" last", last)):
-        if slots:
-            parts.append(lead)
-        for slot in slots:
-            number += 1
-            parts.append(f" {number} {describe_slot(slot)}")
-    return f"on a {target.station}{''.join(parts)}"
+    leads = {len(target.chain) + 1: " any order"} if target.loose else {}
+    if target.top:
+        leads[len(target.slots)] = " last"
+    slots = enumerate(target.slots, 1)
+    told = (f"{leads.get(n, '')} {n} {describe_slot(slot)}" for n, slot in slots)
+    return f"on a {target.station}{''.join(told)}"
 
 
 def describe_slot(slot: Slot) -> str:
     """A slot in words: ``cooked patty``."""
     return " ".join([*list_flags(slot.flags), slot.kind])
+
+
+def list_predicates(kitchen: Kitchen, state: State) -> list[str]:
+    """The state's true ground predicates in the reference's notation, sorted: ``atop(patty1,bottombun1)``.
+
+    Everything that the reference's domain knows of is listed, what never changes (kinds of things) included.
+    """
+    names = {
+        domain.STATION_KINDS: kitchen.stations,
+        domain.ITEM_KINDS: kitchen.items,
+        domain.CONTAINER_KINDS: kitchen.containers,
+        domain.MEAL_KINDS: kitchen.meal_names(state),
+        domain.PLAYER_KINDS: (kitchen.robot,),
+    }
+    found = [f"is{domain.kind_of(name)}({name})" for things in names.values() for name in things]
+    for predicate, (holds, *kinds) in PREDICATES.items():
+        for things in product(*(enumerate(names[kind]) for kind in kinds)):
+            if holds(state, *(index for index, _ in things)):
+                found.append(f"{predicate}({','.join(name for _, name in things)})")
+    return sorted(found)
