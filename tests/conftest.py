@@ -15,7 +15,7 @@ def call(capsys, monkeypatch):
     from taskreason.cli.main import main
 
     def run(*argv, stdin=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         status = main(list(argv))
         return status, *capsys.readouterr()
 

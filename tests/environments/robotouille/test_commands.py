@@ -10,6 +10,7 @@ import pytest
 
 from calls import BURGER, COMMAND, UNREACHABLE, read_lines, write_lines
 from kitchens import TEMPLATES, shortest_plan, soup_kitchen
+from taskreason.durability.progress import _Pace
 from taskreason.environments.robotouille.planner.search import Planner
 from taskreason.environments.robotouille.play import describe_held, describe_things, find_actions
 from taskreason.environments.robotouille.simulator.engine import Kitchen
@@ -205,3 +206,61 @@ def test_the_recorded_game_is_what_a_terminal_shows():
     root = Path(__file__).resolve().parents[3]
     record = runpy.run_path(str(root / "benchmarks" / "record_play.py"))["record"]
     assert record() == (root / "docs" / "play.txt").read_text()
+
+
+GOOD = json.dumps(BURGER).encode()
+CONTENTS = {
+    "plain": GOOD + b"\n",
+    "byte order mark": b"\xef\xbb\xbf" + GOOD,
+    "wrong bytes": GOOD + b"\n\xff\xfe\n" + GOOD,
+    "UTF-16": GOOD.decode().encode("utf-16"),
+    "line ends of another system": GOOD + b"\r\n" + GOOD + b"\r\n",
+    "separators of other kinds": GOOD.replace(
+        b'"version": "1.0.0"', '"version": "\u2028\x85"'.encode()
+    ),
+    "no line": b"\n\n",
+}
+
+
+@pytest.mark.parametrize("case", CONTENTS)
+def test_a_file_and_standard_input_are_read_alike_to_the_byte(tmp_path, case):
+    file = tmp_path / "requests.jsonl"
+    file.write_bytes(CONTENTS[case])
+    command = [*COMMAND, "plan"]
+    by_file = subprocess.run([*command, str(file)], capture_output=True)
+    by_pipe = subprocess.run([*command, "-"], input=CONTENTS[case], capture_output=True)
+    named = by_file.stdout.replace(str(file).encode(), b"stdin")
+    assert (named, by_file.returncode) == (by_pipe.stdout, by_pipe.returncode)
+    assert b"Traceback" not in by_file.stderr + by_pipe.stderr
+    replies = [json.loads(line) for line in by_pipe.stdout.splitlines()]
+    refused = [reply["error"] for reply in replies if "error" in reply]
+    assert bool(refused) == (case in ("wrong bytes", "UTF-16"))
+    assert all("not UTF-8 text" in text or "not valid JSON" in text for text in refused)
+
+
+def test_a_long_search_says_how_far_it_is_and_ends_when_it_is_told_to(call, tmp_path, monkeypatch):
+    """Two dishes at once, of which the planner's bound knows little."""
+    layout = BURGER | {"width": 9, "height": 9}
+    for key in ("stations", "items"):
+        more = [row | {"x": row["x"] + 4, "y": row["y"] + 4} for row in BURGER[key]]
+        layout[key] = [*BURGER[key], *more]
+    layout["items"] = [
+        row | {"predicates": ["iscookable"]} if row["name"] == "patty" else row
+        for row in layout["items"]
+    ]
+    layout["stations"] = [*layout["stations"], {"name": "stove", "x": 8, "y": 0}]
+    again = [row | {"ids": [key + 10 for key in row["ids"]]} for row in BURGER["goal"]]
+    layout["goal"] = [*BURGER["goal"], *again]
+    file = tmp_path / "dishes.json"
+    file.write_text(json.dumps(layout))
+    monkeypatch.setattr(_Pace, "printed", float("-inf"))
+    status, out, err = call("plan", str(file), "--seconds", "1.5")
+    assert status == 2 and err.count("states searched, a plan takes") == 1
+    assert "no plan was found in 1.5 s, but any takes" in json.loads(out)["error"]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "soon"])
+def test_a_bound_that_is_no_time_is_refused(call, text, capsys):
+    with pytest.raises(SystemExit):
+        call("plan", "-", f"--seconds={text}")
+    assert "--seconds" in capsys.readouterr().err

@@ -2,16 +2,21 @@
 
 import copy
 import json
+from itertools import islice
 
 import pytest
 
 from kitchens import TEMPLATES
 from taskreason.durability.errors import UserError
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.simulator.engine import Kitchen
+from taskreason.environments.robotouille.simulator.generator import MODES, list_different
 from taskreason.environments.robotouille.simulator.layout_files import (
     LayoutError,
     load_layouts,
     parse_layout,
 )
+from taskreason.environments.robotouille.simulator.observation import describe_goal
 
 BURGER = TEMPLATES["burger"].to_json()
 SANDWICH = TEMPLATES["cheese_sandwich"].to_json()
@@ -76,6 +81,20 @@ REFUSED = {
     "container in mid-air": (changed(["containers"], [POT | {"x": 4}]), "containers[0]"),
     "meal outside a container": (changed(["meals"], [POT | {"name": "water"}]), "meals[0]"),
     "no goal": (changed(["goal"], []), "goal"),
+    "goal id of no object": (
+        changed(["goal", 0, "ids"], ["a", 2]),
+        "goal[0].ids[0]",
+    ),
+    "goal id of another kind": (
+        changed(["goal", 0, "ids", 0], "A", changed(["stations", 0, "id"], "A")),
+        "goal[0].args[0]",
+    ),
+    "one id for two objects": (
+        changed(["items", 0, "id"], "A", changed(["stations", 0, "id"], "A")),
+        "items[0].id",
+    ),
+    "an id that is a number": (changed(["stations", 0, "id"], "7"), "stations[0].id"),
+    "an id that is no text": (changed(["stations", 0, "id"], 7), "stations[0].id"),
     "unknown goal predicate": (changed(["goal", 0, "predicate"], "on"), "goal[0].predicate"),
     "too few goal arguments": (changed(["goal", 0, "args"], ["patty"]), "goal[0].args"),
     "too many goal ids": (changed(["goal", 0, "ids"], [1, 2, 3]), "goal[0].ids"),
@@ -185,3 +204,84 @@ def test_unreadable_files_are_named(tmp_path, name, content, names):
     with pytest.raises(UserError) as refusal:
         load_layouts(tmp_path / name)
     assert names in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def two_tables(goal, **changes):
+    """A robot that holds an item at the first of two tables; the second has the id A."""
+    stations = [{"name": "station", "x": 0, "y": 1}, {"name": "station", "x": 2, "y": 1, "id": "A"}]
+    held = {"name": "item", "x": 0, "y": 0, "stack-level": 0, "id": "a"}
+    robot = {"name": "robot", "x": 0, "y": 0, "direction": [0, 1]}
+    layout = {"width": 3, "height": 3, "stations": stations, "items": [held], "players": [robot]}
+    return layout | {"goal_description": "", "goal": goal} | changes
+
+
+def term(predicate, args, ids):
+    return {"predicate": predicate, "args": args, "ids": ids}
+
+
+@pytest.mark.parametrize(
+    ("goal", "actions"),
+    [
+        ([term("loc", ["robot", "station"], [1, "A"])], ["Move robot1 from table1 to table2"]),
+        (
+            [term("item_on", ["item", "station"], ["a", "A"])],
+            ["Move robot1 from table1 to table2", "Place bread1 on table2 using robot1"],
+        ),
+        ([term("item_on", ["bread", "table"], [1, 2])], ["Place bread1 on table1 using robot1"]),
+        (
+            # A number may mean the object that an id means, too.
+            [term("item_on", ["item", "station"], ["a", "A"]), term("clear", ["bread"], [1])],
+            ["Move robot1 from table1 to table2", "Place bread1 on table2 using robot1"],
+        ),
+    ],
+)
+def test_ids_of_text_mean_one_object_and_open_kinds_are_the_plainest(goal, actions):
+    goal = copy.deepcopy(goal)
+    kitchen = Kitchen(parse_layout(two_tables(goal), "x"))
+    assert [action.text for action in Planner(kitchen).plan()] == actions
+    assert "table2" in describe_goal(kitchen) or "A" not in str(goal)
+    again = parse_layout(kitchen.layout.to_json(), "copy")
+    assert again == kitchen.layout and again.hash == kitchen.layout.hash
+
+
+def test_which_object_the_goal_means_tells_kitchens_apart():
+    goal = [term("item_on", ["item", "station"], ["a", "A"])]
+    first = parse_layout(two_tables(goal), "x")
+    stations = [{"name": "station", "x": 0, "y": 1, "id": "A"}, {"name": "station", "x": 2, "y": 1}]
+    second = parse_layout(two_tables(goal, stations=stations), "x")
+    assert first.hash != second.hash
+    assert len(Planner(Kitchen(second)).plan()) == 1
+    unnamed = changed(["stations", 0, "id"], "unused", SANDWICH)
+    assert parse_layout(unnamed, "x").hash == parse_layout(SANDWICH, "x").hash
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_varied_kitchens_keep_the_objects_that_the_goal_names(mode):
+    goal = [term("item_on", ["item", "station"], ["a", "A"])]
+    held = {"name": "item", "x": 0, "y": 1, "stack-level": 0, "id": "a"}
+    template = parse_layout(two_tables(goal, items=[held], width=6, height=6), "x")
+    for layout in islice(list_different(template, 0, mode), 20):
+        kitchen = Kitchen(parse_layout(layout.to_json(), "y"))
+        state = kitchen.initial
+        for action in Planner(kitchen).plan():
+            state = kitchen.step(state, action)
+        item, station = (
+            next(t for t in part if t.id == key)
+            for part, key in ((layout.items, "a"), (layout.stations, "A"))
+        )
+        place = kitchen.places.index(station.cell)
+        (on,) = state.stacks[place][:1]
+        assert kitchen.item_kinds[on] == item.name == "bread"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_layout(tmp_path):
+    marked = b"\xef\xbb\xbf" + json.dumps(BURGER).encode()
+    for name in ("one.json", "one.jsonl"):
+        (tmp_path / name).write_bytes(marked)
+        assert load_layouts(tmp_path / name) == [parse_layout(BURGER, "x")]
+    (tmp_path / "other.json").write_bytes(json.dumps(BURGER).encode("utf-16"))
+    with pytest.raises(LayoutError, match="other.json: the layout file cannot be read"):
+        load_layouts(tmp_path / "other.json")
+    text = json.dumps(BURGER | {"goal_description": "one\u2028two\x85three"}, ensure_ascii=False)
+    (tmp_path / "lines.jsonl").write_text(f"{text}\n{text}\n", encoding="utf-8")
+    assert len(load_layouts(tmp_path / "lines.jsonl")) == 2

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,6 @@ from .simulator.layout_files import (
     parse_json,
     parse_layout,
     parse_row,
-    read_text,
 )
 from .simulator.observation import list_predicates
 from .tasks import PUBLISHED, TASKS, load_template, propose
@@ -43,11 +42,12 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     mode = {"choices": MODES, "default": MODES[0]}
     mode["help"] = "how items lie: each alone (default), in the task's stacks, or either"
     requests = "JSON lines, a .json file with one request, or - for standard input"
-    run_replay, run_plan = (partial(_answer_requests, answer) for answer in (_replay, _plan))
     replay = add("replay", run_replay, "replay actions; request: {layout, actions}")
     plan = add("plan", run_plan, "find shortest plans; request: {layout} or a layout")
     for command in (replay, plan):
         command.add_argument("requests", help=requests)
+    text = "give up on a layout after so long (default: when memory for states is used up)"
+    plan.add_argument("--seconds", type=_seconds, help=text)
 
     generate = add("generate", run_generate, "write layouts of varied kitchens as JSON lines")
     source = generate.add_mutually_exclusive_group(required=True)
@@ -72,6 +72,14 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         source.add_argument("--layout", help="a layout file instead")
         command.add_argument("--seed", type=int, help="vary the task's kitchen with this seed")
         command.add_argument("--mode", **mode)
+
+
+def run_replay(args: Namespace) -> int:
+    return _answer_requests(_replay, args.requests)
+
+
+def run_plan(args: Namespace) -> int:
+    return _answer_requests(partial(_plan, seconds=args.seconds), args.requests)
 
 
 def run_generate(args: Namespace) -> int:
@@ -107,15 +115,22 @@ def _positive(text: str) -> int:
     return value
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
 # ---------------------------------------------------------------- requests
 
 
-def _answer_requests(answer: Callable[[dict, str], dict], args: Namespace) -> int:
+def _answer_requests(answer: Callable[[dict, str], dict], path: str) -> int:
     """Print one reply a request; the exit status is 2 where one is refused, which is answered {"error": ...}."""
     status = 0
-    for text, source in _read_requests(args.requests):
+    for line, source in _read_requests(path):
         try:
-            reply = answer(parse_json(text, source), source)
+            reply = answer(parse_json(_decode(line, source), source), source)
         except UserError as error:
             reply, status = {"error": str(error)}, 2
             print(f"taskreason: {error}", file=sys.stderr)
@@ -123,16 +138,33 @@ def _answer_requests(answer: Callable[[dict, str], dict], args: Namespace) -> in
     return status
 
 
-def _read_requests(path: str) -> Iterator[tuple[str, str]]:
-    """(text, source for messages) of every request."""
-    if path.endswith(".json"):
-        yield read_text(path, "requests"), path
-        return
-    # From standard input line by line, so that a request is answered before the next one is written.
-    lines = sys.stdin if path == "-" else read_text(path, "requests").splitlines()
+def _read_requests(path: str) -> Iterator[tuple[bytes, str]]:
+    """(content, source for messages) of every request, the same from a file and from standard input.
+
+    Line by line, so that a request is answered before the next one is written.
+    """
+    if path == "-":
+        lines: Iterable[bytes] = sys.stdin.buffer
+    else:
+        try:
+            lines = [Path(path).read_bytes()]
+        except OSError as error:
+            raise LayoutError(f"{path}: the requests cannot be read ({error.strerror}).") from None
+        if path.endswith(".json"):
+            yield lines[0], path
+            return
+        lines = lines[0].split(b"\n")
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield line, f"{'stdin' if path == '-' else path}:{number}"
+
+
+def _decode(content: bytes, source: str) -> str:
+    """UTF-8 as text, with or without a byte order mark."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LayoutError(f"{source}: this is not UTF-8 text (byte {error.start}).") from None
 
 
 def _replay(request: dict, source: str) -> dict:
@@ -158,9 +190,9 @@ def _replay(request: dict, source: str) -> dict:
     }
 
 
-def _plan(request: dict, source: str) -> dict:
-    """A shortest plan and its length; raises UserError where there is none."""
-    plan = Planner(Kitchen(parse_row(request, source))).plan()
+def _plan(request: dict, source: str, seconds: float | None = None) -> dict:
+    """A shortest plan and its length; raises UserError where there is none, or none is found in time."""
+    plan = Planner(Kitchen(parse_row(request, source)), seconds=seconds).plan()
     if plan is None:
         raise LayoutError(f"{source}: goal can't be reached from this layout's initial state.")
     return {"optimal_steps": len(plan), "plan": [action.text for action in plan]}

@@ -6,8 +6,10 @@ kitchen, because one episode asks about many neighbouring states.
 """
 
 from heapq import heappop, heappush
+from time import monotonic
 
 from taskreason.durability.errors import UserError
+from taskreason.durability.progress import is_due, say
 
 from ..simulator.domain import Action
 from ..simulator.engine import Kitchen, State
@@ -15,6 +17,8 @@ from .lower_bound import LowerBound
 
 NODE_LIMIT = 2_000_000
 """Expanded states after which a search gives up; the tasks need a few thousand at most."""
+WATCHED = 1024
+"""States between two looks at the clock."""
 QUICK_LIMIT = 200_000
 """The same where nobody should wait for more than seconds."""
 
@@ -23,10 +27,17 @@ class Planner:
     """Shortest plans in one kitchen. Distances found are kept for the life of the object.
 
     detours: as :class:`LowerBound` has it; without them, plans with cooking or cutting take far longer to find.
+    seconds: after which a search gives up; None for as long as the states last.
     """
 
-    def __init__(self, kitchen: Kitchen, node_limit: int = NODE_LIMIT, detours: bool = True):
-        self.kitchen, self.node_limit = kitchen, node_limit
+    def __init__(
+        self,
+        kitchen: Kitchen,
+        node_limit: int = NODE_LIMIT,
+        detours: bool = True,
+        seconds: float | None = None,
+    ):
+        self.kitchen, self.node_limit, self.seconds = kitchen, node_limit, seconds
         self._bound = LowerBound(kitchen, detours)
         self._exact: dict[State, int] = {}
         self._lower: dict[State, int] = {}
@@ -67,6 +78,7 @@ class Planner:
         cost = {start: 0}
         parent: dict[State, tuple[State, Action]] = {}
         count = expanded = 0
+        started = monotonic()
         while frontier:
             estimate, _, _, state = heappop(frontier)
             if limit is not None and estimate > limit:
@@ -89,6 +101,8 @@ class Planner:
                     f"{kitchen.layout.source}: the planner gave up after {self.node_limit:,} states; "
                     "use a smaller kitchen or a goal made of stacked items."
                 )
+            if expanded % WATCHED == 0:
+                self._watch(expanded, estimate, monotonic() - started)
             for action in kitchen.valid_actions(state):
                 after = kitchen.step(state, action)
                 if g + 1 < cost.get(after, 1 << 30):
@@ -103,6 +117,17 @@ class Planner:
         if limit is not None:
             self._lower[start] = max(limit + 1, self._lower.get(start, 0))
         return None
+
+    def _watch(self, expanded: int, steps: int, seconds: float) -> None:
+        """Say how far a search is, where a line is due; UserError where its time is over."""
+        source = self.kitchen.layout.source
+        if self.seconds is not None and seconds >= self.seconds:
+            raise UserError(
+                f"{source}: no plan was found in {self.seconds:g} s, but any takes {steps} steps or more; give the "
+                "search more time (--seconds)."
+            )
+        if is_due():
+            say(f"{source}: {expanded:,} states searched, a plan takes {steps} steps or more")
 
     def _finish(self, start: State, end: State, rest: int, parent) -> list[Action]:
         """The plan to ``end`` and on to the goal, after recording the exact distances along it."""

@@ -10,7 +10,17 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
-from .domain import CUTS, PREPARATIONS, TICKS, Action, Flag, Op
+from .domain import (
+    CONTAINER_KINDS,
+    CUTS,
+    ITEM_KINDS,
+    PREPARATIONS,
+    STATION_KINDS,
+    TICKS,
+    Action,
+    Flag,
+    Op,
+)
 from .goal import Goal
 from .layout import Layout, Thing
 
@@ -130,6 +140,13 @@ class Kitchen:
             for loc in everywhere
         ]
         self._wait = self._action(Op.wait)
+        meals, _ = _number(layout.meals)
+        self._named = {
+            t.id: n
+            for part in (stations, items, containers, meals)
+            for n, t in enumerate(part)
+            if t.id
+        }
         self.initial = self._initial_state(items, containers)
         self.goal = Goal(self, layout.goal)
 
@@ -152,6 +169,21 @@ class Kitchen:
             added=frozenset(),
             effects=(),
         )
+
+    def name_thing(self, kind: str, index: int) -> str:
+        """The name of a station, item, container or meal."""
+        for kinds, names in (
+            (STATION_KINDS, self.stations),
+            (ITEM_KINDS, self.items),
+            (CONTAINER_KINDS, self.containers),
+        ):
+            if kind in kinds:
+                return names[index]
+        return f"{kind}{index + 1}"
+
+    def find_named(self, ids: set[int | str]) -> dict[int | str, int]:
+        """Index of each of these objects that have an id of their own."""
+        return {key: n for key, n in self._named.items() if key in ids}
 
     # ---------------------------------------------------------------- actions
 

@@ -75,10 +75,10 @@ def _draw_layout(template: Layout, rng: random.Random, scattered: bool) -> Layou
     cells = list(product(range(template.width), range(template.height)))
     if number >= len(cells):
         return None
-    kinds = [station.name for station in own]
-    kinds += rng.choices(STATION_KINDS, k=number - len(own))
+    more = rng.choices(STATION_KINDS, k=number - len(own))
+    unplaced = [*own, *(Thing(kind, 0, 0) for kind in more)]
     spots = rng.sample(cells, number)
-    stations = [Thing(kind, x, y) for kind, (x, y) in zip(kinds, spots, strict=True)]
+    stations = [replace(s, x=x, y=y) for s, (x, y) in zip(unplaced, spots, strict=True)]
     free = set(cells) - set(spots)
     robot = _place_robot(rng, free, stations if scattered else stations[: len(own)])
     if not robot:

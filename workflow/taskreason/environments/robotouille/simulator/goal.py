@@ -1,7 +1,8 @@
 """Goals with permuted ids: whether some assignment of a goal's ids to objects makes all its predicates hold.
 
 In a layout's goal, ids of one kind are variables over the objects of that kind: equal ids are the same object,
-different ids different ones, and every assignment counts. The check walks the predicates in order and extends a
+different ids different ones, and every assignment counts. An id that is text means the one object that has it, whatever
+the others are bound to. The check walks the predicates in order and extends a
 partial assignment by whatever the state offers, so it never enumerates permutations.
 """
 
@@ -42,8 +43,10 @@ class Goal:
         # Where an id has several kinds, which a layout to be replayed may do, the first one counts.
         backwards = reversed(predicates)
         named = ((n, kind) for t in backwards for n, kind in zip(t.ids, t.args, strict=True))
-        self.kinds: dict[int, str] = dict(named)
+        self.kinds: dict[int | str, str] = dict(named)
         self.height = self._least_height()
+        self.fixed: dict[int | str, int] = kitchen.find_named({*self.kinds})
+        """Index of the object that an id of text means."""
         self._things: dict[str, list[int]] = defaultdict(list)
         listed = kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds, PLAYER_KINDS
         for index, kind in chain.from_iterable(map(enumerate, listed)):
@@ -67,7 +70,7 @@ class Goal:
                     break
             else:
                 return False
-        return self._extend(state, 0, {})
+        return self._extend(state, 0, self.fixed)
 
     def _extend(self, state, index: int, bound: dict[int, int]) -> bool:
         """Whether the terms from ``index`` on can hold, too, given what is bound: id -> index of an object."""
@@ -88,4 +91,5 @@ class Goal:
             return [bound[key]]
         kind = self.kinds[key]
         things = range(len(state.meals)) if kind in MEAL_KINDS else self._things[kind]
-        return [n for n in things if all(n != v or self.kinds[k] != kind for k, v in bound.items())]
+        taken = {v for k, v in bound.items() if self.kinds[k] == kind and k not in self.fixed}
+        return [n for n in things if n not in taken]

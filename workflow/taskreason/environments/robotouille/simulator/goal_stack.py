@@ -76,9 +76,9 @@ def compile_stacks(goal: Goal) -> list[GoalStack]:
 
 
 def find_target(goal: Goal) -> GoalStack | None:
-    """The goal where it is one stack on a kind of station, and nothing else; None for any other goal."""
+    """The goal where it is one stack on a kind of station, of any items of their kinds; None for any other goal."""
     stacks = compile_stacks(goal)
-    return stacks[0] if len(stacks) == 1 and stacks[0].station else None
+    return stacks[0] if len(stacks) == 1 and stacks[0].station and not goal.fixed else None
 
 
 def fits_slot(kitchen: Kitchen, state: State, item: int, slot: Slot) -> bool:

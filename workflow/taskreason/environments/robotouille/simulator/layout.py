@@ -7,9 +7,10 @@ things stand, and a goal out of reach.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from .domain import LAYOUT_FLAGS, PREPARATIONS
 
@@ -20,7 +21,8 @@ DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 class Thing:
     """A station, an item, a container, or a meal, which is in the container of its cell from the start.
 
-    name: its kind. stack_level: of an item, 0 at the bottom. predicates: of an item or a meal.
+    name: its kind. stack_level: of an item, 0 at the bottom. predicates: of an item or a meal. id: by which the goal
+    means this thing and no other of its kind, if it does.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Thing:
     y: int
     stack_level: int = 0
     predicates: tuple[str, ...] = ()
+    id: str = ""
 
     @property
     def cell(self) -> tuple[int, int]:
@@ -36,8 +39,11 @@ class Thing:
 
     def to_json(self, **more: int) -> dict:
         """The benchmark's own JSON, with further keys."""
-        predicates = {"predicates": list(self.predicates)} if self.predicates else {}
-        return {"name": self.name, "x": self.x, "y": self.y, **more, **predicates}
+        if self.predicates:
+            more["predicates"] = list(self.predicates)
+        if self.id:
+            more["id"] = self.id
+        return {"name": self.name, "x": self.x, "y": self.y, **more}
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,11 @@ class Robot:
 
 @dataclass(frozen=True)
 class GoalPredicate:
-    """`predicate(args)` where equal ids are the same object and every id any object of its kind."""
+    """`predicate(args)` where equal ids are the same object: a number any one of its kind, text the one of that id."""
 
     predicate: str
     args: tuple[str, ...]
-    ids: tuple[int, ...]
+    ids: tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,20 @@ class Layout:
             "robot": [self.robot.x, self.robot.y, *self.robot.direction],
             "containers": list_sorted(self.containers, "name", "x", "y"),
             "meals": list_sorted(self.meals, "name", "x", "y", "predicates"),
-            "goal": list_sorted(self.goal, "predicate", "args", "ids"),
+            "goal": sorted(
+                ([g.predicate, g.args, g.ids] for g in self.goal),
+                key=lambda term: (*term[:2], [(isinstance(key, str), key) for key in term[2]]),
+            ),
         }
+        if named := {key for g in self.goal for key in g.ids if isinstance(key, str)}:
+            things = (t for t in self.list_things() if t.id in named)
+            content["named"] = list_sorted(things, "id", "x", "y", "stack_level")
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def list_things(self) -> Iterator[Thing]:
+        """Stations, items, containers and meals."""
+        return chain(self.stations, self.items, self.containers, self.meals)
 
     def to_json(self) -> dict:
         """The benchmark's own JSON; `parse_layout` of it gives an equal layout."""
@@ -171,7 +187,7 @@ def find_goal_fault(layout: Layout) -> str | None:
     """
     if not layout.goal:
         return "goal is empty, list at least one predicate"
-    kinds: dict[int, str] = {}
+    kinds: dict[int | str, str] = {}
     for i, predicate in enumerate(layout.goal):
         for j, (kind, object_id) in enumerate(zip(predicate.args, predicate.ids, strict=True)):
             if kinds.setdefault(object_id, kind) != kind:
@@ -181,11 +197,11 @@ def find_goal_fault(layout: Layout) -> str | None:
                 )
         if len(set(predicate.ids)) != len(predicate.ids):
             return f"goal[{i}].ids names one object twice, use two ids"
-    listed = (layout.stations, layout.items, layout.containers, layout.meals, (layout.robot,))
-    present = Counter(thing.name for things in listed for thing in things)
+    present = Counter(thing.name for thing in (*layout.list_things(), layout.robot))
     if present["pot"] and present["sink"]:  # they make as much water as anybody wants
         present["water"] += len(kinds)
-    for kind, needed in Counter(kinds.values()).items():
+    # What an id of text means is there, and may be what a number means, too.
+    for kind, needed in Counter(k for key, k in kinds.items() if isinstance(key, int)).items():
         if present[kind] < needed:
             source = "pot and sink" if kind == "water" else kind
             return (
@@ -199,8 +215,12 @@ def _find_missing_preparation(layout: Layout, present: Counter) -> str | None:
     """A goal that asks for more cooked, cut, fried ... items of a kind than there can be."""
     flags = {*LAYOUT_FLAGS, *PREPARED, "isboiling"}
     for predicate in sorted({g.predicate for g in layout.goal} & flags):
-        wanted = ((g.args[0], g.ids[0]) for g in layout.goal if g.predicate == predicate)
-        for kind, needed in Counter(kind for kind, _ in dict.fromkeys(wanted)).items():
+        terms = [g for g in layout.goal if g.predicate == predicate]
+        # A thing that an id of text means may be what a number means, too.
+        wanted = ((g.args[0], g.ids[0] if isinstance(g.ids[0], int) else "") for g in terms)
+        numbers = Counter(kind for kind, key in dict.fromkeys(wanted) if key != "")
+        for kind in dict.fromkeys(g.args[0] for g in terms):
+            needed = max(numbers[kind], 1)
             things = [i for i in (*layout.items, *layout.meals) if i.name == kind]
             able = sum(_can_become(predicate, i.predicates, present) for i in things)
             if able < needed and not (kind == "water" and present["pot"] and present["stove"]):

@@ -1,11 +1,13 @@
 """Layout files of the Robotouille benchmark, read and checked.
 
 Everything that a file can get wrong is refused here with one sentence naming file, key and fix, so that no later stage
-meets an impossible kitchen. Departure from the benchmark: exactly one player, and a goal that the listed objects can
-never satisfy is refused when the layout is loaded instead of being run.
+meets an impossible kitchen. Departures from the benchmark: exactly one player, a goal that the listed objects can never
+satisfy is refused when the layout is loaded instead of being run, and of the kinds that its generator would choose for
+a "station" or an "item" the plainest is taken.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from taskreason.durability.files import decode
 from . import domain, layout
 from .goal import PREDICATES
 from .layout import GoalPredicate, Layout, Robot, Thing
+
+WILDCARDS = {"station": "table", "item": "bread"}
+"""What is read where a file leaves a kind open."""
 
 
 class LayoutError(UserError):
@@ -77,7 +82,7 @@ class Reader:
 def read_text(path: str | Path, name: str) -> str:
     """A whole file; `name` is what its refusal calls it."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise LayoutError(f"{path}: the {name} cannot be read ({reason}).") from None
@@ -110,7 +115,7 @@ def _load_file(path: Path) -> list[Layout]:
     text = read_text(path, "layout file")
     first, _, rest = text.strip().partition("\n")
     if path.suffix == ".jsonl" or rest and first.startswith("{") and first.rstrip().endswith("}"):
-        rows = [(f"{path}:{n}", line) for n, line in enumerate(text.splitlines(), 1)]
+        rows = [(f"{path}:{n}", line) for n, line in enumerate(text.split("\n"), 1)]
     else:
         rows = [(str(path), text)]
     found = [(source, row) for source, row in rows if row.strip() or len(rows) == 1]
@@ -136,13 +141,14 @@ def parse_layout(data: dict, source: str, check_goal: bool = True) -> Layout:
     items = [_read_thing(row, size, domain.ITEM_KINDS, *more) for row in top.objects("items")]
     robot = _read_robot(top, size)
     containers, meals = (top.objects(key, optional=True) for key in ("containers", "meals"))
+    named = _list_named(top)
     found = Layout(
         stations=tuple(stations),
         items=tuple(items),
         robot=robot,
         containers=tuple(_read_thing(row, size, domain.CONTAINER_KINDS) for row in containers),
         meals=tuple(_read_thing(row, size, domain.MEAL_KINDS, "predicates") for row in meals),
-        goal=tuple(_read_goal_predicate(row) for row in top.objects("goal")),
+        goal=tuple(_read_goal_predicate(row, named) for row in top.objects("goal")),
         goal_description=top.text("goal_description"),
         width=width,
         height=height,
@@ -164,15 +170,18 @@ def _close_gaps(items: tuple[Thing, ...]) -> tuple[Thing, ...]:
 
 def _read_thing(row: Reader, size: tuple[int, ...], kinds: tuple[str, ...], *more: str) -> Thing:
     """An object of one of the kinds in a kitchen of this size, which has no key beyond name, x, y but `more`."""
-    row.refuse_other_keys("name", "x", "y", *more)
-    name = row.text("name", kinds)
+    row.refuse_other_keys("name", "x", "y", "id", *more)
+    name = row.text("name")
+    name = WILDCARDS.get(name, name)
+    row.check_choice("name", name, kinds)
     x, y = (row.integer(key, 0, end - 1) for key, end in zip("xy", size, strict=True))
     level = row.integer("stack-level", 0, 1000) if "stack-level" in more else 0
     predicates = row.array("predicates", optional=True)
     for i, predicate in enumerate(predicates):
         choices = ("isboiling",) if name in domain.MEAL_KINDS else domain.LAYOUT_FLAGS
         row.check_choice(f"predicates[{i}]", predicate, choices)
-    return Thing(name, x, y, level, tuple(sorted(set(predicates))))
+    own_id = row.text("id") if "id" in row.data else ""
+    return Thing(name, x, y, level, tuple(sorted(set(predicates))), own_id)
 
 
 def _read_robot(top: Reader, size: tuple[int, ...]) -> Robot:
@@ -188,16 +197,44 @@ def _read_robot(top: Reader, size: tuple[int, ...]) -> Robot:
     return Robot(*place.cell, tuple(direction))
 
 
-def _read_goal_predicate(row: Reader) -> GoalPredicate:
+def _list_named(top: Reader) -> dict[str, str]:
+    """Kind of each object that has an id, by the id, as the file calls it."""
+    named: dict[str, str] = {}
+    for key in ("stations", "items", "containers", "meals", "players"):
+        for row in top.objects(key, optional=True):
+            own_id = row.data.get("id")
+            if own_id is None:
+                continue
+            text = isinstance(own_id, str) and own_id.isprintable() and own_id
+            row.check("id", own_id, bool(text) and not own_id.isdigit(), "text that is no number")
+            row.check("id", own_id, own_id not in named, "an id that no other object has")
+            named[own_id] = row.data.get("name")
+    return named
+
+
+def _read_goal_predicate(row: Reader, named: Mapping[str, str]) -> GoalPredicate:
+    """A term of the goal; named: the kinds of the objects that have an id.
+
+    As in the benchmark, a whole number means any object of the kind, and text the object that has this id. One robot
+    needs no id.
+    """
     row.refuse_other_keys("predicate", "args", "ids")
     predicate = row.text("predicate", tuple(PREDICATES))
     _, *signature = PREDICATES[predicate]
-    args, ids = row.array("args"), row.array("ids")
+    args, ids = list(row.array("args")), list(row.array("ids"))
     for key, values in (("args", args), ("ids", ids)):
         if len(values) != len(signature):
             raise row.fail(key, f"must have {len(signature)} entries for {predicate}")
     for i, kinds in enumerate(signature):
+        key = ids[i]
+        if isinstance(key, str) and key.isascii() and key.isdigit():
+            ids[i] = int(key)
+        elif type(key) is not int:
+            known = isinstance(key, str) and key in named
+            row.check(f"ids[{i}]", key, known, "a whole number or the id of an object")
+            row.check(
+                f"args[{i}]", args[i], args[i] == named[key], f"{named[key]}, as object {key}"
+            )
+        args[i] = WILDCARDS.get(args[i], args[i]) if isinstance(args[i], str) else args[i]
         row.check_choice(f"args[{i}]", args[i], kinds)
-        digits = isinstance(ids[i], str) and ids[i].isascii() and ids[i].isdigit()
-        row.check(f"ids[{i}]", ids[i], digits or type(ids[i]) is int, "a whole number")
-    return GoalPredicate(predicate, tuple(args), tuple(int(i) for i in ids))
+    return GoalPredicate(predicate, tuple(args), tuple(ids))

@@ -104,11 +104,10 @@ def describe_goal(kitchen: Kitchen) -> str:
     """The goal spelled out: numbered slots for a stack of items, the ground predicates for anything else."""
     if target := find_target(kitchen.goal):
         return describe_stack(target)
-    terms = (
-        f"{predicate}({', '.join(f'{kitchen.goal.kinds[i]} #{i}' for i in ids)})"
-        for predicate, ids in kitchen.goal.terms
-    )
-    return " and ".join(terms)
+    goal = kitchen.goal
+    words = {key: f"{kind} #{key}" for key, kind in goal.kinds.items()}
+    words |= {key: kitchen.name_thing(goal.kinds[key], index) for key, index in goal.fixed.items()}
+    return " and ".join(f"{name}({', '.join(map(words.get, ids))})" for name, ids in goal.terms)
 
 
 def describe_stack(target: GoalStack) -> str:
