@@ -29,7 +29,7 @@ from taskreason.report.captions import read_caption, title_table
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.numbers.settings import find_folder
 from taskreason.report.page.headline import HEADLINE, make_headline
-from taskreason.report.render.markdown import format_rows, render_markdown
+from taskreason.report.render.tables import format_rows, render_markdown
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.weights import count_parameters
 

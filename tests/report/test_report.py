@@ -39,7 +39,8 @@ from taskreason.report.numbers.means import count_tasks
 from taskreason.report.numbers.settings import describe_compared
 from taskreason.report.numbers.theory import make_theory_macros
 from taskreason.report.numbers.verdicts import judge_tables
-from taskreason.report.render.latex import escape, format_value, name_macro, render_latex
+from taskreason.report.render.latex import escape, format_value, name_macro
+from taskreason.report.render.tables import render_latex
 from taskreason.report.results import load_results
 from taskreason.report.tables.ablations import load_ablations, make_points, make_turns
 from taskreason.report.tables.comparison import make_comparison

@@ -12,7 +12,7 @@ from taskreason.durability.errors import UserError
 from taskreason.report.figures.style import save_figure
 from taskreason.report.figures.theory import FIGURES
 from taskreason.report.numbers.theory import make_theory_macros
-from taskreason.report.render.latex import render_latex
+from taskreason.report.render.tables import render_latex
 from taskreason.report.tables.theory import (
     make_grid,
     make_multi,

@@ -8,8 +8,7 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment
 from taskreason.report.inputs import list_tables
-from taskreason.report.render.latex import render_latex
-from taskreason.report.render.layout import write_csv
+from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
 from taskreason.report.tables import ablations, comparison, expert, gains, main, sweep, theory_specs
 from taskreason.report.tables.spec import Spec, Table
