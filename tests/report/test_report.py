@@ -47,8 +47,7 @@ from taskreason.report.tables.comparison import make_comparison
 from taskreason.report.tables.gains import make_baselines
 from taskreason.report.tables.main import make_main
 from taskreason.report.tables.registry import make_table, write_table
-from taskreason.report.tables.theory import make_tables
-from taskreason.report.theory_data import load_theory
+from taskreason.report.tables.theory import load_theory, make_tables
 from taskreason.report.weights import count_parameters
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies.ablations import list_studies

@@ -1,4 +1,4 @@
-"""Numbers and text as LaTeX: one format for a rate, for steps and for an interval wherever they are printed; macros' names."""
+"""Numbers and text as LaTeX: one format for rates, steps and intervals wherever they are printed, and macros' names."""
 
 import re
 
