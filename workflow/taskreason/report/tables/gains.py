@@ -4,16 +4,13 @@ Gains of GRPO are paired by world: over the SFT that it started from, over SFT t
 did, and over the models that are evaluated without training.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 
 import pandas as pd
 
-from taskreason.report.labels import (
-    GRID_POLICY,
-    TRAINED,
-    is_compared,
-    label_policy,
-)
+from taskreason.report.labels import GRID_POLICY, TRAINED, is_compared, label_policy
 from taskreason.report.results import Results, split_trainings
 from taskreason.report.tables.main import TASK
 from taskreason.report.tables.spec import RATE, SIGNED, Column, Row, Spec, Table, name, spread
@@ -56,11 +53,10 @@ def _merge_gains(rows: pd.DataFrame) -> pd.DataFrame:
 
 NAMES = [name("row", "", _label_kind), name("row", "Policy", _label_row)]
 ACROSS = name("task", "", TASK.words)
+VALUE = Column("value", "SR", _style)
 SPECS = {
-    "baselines": [Spec(NAMES, [Column("value", "SR", _style)], ACROSS, select=_merge_gains)],
-    "seeds": [
-        Spec([*NAMES, name("seed", "Seed")], [Column("value", "SR", _style, bounds="")], ACROSS)
-    ],
+    "baselines": [Spec(NAMES, [VALUE], ACROSS, select=_merge_gains)],
+    "seeds": [Spec([*NAMES, name("seed", "Seed")], [replace(VALUE, bounds="")], ACROSS)],
 }
 
 
@@ -74,14 +70,12 @@ def make_baselines(results: Results) -> Table:
     listed = sorted(results.policies, key=rank)
     records = [
         {"row": policy} | results.cell(policy, task).to_row()
-        for policy in listed
-        for task in results.tasks
+        for policy, task in product(listed, results.tasks)
     ]
-    for worse in ("sft", "sft_longer", *filter(is_compared, listed)):
-        if worse in listed:
-            for task in results.tasks:
-                gain = spread({"gain": results.gain(GRID_POLICY, worse, task)})
-                records.append({"row": name_gain(worse), "task": task} | gain)
+    under = [policy for policy in ("sft", "sft_longer") if policy in listed]
+    for worse, task in product([*under, *filter(is_compared, listed)], results.tasks):
+        gain = spread({"gain": results.gain(GRID_POLICY, worse, task)})
+        records.append({"row": name_gain(worse), "task": task} | gain)
     return Table(pd.DataFrame(records, columns=BASELINE_COLUMNS), SPECS["baselines"])
 
 
@@ -92,32 +86,20 @@ def make_seeds(results: Results) -> Table:
     if len(views) > 1:
         views["all"] = results
     trained = [policy for policy in TRAINED if policy in results.policies]
-    blocks: list[tuple[str, Callable[[Results, str], Sequence]]] = [
-        *((policy, _list_success) for policy in trained),
-        *((name_gain(policy), _list_gains) for policy in trained if policy != GRID_POLICY),
-        (DOWNWARD, _list_downward),
-    ]
+    gains = [name_gain(policy) for policy in trained if policy != GRID_POLICY]
     records = [
-        (row, seed, task, *value)
-        for row, measure in blocks
+        (row, seed, task, *_measure(view, row, task))
+        for row in [*trained, *gains, DOWNWARD]
         for seed, view in views.items()
-        for task, value in zip(view.tasks, measure(view, row), strict=True)
+        for task in results.tasks
     ]
     return Table(pd.DataFrame(records, columns=SEED_COLUMNS), SPECS["seeds"])
 
 
-def _list_success(view: Results, policy: str) -> list[tuple]:
-    return [view.cell(policy, task).metrics.rate for task in view.tasks]
-
-
-def _list_gains(view: Results, row: str) -> list[tuple]:
-    return [view.gain(*row.split(" - "), task) for task in view.tasks]
-
-
-def _list_downward(view: Results, row: str) -> list[tuple]:
-    """The lowest SR that training on each task gives on that task and on simpler ones (those listed before it)."""
-    lowest = [
-        min(view.cell(GRID_POLICY, easy, task).metrics.sr for easy in view.tasks[: number + 1])
-        for number, task in enumerate(view.tasks)
-    ]
-    return [(rate, None, None) for rate in lowest]
+def _measure(view: Results, row: str, task: str) -> Sequence[float | None]:
+    """The value of a row of the table of seeds for a task, and its interval."""
+    if row == DOWNWARD:
+        # On the task itself and on simpler ones, which are those listed before it.
+        easier = view.tasks[: view.tasks.index(task) + 1]
+        return min(view.cell(GRID_POLICY, easy, task).metrics.sr for easy in easier), None, None
+    return view.gain(*row.split(" - "), task) if " - " in row else view.cell(row, task).metrics.rate

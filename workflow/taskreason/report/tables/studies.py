@@ -1,7 +1,7 @@
 """The tables of the studies: SFT and SFT+GRPO under other experts and rewards, single decisions against whole episodes,
 and settings swept one at a time.
 
-Input: the episodes that the ablations left in the evaluation worlds of one task, and logs of GRPO. Intervals of gains are
+Input: the episodes that ablations left in the evaluation worlds of one task, and logs of GRPO. Intervals of gains are
 paired by world.
 """
 
