@@ -47,7 +47,7 @@ from taskreason.report.tables.main import make_comparison, make_main
 from taskreason.report.tables.registry import make_table, write_table
 from taskreason.report.tables.studies import load_ablations, make_points, make_turns
 from taskreason.report.tables.theory import load_theory, make_tables
-from taskreason.report.weights import count_parameters
+from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies.ablations import list_studies
 

@@ -19,7 +19,7 @@ from taskreason.report.render.tables import render_markdown
 from taskreason.report.render.templates import render
 from taskreason.report.tables.main import ASAT, ASST, SR
 from taskreason.report.tables.spec import COUNT, RATE, STEPS, Spec, columns, name
-from taskreason.report.training_logs import read_json
+from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import read_episodes, summarise
 
 STORIES = {

@@ -15,7 +15,7 @@ from taskreason.report.labels import TRAINED
 from taskreason.report.results import Results
 from taskreason.report.tables.main import POLICY, SR, TASK
 from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, columns, name
-from taskreason.report.training_logs import read_json
+from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import wilson_interval
 
 BOUND_COLUMNS = [

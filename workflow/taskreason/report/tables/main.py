@@ -13,7 +13,7 @@ import pandas as pd
 
 from taskreason.report.inputs import Key
 from taskreason.report.labels import GRID_POLICY, label_policy, task_title
-from taskreason.report.published import PUBLISHED_MODELS, Published, PublishedCell, load_published
+from taskreason.report.published import PUBLISHED_MODELS, PublishedCell, load_published
 from taskreason.report.results import Cell, Results
 from taskreason.report.tables.spec import (
     COUNT,
@@ -120,39 +120,26 @@ def make_comparison(results: Results) -> Table:
 
     The published models come in the order of print, each with our policy, if any, and policies of our own last.
     """
-    published = load_published(results.cfg.env)
+    published, rows = load_published(results.cfg.env), []
+
+    def compare(cell: Cell | None, theirs: PublishedCell | None, model: str, **place) -> None:
+        row = cell.to_row() if cell else {}
+        if theirs:
+            interval = published.interval(theirs, results.cfg.report.confidence)
+            values = model, theirs.sr, *interval, theirs.asat, theirs.asst
+            row |= {f"published_{k}": v for k, v in zip(("model", *METRICS), values, strict=True)}
+        rows.append(row | place)
+
     models = dict.fromkeys(model for _, model in published.main)
-    ours, rows = {PUBLISHED_MODELS[policy]: policy for policy in results.main_policies}, []
+    ours = {PUBLISHED_MODELS[policy]: policy for policy in results.main_policies}
     for task in results.tasks:
         printed = [model for model in models if (task, model) in published.main]
         for model in [*printed, *(model for model in ours if model not in printed)]:
             policy, theirs = ours.get(model), published.main.get((task, model))
             place = {"part": "main", "train_task": None, "eval_task": task, "policy": policy}
-            cell = policy and results.cell(policy, task)
-            rows.append(_compare(results, published, model, cell, theirs) | place)
-    for train_task, task in product(results.tasks, repeat=2):
-        cell, theirs = (
-            results.cell(GRID_POLICY, task, train_task),
-            published.grid.get((train_task, task)),
-        )
-        place = {"part": "grid", "train_task": train_task, "eval_task": task, "policy": GRID_POLICY}
-        rows.append(
-            _compare(results, published, PUBLISHED_MODELS[GRID_POLICY], cell, theirs) | place
-        )
+            compare(policy and results.cell(policy, task), theirs, model, **place)
+    for pair in product(results.tasks, repeat=2):
+        cell, theirs = results.cell(GRID_POLICY, *reversed(pair)), published.grid.get(pair)
+        place = dict(zip(("train_task", "eval_task"), pair, strict=True)) | {"policy": GRID_POLICY}
+        compare(cell, theirs, PUBLISHED_MODELS[GRID_POLICY], part="grid", **place)
     return Table(pd.DataFrame(rows, columns=COMPARISON_COLUMNS), SPECS["comparison"])
-
-
-def _compare(
-    results: Results,
-    published: Published,
-    model: str,
-    cell: Cell | None,
-    theirs: PublishedCell | None,
-) -> dict:
-    """Our cell and the published one of a model, as columns."""
-    row = cell.to_row() if cell else {}
-    if theirs:
-        interval = published.interval(theirs, results.cfg.report.confidence)
-        values = model, theirs.sr, *interval, theirs.asat, theirs.asst
-        row |= {f"published_{k}": v for k, v in zip(("model", *METRICS), values, strict=True)}
-    return row

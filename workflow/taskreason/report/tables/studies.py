@@ -26,7 +26,7 @@ from taskreason.report.tables.spec import (
     name,
     spread,
 )
-from taskreason.report.training_logs import VALIDATION_COLUMNS, read_training_log
+from taskreason.report.trainings import VALIDATION_COLUMNS, read_training_log
 from taskreason.rollouts.metrics import paired_gain, read_episodes, summarise
 from taskreason.studies.ablations import PLAIN, Study
 

@@ -164,7 +164,7 @@ def make_multi(theory: Theory) -> pd.DataFrame:
         values["gain"] = gains[first.index]
         assumed, by_chance = _find_assumption(theory, task)
         holds = (gains >= 0).groupby(along["layout_hash"]).all()
-        premise = assumed.reindex(holds.index).fillna(False).astype(bool)
+        premise = assumed.reindex(holds.index, fill_value=False)
         records.append(
             {
                 "task": task,
@@ -174,7 +174,7 @@ def make_multi(theory: Theory) -> pd.DataFrame:
                 "kitchens_not_lower": float(holds.mean()),
                 "assumption": float(premise.mean()),
                 "assumption_by_chance": by_chance,
-                "given_assumption": float(holds[premise].mean()) if premise.any() else None,
+                "given_assumption": holds[premise].mean(),
             }
         )
     return pd.DataFrame(records)
