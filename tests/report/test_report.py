@@ -42,8 +42,7 @@ from taskreason.report.numbers.verdicts import judge_tables
 from taskreason.report.render.latex import escape, format_value, name_macro
 from taskreason.report.render.tables import render_latex
 from taskreason.report.results import load_results
-from taskreason.report.tables.gains import make_baselines
-from taskreason.report.tables.main import make_comparison, make_main
+from taskreason.report.tables.main import make_baselines, make_comparison, make_main
 from taskreason.report.tables.registry import make_table, write_table
 from taskreason.report.tables.studies import load_ablations, make_points, make_turns
 from taskreason.report.tables.theory import load_theory, make_tables

@@ -46,6 +46,7 @@ class Theory:
 
     @property
     def tasks(self) -> Sequence[str]:
+        """The tasks of the run, from simple to complex."""
         return self.cfg.tasks
 
     @property
@@ -84,7 +85,7 @@ def read_grid(path: Path) -> dict[tuple[str, str], float]:
         raise UserError(
             f"{path}: is no table of SR by task; make it with `snakemake {path}`"
         ) from None
-    return {key: float(sr) for key, sr in cells.items()}
+    return cells.to_dict()
 
 
 def make_single(theory: Theory) -> pd.DataFrame:
@@ -170,9 +171,9 @@ def make_multi(theory: Theory) -> pd.DataFrame:
                 "task": task,
                 "kitchens": len(holds),
                 **_bootstrap(theory, values, first["layout_hash"]),
-                "states_not_lower": float((gains >= 0).mean()),
-                "kitchens_not_lower": float(holds.mean()),
-                "assumption": float(premise.mean()),
+                "states_not_lower": (gains >= 0).mean(),
+                "kitchens_not_lower": holds.mean(),
+                "assumption": premise.mean(),
                 "assumption_by_chance": by_chance,
                 "given_assumption": holds[premise].mean(),
             }
@@ -183,15 +184,13 @@ def make_multi(theory: Theory) -> pd.DataFrame:
 def make_horizons(theory: Theory) -> pd.DataFrame:
     """Corollary 3.2: getting through the first third, two thirds and the whole of the expert's trajectory."""
     records = []
-    for task in theory.tasks:
-        for policy in POLICIES:
-            table = theory.horizons[policy, task]
-            last = table.groupby("layout_hash")["horizon"].transform("max")
-            for share in PARTS.values():
-                part = table[table["horizon"] == (share * last).round().clip(lower=1)]
-                means = {"steps": part["horizon"].mean(), "product": part["product"].mean()}
-                seen = _bootstrap(theory, {"observed": part["observed"]}, part["layout_hash"])
-                records.append({"task": task, "policy": policy, "share": share} | means | seen)
+    for task, policy, share in product(theory.tasks, POLICIES, PARTS.values()):
+        table = theory.horizons[policy, task]
+        last = table.groupby("layout_hash")["horizon"].transform("max")
+        part = table[table["horizon"] == (share * last).round().clip(lower=1)]
+        means = {"steps": part["horizon"].mean(), "product": part["product"].mean()}
+        seen = _bootstrap(theory, part[["observed"]], part["layout_hash"])
+        records.append({"task": task, "policy": policy, "share": share} | means | seen)
     return pd.DataFrame(records)
 
 
