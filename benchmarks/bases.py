@@ -17,7 +17,7 @@ import pandas as pd
 
 from taskreason.config.load import load_config
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.render.markdown import render_markdown
+from taskreason.report.render.tables import render_markdown
 from taskreason.report.tables.spec import COUNT, FINE, Column, Spec, name
 from taskreason.rollouts.metrics import read_episodes, wilson_interval
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from taskreason.config.load import load_config
 from taskreason.durability.provenance import list_instructions
-from taskreason.report.render.markdown import format_rows
+from taskreason.report.render.tables import format_rows
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 MACHINES = Path(__file__).with_name("machines.csv")

@@ -8,7 +8,7 @@ from math import isnan, nan
 from published_step import Step, count_flops, find_card, predict, read_steps
 
 from taskreason.cost.estimate import estimate
-from taskreason.report.render.markdown import format_rows
+from taskreason.report.render.tables import format_rows
 
 ESTIMATED = (("paper", "h200"), ("paper", "h100"), ("paper_24gb", "rtx4090"))
 """Scales and cards whose cost is shown."""

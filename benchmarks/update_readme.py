@@ -29,9 +29,9 @@ from taskreason.report.captions import read_caption, title_table
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.numbers.settings import find_folder
 from taskreason.report.page.headline import HEADLINE, make_headline
-from taskreason.report.render.markdown import format_rows, render_markdown
+from taskreason.report.render.tables import format_rows, render_markdown
 from taskreason.report.tables.registry import find_specs
-from taskreason.report.weights import count_parameters
+from taskreason.report.trainings import count_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES, BENCH = ROOT / "results" / "tables", ROOT / "results" / "bench"

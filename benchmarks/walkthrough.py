@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import mean
 
 from taskreason.durability.provenance import describe_hardware
-from taskreason.report.render.markdown import format_rows
+from taskreason.report.render.tables import format_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "results" / "bench" / "walkthrough.json"

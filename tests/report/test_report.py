@@ -39,16 +39,14 @@ from taskreason.report.numbers.means import count_tasks
 from taskreason.report.numbers.settings import describe_compared
 from taskreason.report.numbers.theory import make_theory_macros
 from taskreason.report.numbers.verdicts import judge_tables
-from taskreason.report.render.latex import escape, format_value, name_macro, render_latex
+from taskreason.report.render.latex import escape, format_value, name_macro
+from taskreason.report.render.tables import render_latex
 from taskreason.report.results import load_results
-from taskreason.report.tables.ablations import load_ablations, make_points, make_turns
-from taskreason.report.tables.comparison import make_comparison
-from taskreason.report.tables.gains import make_baselines
-from taskreason.report.tables.main import make_main
+from taskreason.report.tables.main import make_baselines, make_comparison, make_main
 from taskreason.report.tables.registry import make_table, write_table
-from taskreason.report.tables.theory import make_tables
-from taskreason.report.theory_data import load_theory
-from taskreason.report.weights import count_parameters
+from taskreason.report.tables.studies import load_ablations, make_points, make_turns
+from taskreason.report.tables.theory import load_theory, make_tables
+from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies.ablations import list_studies
 

@@ -8,10 +8,9 @@ import pytest
 
 from synthetic_results import CONFIG, TASKS, make_config, write_lines, write_results
 from taskreason.report.numbers.verdicts import judge_results
-from taskreason.report.render.latex import render_latex
+from taskreason.report.render.tables import render_latex
 from taskreason.report.results import Results, load_results
-from taskreason.report.tables.gains import make_seeds
-from taskreason.report.tables.main import make_grid, make_main
+from taskreason.report.tables.main import make_grid, make_main, make_seeds
 from taskreason.rollouts.metrics import wilson_interval
 
 

@@ -12,15 +12,16 @@ from taskreason.durability.errors import UserError
 from taskreason.report.figures.style import save_figure
 from taskreason.report.figures.theory import FIGURES
 from taskreason.report.numbers.theory import make_theory_macros
-from taskreason.report.render.latex import render_latex
+from taskreason.report.render.tables import render_latex
 from taskreason.report.tables.theory import (
+    load_theory,
     make_grid,
     make_multi,
     make_recursion,
     make_single,
     make_tables,
+    read_grid,
 )
-from taskreason.report.theory_data import load_theory, read_grid
 from taskreason.theory.chance import chance_of_worse, expect_worse, sign_test
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"

@@ -13,7 +13,7 @@ from taskreason.config.load import load_config, resolve_config
 from taskreason.report.figures.ablations import FIGURES
 from taskreason.report.figures.style import save_figure
 from taskreason.report.numbers.ablations import judge_turns, make_ablation_macros
-from taskreason.report.tables.ablations import (
+from taskreason.report.tables.studies import (
     load_ablations,
     make_points,
     make_turns,

@@ -5,8 +5,8 @@ import pytest
 
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
-from taskreason.report.render.latex import render_latex
-from taskreason.report.tables.sweep import make_sweep
+from taskreason.report.render.tables import render_latex
+from taskreason.report.tables.studies import make_sweep
 from taskreason.studies.sweep import UNCHANGED, apply_point, list_points
 
 SWEPT = {

@@ -9,8 +9,8 @@ with logged(snakemake):
     from taskreason.report.figures.style import save_figure
     from taskreason.report.numbers.ablations import make_ablation_macros
     from taskreason.report.numbers.macros import write_macros
-    from taskreason.report.tables.ablations import load_ablations, make_points, make_turns
     from taskreason.report.tables.registry import write_table
+    from taskreason.report.tables.studies import load_ablations, make_points, make_turns
     from taskreason.studies.ablations import list_studies
 
     given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)

@@ -6,7 +6,7 @@ from job import logged
 
 with logged(snakemake):
     from taskreason.report.tables.registry import write_table
-    from taskreason.report.tables.sweep import make_sweep
+    from taskreason.report.tables.studies import make_sweep
 
     given, path = snakemake.input, Path(snakemake.output.csv)
     logs = zip(map(Path, given.validations), map(Path, given.curves), strict=True)

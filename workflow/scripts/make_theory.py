@@ -11,8 +11,7 @@ with logged(snakemake):
     from taskreason.report.numbers.macros import write_macros
     from taskreason.report.numbers.theory import make_theory_macros
     from taskreason.report.tables.registry import write_table
-    from taskreason.report.tables.theory import make_tables
-    from taskreason.report.theory_data import load_theory
+    from taskreason.report.tables.theory import load_theory, make_tables
 
     given, output, cfg = snakemake.input, snakemake.output, configure(snakemake)
     cells = product(snakemake.params.policies, cfg.tasks)

@@ -7,7 +7,7 @@ Light: the workflow asks this module while it builds its graph. Published number
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from taskreason.config.models import Config
@@ -33,14 +33,11 @@ class Needs:
     files: Sequence[str] = ()
 
 
-ACROSS = Needs(across=True)
+GRIDS = ["generalization_sr", "generalization_asat", "generalization_asst"]
 NEEDS: dict[str, dict[str, Needs]] = {
     "tables": {
         "main": Needs(POLICIES, single_turn=True),
-        "generalization": ACROSS,
-        "generalization_sr": ACROSS,
-        "generalization_asat": ACROSS,
-        "generalization_asst": ACROSS,
+        **dict.fromkeys(["generalization", *GRIDS], Needs(across=True)),
         "comparison": Needs(POLICIES, across=True, published=True),
         "baselines": Needs(None),
         "bound": Needs(TRAINED),
@@ -53,9 +50,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
         "learning_grpo": Needs(files=["training/{task}{run}/grpo.csv"]),
         "learning_validation": Needs(files=["training/{task}{run}/grpo_validation.csv"]),
         "success_rate": Needs(POLICIES, published=True),
-        "generalization_sr": replace(ACROSS, published=True),
-        "generalization_asat": replace(ACROSS, published=True),
-        "generalization_asst": replace(ACROSS, published=True),
+        **dict.fromkeys(GRIDS, Needs(across=True, published=True)),
         "steps_vs_optimal": Needs(POLICIES),
         "kitchen": Needs([GRID_POLICY]),
     },
@@ -66,12 +61,9 @@ NEEDS: dict[str, dict[str, Needs]] = {
             single_turn=True,
             published=True,
             files=[
-                "models/base/model.safetensors",
-                "models/base/config.json",
-                "trajectories/{task}.summary.json",
-                "training/{task}{run}/grpo.csv",
-                "training/{task}{run}/sft.provenance.json",
-                "training/{task}{run}/grpo.provenance.json",
+                *("models/base/model.safetensors", "models/base/config.json"),
+                *("trajectories/{task}.summary.json", "training/{task}{run}/grpo.csv"),
+                *(f"training/{{task}}{{run}}/{stage}.provenance.json" for stage in ("sft", "grpo")),
             ],
         )
     },

@@ -42,11 +42,6 @@ class Published:
     grid: Mapping[tuple[str, str], PublishedCell] = field(default_factory=dict)
     setting: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def models(self) -> list[str]:
-        """Published models in the order of print."""
-        return list(dict.fromkeys(model for _, model in self.main))
-
     def main_cell(self, task: str, policy: str) -> PublishedCell | None:
         """The published cell that goes with ours; None for a task or policy the paper lacks."""
         return self.main.get((task, PUBLISHED_MODELS.get(policy, "")))
@@ -62,26 +57,22 @@ def load_published(env: Environment) -> Published:
     folder = env.data / "published" if env.data else None
     if folder is None or not folder.is_dir():
         return Published()
-    setting = _read_csv(folder / "setting.csv")
+    files = [folder / f"{name}.csv" for name in ("setting", "table1_main", "generalization")]
+    verify_shipped(files)
+    setting = pd.read_csv(files[0], dtype=str).set_index("key")["value"]
     return Published(
-        _read_cells(folder / "table1_main.csv", ["task", "model"], env),
-        _read_cells(folder / "generalization.csv", ["train_task", "eval_task"], env),
-        dict(zip(setting["key"], setting["value"].astype(str), strict=True)),
+        _read_cells(files[1], ["task", "model"], env),
+        _read_cells(files[2], ["train_task", "eval_task"], env),
+        setting.to_dict(),
     )
 
 
 def _read_cells(path: Path, keys: list[str], env: Environment) -> dict[tuple, PublishedCell]:
     cells = {}
-    for number, row in enumerate(_read_csv(path).to_dict("records"), start=2):
+    for number, row in enumerate(pd.read_csv(path).to_dict("records"), start=2):
         asst = None if pd.isna(row["asst"]) else row["asst"]
         cells[tuple(row[key] for key in keys)] = PublishedCell(row["sr"], row["asat"], asst)
-        task = env.tasks.get(row["task"] if "task" in keys else row["eval_task"])
-        if task:
+        if task := env.tasks.get(row["task" if "task" in keys else "eval_task"]):
             place = f"{path}:{number}"
             check_asat_identity(row["sr"], row["asat"], asst, task.timeout, place, PRINT_TOLERANCE)
     return cells
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    verify_shipped([path])
-    return pd.read_csv(path)

@@ -6,7 +6,7 @@ shift every number silently.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -19,7 +19,7 @@ from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs, read_lines
 from taskreason.report.inputs import Key, find_needs, list_keys
 from taskreason.report.labels import POLICIES, is_untrained
-from taskreason.report.training_logs import read_json
+from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import CellMetrics, paired_gain, read_episodes, summarise
 
 
@@ -46,14 +46,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Results:
-    """root: results/SCALE; pooled: one cell a key; seeds: a cell a seed; worlds: each task's evaluation worlds."""
+    """root: results/SCALE; pooled: one cell a key; seeds: a cell a seed; worlds: each task's evaluation worlds, with
+    layout_hash, optimal_steps, and what the environment loads them from.
+    """
 
     root: Path
     cfg: Config
-    episodes: Mapping[Key, pd.DataFrame]
-    pooled: Mapping[Key, Cell]
-    seeds: Mapping[Key, tuple[Cell, ...]]
-    worlds: Mapping[str, pd.DataFrame]
+    episodes: dict[Key, pd.DataFrame]
+    pooled: dict[Key, Cell]
+    seeds: dict[Key, tuple[Cell, ...]]
+    worlds: dict[str, pd.DataFrame]
 
     @property
     def tasks(self) -> Sequence[str]:
@@ -93,15 +95,14 @@ def load_results(root: Path, cfg: Config, kind: str = "macros", name: str = "mac
     """Read what one table or figure of results/SCALE (`root`) is made from, or all; see `report.inputs`."""
     needs, tasks = find_needs(kind, name, cfg)
     keys = list_keys(needs, cfg, tasks)
-    worlds = {
-        task: read_worlds(Path(root) / "worlds" / task / "eval.jsonl")
-        for task in dict.fromkeys(key[2] for key in keys)
-    }
-    results = Results(Path(root), cfg, {}, {}, {}, worlds)
+    results = Results(Path(root), cfg, {}, {}, {}, {})
+    for task in dict.fromkeys(task for _, _, task in keys):
+        path = results.root / "worlds" / task / "eval.jsonl"
+        rows = read_lines(path, ["layout_hash", "optimal_steps"], str(path))
+        results.worlds[task] = pd.DataFrame(rows)
     for key in keys:
-        parts = list(_read_trainings(results, key, needs.single_turn))
-        frame = pd.concat([part for part, _ in parts], ignore_index=True)
-        cells = tuple(cell for _, cell in parts)
+        parts, cells = zip(*_read_trainings(results, key, needs.single_turn), strict=True)
+        frame = pd.concat(parts, ignore_index=True)
         rates = [cell.single_turn_optimal_rate for cell in cells]
         results.episodes[key], results.seeds[key] = frame, cells
         results.pooled[key] = replace(
@@ -133,19 +134,13 @@ def _read_trainings(
 
 def split_trainings(results: Results) -> Iterator[Results]:
     """The results of each seed's trainings alone; a policy that is not trained is in all of them as it is."""
-    most = max(len(cells) for cells in results.seeds.values())
-    for number in range(most):
+    for number in range(max(map(len, results.seeds.values()))):
         chosen = {key: cells[min(number, len(cells) - 1)] for key, cells in results.seeds.items()}
         episodes = {
             key: frame[frame["seed"] == chosen[key].seed] for key, frame in results.episodes.items()
         }
         seeds = {key: (cell,) for key, cell in chosen.items()}
         yield replace(results, episodes=episodes, pooled=chosen, seeds=seeds)
-
-
-def read_worlds(path: Path) -> pd.DataFrame:
-    """Worlds of a JSON Lines file: layout_hash, optimal_steps, and what the environment loads them from."""
-    return pd.DataFrame(read_lines(path, ["layout_hash", "optimal_steps"], str(path)))
 
 
 def _check_coverage(episodes: pd.DataFrame, worlds: pd.DataFrame, path: Path) -> None:

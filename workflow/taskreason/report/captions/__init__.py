@@ -39,11 +39,8 @@ FIGURE_TITLES = {
     "learning_grpo": "Learning curves of GRPO",
     "learning_validation": "GRPO on unseen states",
     "kitchen": "An episode, drawn",
-    "theory_single": "Single turns",
-    "theory_recursion": "The recursion",
+    **{name: title for name, title in TABLE_TITLES.items() if name.startswith("theory")},
     "theory_multi": "Success along the trajectory",
-    "theory_horizons": "Sub-tasks",
-    "theory_grid": "What tasks share",
     "ablation_data": "Trajectories and noise",
     "ablation_turns": "Single decisions against whole episodes",
 }

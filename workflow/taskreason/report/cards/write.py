@@ -15,11 +15,11 @@ from taskreason.config.models import Config
 from taskreason.policies.model_names import is_hub
 from taskreason.report.labels import label_policy, task_title
 from taskreason.report.numbers.settings import BUNDLED
-from taskreason.report.render.markdown import render_markdown
+from taskreason.report.render.tables import render_markdown
 from taskreason.report.render.templates import render
 from taskreason.report.tables.main import ASAT, ASST, SR
 from taskreason.report.tables.spec import COUNT, RATE, STEPS, Spec, columns, name
-from taskreason.report.training_logs import read_json
+from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import read_episodes, summarise
 
 STORIES = {

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from taskreason.report.figures import style
 from taskreason.report.labels import label_policy
-from taskreason.report.tables.ablations import LABELS, Ablations, make_points
+from taskreason.report.tables.studies import LABELS, Ablations, make_points
 from taskreason.studies.ablations import PLAIN
 
 AXES = {

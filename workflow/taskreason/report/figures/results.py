@@ -23,7 +23,7 @@ from taskreason.report.labels import label_policy, task_title
 from taskreason.report.numbers.episode import choose_episode
 from taskreason.report.published import load_published
 from taskreason.report.results import Results, load_results
-from taskreason.report.training_logs import (
+from taskreason.report.trainings import (
     GRPO_COLUMNS,
     SFT_COLUMNS,
     VALIDATION_COLUMNS,

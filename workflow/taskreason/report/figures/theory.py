@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 
 from taskreason.report.figures import style
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.tables.theory import make_grid
-from taskreason.report.tables.theory_specs import list_shared
-from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
+from taskreason.report.tables.theory import Theory, make_grid
+from taskreason.report.tables.theory_specs import POLICIES, REFERENCE, list_shared
 from taskreason.theory.fixed_point import amplify, find_fixed_point
 
 STEPS_SHOWN = (1, 2, 5)

@@ -5,8 +5,8 @@ import pandas as pd
 from taskreason.config.models import Config
 from taskreason.report.labels import task_title
 from taskreason.report.render.latex import escape, format_gain, format_rate, format_signed
-from taskreason.report.tables.ablations import DIFFERENCE, label_study
 from taskreason.report.tables.spec import Table
+from taskreason.report.tables.studies import DIFFERENCE, label_study
 
 
 def make_ablation_macros(points: Table, turns: Table, cfg: Config) -> dict[str, str]:

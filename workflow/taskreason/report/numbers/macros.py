@@ -18,9 +18,8 @@ from taskreason.report.numbers.verdicts import judge_results, judge_tables
 from taskreason.report.published import Published, load_published
 from taskreason.report.render import latex
 from taskreason.report.results import Cell, Results
-from taskreason.report.tables.comparison import make_comparison
 from taskreason.report.tables.expert import SIDES, split_at_bound
-from taskreason.report.tables.gains import make_baselines
+from taskreason.report.tables.main import make_baselines, make_comparison
 from taskreason.rollouts.metrics import wilson_interval
 
 Macros = Iterator[tuple[str, str]]

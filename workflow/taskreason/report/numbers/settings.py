@@ -12,7 +12,7 @@ from pathlib import Path
 from taskreason.config.models import Config
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.render.latex import escape, format_value, make_row, name_macro
-from taskreason.report.weights import count_parameters
+from taskreason.report.trainings import count_parameters
 from taskreason.training.rewards import ACTION_REWARD, FORMAT_REWARD
 
 BUNDLED = "bundled:"

@@ -11,8 +11,7 @@ from taskreason.report.labels import GRID_POLICY
 from taskreason.report.numbers.means import count_tasks
 from taskreason.report.render.latex import MISSING, format_gain, format_signed
 from taskreason.report.tables.spec import Table
-from taskreason.report.tables.theory_specs import ALL
-from taskreason.report.theory_data import REFERENCE
+from taskreason.report.tables.theory_specs import ALL, REFERENCE
 
 ENOUGH_INSIDE = 0.9
 """Share of worlds inside their interval from which on the recursion counts as borne out."""

@@ -12,13 +12,13 @@ from taskreason.durability.files import list_runs
 from taskreason.report.labels import list_reported_tasks
 from taskreason.report.render import latex
 from taskreason.report.results import Results
-from taskreason.report.training_logs import (
+from taskreason.report.trainings import (
     GRPO_COLUMNS,
     average_logs,
+    count_parameters,
     read_json,
     read_training_log,
 )
-from taskreason.report.weights import count_parameters
 from taskreason.rollouts.metrics import bootstrap_interval
 
 Macros = Iterator[tuple[str, str]]

@@ -19,7 +19,7 @@ from taskreason.report.numbers.means import (
 )
 from taskreason.report.render.latex import MISSING, escape
 from taskreason.report.results import Results, split_trainings
-from taskreason.report.tables.gains import name_gain
+from taskreason.report.tables.main import name_gain
 from taskreason.rollouts.metrics import wilson_interval
 
 ENDS = ("", "_low", "_high")

@@ -23,7 +23,7 @@ from taskreason.report.page.run import (
     list_trainings,
     list_versions,
 )
-from taskreason.report.render.html import render_html
+from taskreason.report.render.tables import render_html
 from taskreason.report.render.templates import render
 from taskreason.report.tables.registry import find_specs
 

@@ -11,8 +11,7 @@ import pandas as pd
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_compared, label_policy
 from taskreason.report.numbers.verdicts import judge_tables, read_rate
 from taskreason.report.render.latex import MISSING
-from taskreason.report.tables.gains import name_gain
-from taskreason.report.tables.main import TASK
+from taskreason.report.tables.main import TASK, name_gain
 from taskreason.report.tables.spec import SIGNED, Column, Spec, spread
 
 HEADLINE = Spec(

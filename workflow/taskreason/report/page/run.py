@@ -15,7 +15,7 @@ from taskreason.config.models import Config
 from taskreason.report.labels import task_title
 from taskreason.report.numbers.settings import flatten_settings
 from taskreason.report.tables.spec import COUNT, STEPS, Spec, columns, name
-from taskreason.report.training_logs import read_json
+from taskreason.report.trainings import read_json
 
 STAGES = {"sft": "SFT", "grpo": "GRPO", "sft_longer": "Longer SFT"}
 SPECS = {

@@ -5,6 +5,8 @@ A world whose shortest plan is longer than its task's bound never enters trainin
 that training did not bring from states that it did not show.
 """
 
+from itertools import product
+
 import pandas as pd
 
 from taskreason.durability.errors import UserError
@@ -13,9 +15,12 @@ from taskreason.report.labels import TRAINED
 from taskreason.report.results import Results
 from taskreason.report.tables.main import POLICY, SR, TASK
 from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, columns, name
-from taskreason.report.training_logs import read_json
+from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import wilson_interval
 
+BOUND_COLUMNS = [
+    *("task", "policy", "side", "kitchens", "episodes", "failures", "sr", "sr_low", "sr_high"),
+]
 SIDES = {"within": "Within the bound", "beyond": "Beyond it"}
 REASONS = {
     "kitchen_beyond_bound": "plan beyond the bound",
@@ -31,8 +36,9 @@ def _list_reasons(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns of reasons as words: 'not solved within it (12), impossible action (3)'."""
 
     def tell(row: Row) -> str:
-        found = [(label, row.get(f"rejected_{key}", "")) for key, label in REASONS.items()]
-        return ", ".join(f"{label} ({n})" for label, n in found if n not in ("", "0")) or "none"
+        numbers = {label: row.get(f"rejected_{key}", "0") for key, label in REASONS.items()}
+        found = [f"{label} ({number})" for label, number in numbers.items() if number != "0"]
+        return ", ".join(found) or "none"
 
     return rows.assign(rejected=[tell(row) for row in rows.to_dict("records")])
 
@@ -72,24 +78,19 @@ def split_at_bound(results: Results, policy: str, task: str) -> dict[str, pd.Dat
 
 def make_bound(results: Results) -> Table:
     """One row a task, trained policy and side of the bound: worlds, episodes, failures and SR."""
-    records = []
-    for task in results.tasks:
-        for policy in (policy for policy in TRAINED if policy in results.policies):
-            for side, part in split_at_bound(results, policy, task).items():
-                record = {
-                    "task": task,
-                    "policy": policy,
-                    "side": side,
-                    "kitchens": part["layout_hash"].nunique(),
-                    "episodes": len(part),
-                    "failures": int((~part["success"]).sum()),
-                }
-                metrics = results.summarise(part, task, str(results.root)) if len(part) else None
-                records.append(
-                    record
-                    | {key: getattr(metrics, key, None) for key in ("sr", "sr_low", "sr_high")}
-                )
-    return Table(pd.DataFrame(records), make_specs(results.cfg.env)["bound"])
+    records, root = [], str(results.root)
+    trained = [policy for policy in TRAINED if policy in results.policies]
+    for task, policy in product(results.tasks, trained):
+        for side, part in split_at_bound(results, policy, task).items():
+            metrics = vars(results.summarise(part, task, root)) if len(part) else {}
+            counts = {
+                "kitchens": part["layout_hash"].nunique(),
+                "episodes": len(part),
+                "failures": (~part["success"]).sum(),
+            }
+            records.append({"task": task, "policy": policy, "side": side} | metrics | counts)
+    csv = pd.DataFrame(records, columns=BOUND_COLUMNS)
+    return Table(csv, make_specs(results.cfg.env)["bound"])
 
 
 def make_collection(results: Results) -> Table:
@@ -98,7 +99,6 @@ def make_collection(results: Results) -> Table:
     for task in results.tasks:
         summary = read_json(results.root / "trajectories" / f"{task}.summary.json")
         episodes, accepted = summary["episodes"], summary["accepted"]
-        low, high = wilson_interval(accepted, episodes, results.cfg.report.confidence)
         records.append(
             {
                 "task": task,
@@ -106,9 +106,7 @@ def make_collection(results: Results) -> Table:
                 "kitchens": summary["kitchens_tried"],
                 "episodes": episodes,
                 "accepted": accepted,
-                "acceptance_rate": accepted / episodes if episodes else None,
-                "low": low,
-                "high": high,
+                **_find_rate(results, "acceptance_rate", accepted, episodes),
                 "mean_steps": summary["mean_steps"],
                 **{f"rejected_{why}": summary["rejected"].get(why, 0) for why in REASONS},
                 **{key: summary[key] for key in ("requests", "prompt_tokens", "reply_tokens")},
@@ -128,8 +126,13 @@ def make_probes(results: Results) -> Table:
             raise UserError(
                 f"{path}: lacks the counts of '{probe}'; delete it and run snakemake again"
             ) from None
-        low, high = wilson_interval(right, asked, results.cfg.report.confidence)
-        rate = right / asked if asked else None
-        records.append((probe, asked, right, rate, low, high))
-    columns = ["probe", "asked", "right", "rate", "low", "high"]
-    return Table(pd.DataFrame(records, columns=columns), make_specs(results.cfg.env)["probes"])
+        rate = _find_rate(results, "rate", right, asked)
+        records.append({"probe": probe, "asked": asked, "right": right} | rate)
+    csv = pd.DataFrame(records, columns=["probe", "asked", "right", "rate", "low", "high"])
+    return Table(csv, make_specs(results.cfg.env)["probes"])
+
+
+def _find_rate(results: Results, key: str, hits: int, total: int) -> dict[str, float | None]:
+    """A share with its Wilson interval, as columns."""
+    low, high = wilson_interval(hits, total, results.cfg.report.confidence)
+    return {key: hits / total if total else None, "low": low, "high": high}

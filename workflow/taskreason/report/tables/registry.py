@@ -8,28 +8,27 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment
 from taskreason.report.inputs import list_tables
-from taskreason.report.render.latex import render_latex
-from taskreason.report.render.layout import write_csv
+from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
-from taskreason.report.tables import ablations, comparison, expert, gains, main, sweep, theory_specs
+from taskreason.report.tables import expert, main, studies, theory_specs
 from taskreason.report.tables.spec import Spec, Table
 
 MAKERS: dict[str, Callable[[Results], Table]] = {
     "main": main.make_main,
     **{name: partial(main.make_grid, name=name) for name in main.SPECS if name.startswith("gen")},
-    "comparison": comparison.make_comparison,
-    "baselines": gains.make_baselines,
+    "comparison": main.make_comparison,
+    "baselines": main.make_baselines,
     "bound": expert.make_bound,
     "probes": expert.make_probes,
     "collection": expert.make_collection,
-    "seeds": gains.make_seeds,
+    "seeds": main.make_seeds,
 }
 """The tables of every run; those of the studies are made from files of their own."""
 
 
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
-    known = main.SPECS | comparison.SPECS | gains.SPECS | ablations.SPECS | sweep.SPECS
+    known = main.SPECS | studies.SPECS
     return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
 
 

@@ -22,37 +22,25 @@ RATE, FINE, STEPS, SHARE, COUNT, SIGNED, P_VALUE = ".2f", ".3f", ".1f", ".1%", "
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a printed table; key: its column of the CSV."""
+    """One column of a printed table; key: its column of the CSV.
+
+    title: what stands before a "|" heads several columns. style: how numbers are printed, or a function of the row that
+    says so. words: how text is printed, where it is no number. bounds: "" where the interval is in low and high;
+    otherwise it is in KEY_low and KEY_high, if there. mark: a raised letter that some rows have. screen: left out in
+    the paper, which is narrow. narrow: its interval is left out there. several: left out where all rows have the same.
+    align: its LaTeX column, where it is none of the usual.
+    """
 
     key: str
     title: str
-    """What stands before a "|" heads several columns."""
     style: str | Callable[[Row], str] = RATE
-    """How numbers are printed, or a function of the row that says so."""
     words: Callable[[str], str] | None = None
-    """How text is printed, where it is no number."""
     bounds: str | None = None
-    """"" where the interval is in low and high; otherwise it is in KEY_low and KEY_high, if there."""
     mark: Callable[[Row], str] | None = None
-    """A raised letter that some rows have."""
     screen: bool = False
-    """Left out in the paper, which is narrow."""
     narrow: bool = False
-    """Its interval is left out in the paper."""
     several: bool = False
-    """Left out where all rows have the same."""
     align: str = ""
-    """Its LaTeX column, where it is none of the usual."""
-
-    def find_bounds(self, row: Row) -> list[str]:
-        """The ends of the interval; none where the row has no such."""
-        before = f"{self.key}_" if self.bounds is None else self.bounds
-        ends = [row.get(f"{before}{end}", "") for end in ("low", "high")]
-        return ends if all(ends) else []
-
-    def find_style(self, row: Row) -> str:
-        """How a number of a row is printed."""
-        return self.style(row) if callable(self.style) else self.style
 
 
 def columns(style: str | Callable[[Row], str], **titles: str) -> list[Column]:

@@ -1,19 +1,91 @@
 """The tables of the theory: what the paper's theorems say, and what the policies of this run do.
 
-Intervals are bootstrapped over worlds.
+Input: the measurements of each task's SFT policy, which is the reference, and of its SFT+GRPO policy, and the grid of
+generalisation. Intervals are bootstrapped over worlds.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from pathlib import Path
 
 import pandas as pd
 
+from taskreason.config.models import Config
+from taskreason.durability.errors import UserError
 from taskreason.report.labels import GRID_POLICY
 from taskreason.report.tables.spec import Table, spread
-from taskreason.report.tables.theory_specs import ALL, PARTS, REPLIES, make_specs
-from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
+from taskreason.report.tables.theory_specs import (
+    ALL,
+    PARTS,
+    POLICIES,
+    REFERENCE,
+    REPLIES,
+    make_specs,
+)
 from taskreason.rollouts.metrics import wilson_interval
+from taskreason.theory import analysis
 from taskreason.theory.chance import expect_worse, sign_test
 from taskreason.theory.fixed_point import find_fixed_point
+
+Tables = Mapping[tuple[str, str], pd.DataFrame]
+"""By policy and task."""
+
+
+@dataclass(frozen=True)
+class Theory:
+    """states, worlds, along, horizons: the tables of :mod:`taskreason.theory.analysis`; grid: SR by training task and
+    evaluated task."""
+
+    cfg: Config
+    states: Tables
+    worlds: Tables
+    along: Tables
+    horizons: Tables
+    grid: Mapping[tuple[str, str], float]
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The tasks of the run, from simple to complex."""
+        return self.cfg.tasks
+
+    @property
+    def beta(self) -> float:
+        """The weight of GRPO's KL divergence."""
+        return self.cfg.grpo.beta
+
+    def bootstrap(self, values: pd.Series, worlds: pd.Series) -> tuple[float, float, float]:
+        """A mean with its interval over worlds."""
+        return analysis.mean_interval(values, worlds, self.cfg.report.confidence)
+
+    def pair(self, table: str, task: str, keys: Sequence[str]) -> pd.DataFrame:
+        """One of the tables for both policies side by side: columns end in _sft and _sft_grpo."""
+        left, right = (getattr(self, table)[policy, task] for policy in POLICIES)
+        return left.merge(right, on=list(keys), suffixes=[f"_{policy}" for policy in POLICIES])
+
+
+def load_theory(measured: Mapping[tuple[str, str], Path], grid: Path, cfg: Config) -> Theory:
+    """Read the measurements, by policy and task, and the table of generalisation."""
+    rows = {key: analysis.read_measurement(path) for key, path in measured.items()}
+    return Theory(
+        cfg,
+        {key: analysis.list_states(part) for key, part in rows.items()},
+        {key: analysis.predict_worlds(part, cfg.report.confidence) for key, part in rows.items()},
+        {key: analysis.predict_along(part) for key, part in rows.items()},
+        {key: analysis.follow_horizons(part) for key, part in rows.items()},
+        read_grid(grid),
+    )
+
+
+def read_grid(path: Path) -> dict[tuple[str, str], float]:
+    """Mean SR over seeds of every cell of the table of generalisation, as written by the report."""
+    try:
+        cells = pd.read_csv(path).groupby(["train_task", "eval_task"])["sr"].mean()
+    except (OSError, ValueError, KeyError):
+        raise UserError(
+            f"{path}: is no table of SR by task; make it with `snakemake {path}`"
+        ) from None
+    return cells.to_dict()
 
 
 def make_single(theory: Theory) -> pd.DataFrame:
@@ -25,12 +97,8 @@ def make_single(theory: Theory) -> pd.DataFrame:
             part = both[both["place"] == place]
             if part.empty:
                 continue
-            before, after = (
-                part[f"{right}_{policy}"].astype(float) / part[f"replies_{policy}"]
-                for policy in POLICIES
-            )
+            before, after = (part[f"{right}_{p}"] / part[f"replies_{p}"] for p in POLICIES)
             values = {REFERENCE: before, GRID_POLICY: after, "gain": after - before}
-            by_chance, _ = expect_worse(_count_pairs(part, right))
             up, down = int((after > before).sum()), int((after < before).sum())
             records.append(
                 {
@@ -42,7 +110,7 @@ def make_single(theory: Theory) -> pd.DataFrame:
                     "improved": up / len(part),
                     "unchanged": 1 - (up + down) / len(part),
                     "worse": down / len(part),
-                    "worse_by_chance": by_chance,
+                    "worse_by_chance": expect_worse(_count_pairs(part, right))[0],
                     "sign_test": sign_test(up, down),
                     "fixed_point": (
                         find_fixed_point(before, theory.beta).mean() if theory.beta else None
@@ -57,41 +125,33 @@ def make_recursion(theory: Theory) -> pd.DataFrame:
 
     The last row is of all tasks and both policies together.
     """
-    keys = [(policy, task) for task in theory.tasks for policy in POLICIES]
-    parts = [(*key[::-1], theory.worlds[key], theory.states[key]) for key in keys]
-    parts.append((ALL, ALL, *(pd.concat(tables) for tables in list(zip(*parts, strict=True))[2:])))
-    return pd.DataFrame(
-        [
-            {"task": task, "policy": policy} | _check_recursion(theory, table, states)
-            for task, policy, table, states in parts
-        ]
-    )
-
-
-def _check_recursion(theory: Theory, table: pd.DataFrame, states: pd.DataFrame) -> dict[str, float]:
-    """Means over worlds and states, each with its interval."""
-    known = states[states["place"] == "expert"]
-    of_states = {
-        "unique_states": known["choices"] == 1,
-        "denied": (known["optimal"] - known["expert"].astype(float)) / known["replies"],
-    }
-    of_worlds = {
-        "predicted": table["predicted"],
-        "observed": table["observed"],
-        "error": table["predicted"] - table["observed"],
-    }
-    shares = {}
-    for key, column in (("unique_kitchens", "unique"), ("inside", "inside")):
-        hits, total = int(table[column].sum()), len(table)
-        shares[key] = hits / total, *wilson_interval(hits, total, theory.cfg.report.confidence)
-    return {
-        "kitchens": len(table),
-        "rollouts": int(table["rollouts"].sum()),
-        "missed": table["missed"].mean(),
-        **_bootstrap(theory, of_states, known["layout_hash"]),
-        **_bootstrap(theory, of_worlds, table["layout_hash"]),
-        **spread(shares),
-    }
+    keys = list(product(theory.tasks, POLICIES))
+    parts = [(theory.worlds[policy, task], theory.states[policy, task]) for task, policy in keys]
+    pooled = [pd.concat(tables) for tables in zip(*parts, strict=True)]
+    records = []
+    for (task, policy), (worlds, states) in zip([*keys, (ALL, ALL)], [*parts, pooled], strict=True):
+        known = states[states["place"] == "expert"]
+        of_states = {
+            "unique_states": known["choices"] == 1,
+            "denied": (known["optimal"] - known["expert"].astype(float)) / known["replies"],
+        }
+        of_worlds = worlds[["predicted", "observed"]].assign(
+            error=worlds["predicted"] - worlds["observed"]
+        )
+        records.append(
+            {
+                "task": task,
+                "policy": policy,
+                "kitchens": len(worlds),
+                "rollouts": worlds["rollouts"].sum(),
+                "missed": worlds["missed"].mean(),
+                **_bootstrap(theory, of_states, known["layout_hash"]),
+                **_bootstrap(theory, of_worlds, worlds["layout_hash"]),
+                **_find_share(theory, "unique_kitchens", worlds["unique"]),
+                **_find_share(theory, "inside", worlds["inside"]),
+            }
+        )
+    return pd.DataFrame(records)
 
 
 def make_multi(theory: Theory) -> pd.DataFrame:
@@ -105,17 +165,17 @@ def make_multi(theory: Theory) -> pd.DataFrame:
         values["gain"] = gains[first.index]
         assumed, by_chance = _find_assumption(theory, task)
         holds = (gains >= 0).groupby(along["layout_hash"]).all()
-        premise = assumed.reindex(holds.index).fillna(False).astype(bool)
+        premise = assumed.reindex(holds.index, fill_value=False)
         records.append(
             {
                 "task": task,
                 "kitchens": len(holds),
                 **_bootstrap(theory, values, first["layout_hash"]),
-                "states_not_lower": float((gains >= 0).mean()),
-                "kitchens_not_lower": float(holds.mean()),
-                "assumption": float(premise.mean()),
+                "states_not_lower": (gains >= 0).mean(),
+                "kitchens_not_lower": holds.mean(),
+                "assumption": premise.mean(),
                 "assumption_by_chance": by_chance,
-                "given_assumption": float(holds[premise].mean()) if premise.any() else None,
+                "given_assumption": holds[premise].mean(),
             }
         )
     return pd.DataFrame(records)
@@ -124,38 +184,40 @@ def make_multi(theory: Theory) -> pd.DataFrame:
 def make_horizons(theory: Theory) -> pd.DataFrame:
     """Corollary 3.2: getting through the first third, two thirds and the whole of the expert's trajectory."""
     records = []
-    for task in theory.tasks:
-        for policy in POLICIES:
-            table = theory.horizons[policy, task]
-            last = table.groupby("layout_hash")["horizon"].transform("max")
-            for share in PARTS.values():
-                part = table[table["horizon"] == (share * last).round().clip(lower=1)]
-                means = {"steps": part["horizon"].mean(), "product": part["product"].mean()}
-                seen = _bootstrap(theory, {"observed": part["observed"]}, part["layout_hash"])
-                records.append({"task": task, "policy": policy, "share": share} | means | seen)
+    for task, policy, share in product(theory.tasks, POLICIES, PARTS.values()):
+        table = theory.horizons[policy, task]
+        last = table.groupby("layout_hash")["horizon"].transform("max")
+        part = table[table["horizon"] == (share * last).round().clip(lower=1)]
+        means = {"steps": part["horizon"].mean(), "product": part["product"].mean()}
+        seen = _bootstrap(theory, part[["observed"]], part["layout_hash"])
+        records.append({"task": task, "policy": policy, "share": share} | means | seen)
     return pd.DataFrame(records)
 
 
 def make_grid(theory: Theory) -> pd.DataFrame:
     """Corollary 3.2 across tasks: what a task shares with the one trained on, SR, and their rank correlation."""
-    cfg, pairs = theory.cfg, [(a, b) for a in theory.tasks for b in theory.tasks if a != b]
-    shared = [dict(cfg.env.compare_tasks(cfg.task(a), cfg.task(b))) for a, b in pairs]
-    frame = pd.DataFrame(
-        [
-            {"train_task": trained, "eval_task": task, **found, "sr": theory.grid[trained, task]}
-            for (trained, task), found in zip(pairs, shared, strict=True)
-        ]
-    )
-    keys = list(shared[0]) if shared else []
-    ranks = frame[[*keys, "sr"]].rank().corr()["sr"] if keys else {}
-    return frame.assign(**{f"{key}_correlation": ranks[key] for key in keys})
+    cfg, records = theory.cfg, []
+    for trained, task in permutations(theory.tasks, 2):
+        shared = cfg.env.compare_tasks(cfg.task(trained), cfg.task(task))
+        sr = theory.grid[trained, task]
+        records.append({"train_task": trained, "eval_task": task, **shared, "sr": sr})
+    frame = pd.DataFrame(records)
+    ranks = frame.drop(columns=["train_task", "eval_task"], errors="ignore").rank().corr()
+    others = ranks.columns.drop("sr", errors="ignore")
+    return frame.assign(**{f"{key}_correlation": ranks.loc[key, "sr"] for key in others})
 
 
 def _bootstrap(
-    theory: Theory, values: Mapping[str, pd.Series], worlds: pd.Series
+    theory: Theory, values: Mapping[str, pd.Series] | pd.DataFrame, worlds: pd.Series
 ) -> dict[str, float]:
     """The mean of each with its interval over worlds."""
     return spread({key: theory.bootstrap(column, worlds) for key, column in values.items()})
+
+
+def _find_share(theory: Theory, name: str, holds: pd.Series) -> dict[str, float]:
+    """In how many worlds something holds, with Wilson's interval."""
+    interval = wilson_interval(int(holds.sum()), len(holds), theory.cfg.report.confidence)
+    return spread({name: (holds.mean(), *interval)})
 
 
 def _find_assumption(theory: Theory, task: str) -> tuple[pd.Series, float]:
@@ -176,16 +238,14 @@ def _count_pairs(both: pd.DataFrame, right: str) -> Iterable[tuple[int, int, int
     return zip(hits, *(both[f"replies_{policy}"] for policy in POLICIES), strict=True)
 
 
-FRAMES: dict[str, Callable[[Theory], pd.DataFrame]] = {
-    "theory_single": make_single,
-    "theory_recursion": make_recursion,
-    "theory_multi": make_multi,
-    "theory_horizons": make_horizons,
-    "theory_grid": make_grid,
-}
-
-
 def make_tables(theory: Theory) -> dict[str, Table]:
     """All tables of the theory."""
+    frames = {
+        "theory_single": make_single(theory),
+        "theory_recursion": make_recursion(theory),
+        "theory_multi": make_multi(theory),
+        "theory_horizons": make_horizons(theory),
+        "theory_grid": make_grid(theory),
+    }
     specs = make_specs(theory.cfg.env)
-    return {name: Table(make(theory), specs[name]) for name, make in FRAMES.items()}
+    return {name: Table(frame, specs[name]) for name, frame in frames.items()}

@@ -1,12 +1,13 @@
-"""Training logs and provenance as the report reads them.
+"""What a training leaves, as the report reads it: logs, provenance and other JSON, and the size of its model.
 
-Input: training/TASK/{sft,grpo}.csv (one row a logged step), grpo_validation.csv (one a validation) and
-{sft,grpo}.provenance.json.
+Logs are training/TASK/{sft,grpo}.csv (one row a logged step) and grpo_validation.csv (one a validation).
 """
 
+from math import prod
 from pathlib import Path
 
 import pandas as pd
+from safetensors import SafetensorError, safe_open
 
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import decode
@@ -50,3 +51,16 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise UserError(f"{path}: is not a JSON object; delete it and run snakemake again")
     return content
+
+
+def count_parameters(folder: Path) -> int:
+    """Parameters of a model folder; of its safetensors files only the headers are read."""
+    count = 0
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        try:
+            with safe_open(path, "numpy") as file:
+                shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+        except (SafetensorError, OSError):
+            raise UserError(f"{path}: is not a safetensors file; make it again") from None
+        count += sum(map(prod, shapes))
+    return count
