@@ -165,3 +165,25 @@ def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(worlds, tmp
     exact = replace(cfg, expert=replace(expert, noise=0.0))
     collect(TASK, exact, worlds, tmp_path / "e.jsonl", tmp_path / "s.json")
     assert load_decisions(tmp_path / "e.jsonl", exact=exact.expert.is_exact)
+
+
+@pytest.mark.parametrize(
+    ("task", "other"), [("burger", "cheese_sandwich"), ("cheese_sandwich", "burger")]
+)
+def test_trajectories_are_as_long_as_their_own_task_allows(tmp_path, task, other):
+    own = {task: {"bound": 8, "timeout": 12}, other: {"bound": 12, "timeout": 15}}
+    cfg = load_config(
+        {
+            "scale": "smoke",
+            "task_settings": own,
+            "expert": {"trajectories": 4},
+            "worlds": {"training": 60},
+        }
+    )
+    path = tmp_path / "train.jsonl"
+    make_worlds(task, "train", cfg, path)
+    starts = load_starts(task, path, ENV)
+    assert any(start.optimal_steps > 8 for start in starts)
+    collect(task, cfg, path, tmp_path / "decisions.jsonl", tmp_path / "summary.json")
+    lengths = {row["layout_hash"]: row["t"] + 1 for row in read_jsonl(tmp_path / "decisions.jsonl")}
+    assert len(lengths) == 4 and max(lengths.values()) <= 8

@@ -67,3 +67,24 @@ def test_rules_of_thumb_need_no_model(made, tmp_path):
     replies, counts = evaluate_into(tmp_path, made, CFG, "random", None)
     assert len(replies) == 2 and counts["valid"] == counts["states"]
     assert Path(tmp_path / "burger.jsonl").stat().st_size > 0
+
+
+def test_each_task_is_played_until_its_own_timeout(tmp_path):
+    """A policy that solves nothing: every episode is as long as its task allows."""
+    timeouts = {"cheese_sandwich": 4, "burger": 6, "cheese_burger": 5}
+    own = {task: {"timeout": steps, "bound": 3} for task, steps in timeouts.items()}
+    cfg = load_config({"scale": "smoke", "worlds": {"evaluation": 3}, "task_settings": own})
+    worlds = {task: tmp_path / f"{task}.worlds.jsonl" for task in timeouts}
+    for task, path in worlds.items():
+        make_worlds(task, "eval", cfg, path)
+    episodes, counts = (
+        {task: tmp_path / f"{task}.{end}" for task in timeouts} for end in ("jsonl", "json")
+    )
+    evaluate("random", "-", None, cfg, worlds, episodes, counts)
+    for task, steps in timeouts.items():
+        rows = read_jsonl(episodes[task])
+        assert [(row["task"], row["success"], row["steps"]) for row in rows] == [
+            (task, False, steps)
+        ] * 3
+        wanted = {start.world.id for start in load_starts(task, worlds[task], ENV)}
+        assert {row["layout_hash"] for row in rows} == wanted

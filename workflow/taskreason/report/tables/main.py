@@ -3,8 +3,8 @@ then all policies and controls with GRPO's gains, and training by training.
 
 A row of a main file is one training; where there are several seeds the paper prints them pooled. Published rows without
 a counterpart here (larger prompted models) are shown alone; the paper prints no intervals, so they are computed from
-its number of episodes. Gains of GRPO are paired by world: over the SFT that it started from, over SFT that saw the number of
-replies that GRPO did, and over the models that are evaluated without training.
+its number of episodes. Gains of GRPO are paired by world: over the SFT that it started from, over SFT that saw as many
+replies as GRPO, and over the models that are evaluated without training.
 """
 
 from collections.abc import Sequence
