@@ -9,6 +9,7 @@ import json
 import sys
 import unicodedata
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -23,6 +24,13 @@ from taskreason.environments.reply import THINKING, Reply, parse_reply, recount
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.layout_files import load_layouts, parse_layout
 from taskreason.environments.robotouille.simulator.observation import list_predicates
+from taskreason.policies.openai import (
+    VARIABLES,
+    BadAnswer,
+    make_client,
+    read_completion,
+    read_key,
+)
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 from taskreason.training.rewards import REWARDS
@@ -354,3 +362,85 @@ def test_requests(tmp_path, command, content):
     assert all(is_sentence(text) for text in refused)
     out.getvalue().encode()
     assert sys.getrecursionlimit() >= 1000
+
+
+answer_keys = st.sampled_from(
+    ["choices", "message", "content", "text", "type", "usage", "prompt_tokens", "error", "code"]
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(answer_keys, part, max_size=4),
+    max_leaves=12,
+)
+
+
+def reply_like(part):
+    """An answer as servers give it, with parts that may be anything."""
+    message = st.fixed_dictionaries({"content": part}, optional={"reasoning_content": part})
+    choice = st.fixed_dictionaries(
+        {}, optional={"message": message | part, "text": part, "finish_reason": part, "error": part}
+    )
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "choices": st.lists(choice | part, max_size=2) | part,
+            "usage": part,
+            "error": part,
+        },
+    )
+
+
+@thorough
+@example({"choices": [{"message": {"content": [{"type": "text", "text": "x"}]}}]})
+@given(anything | reply_like(anything))
+def test_answers_of_a_server(data):
+    try:
+        found = read_completion(data)
+    except BadAnswer as error:
+        assert str(error)
+    else:
+        assert isinstance(found.text, str) and type(found.cut) is bool
+        assert min(found.prompt_tokens, found.reply_tokens) >= 0
+        assert not data.get("error") and data["choices"]
+
+
+variables = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.one_of(
+            st.sampled_from(
+                [
+                    "",
+                    "*",
+                    "socks5://h:1",
+                    "http://h:99999",
+                    "http://[::1",
+                    "/missing",
+                    "localhost,",
+                    "//",
+                ]
+            ),
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
+        )
+        for name in (*VARIABLES, *map(str.lower, VARIABLES), "OPENAI_API_KEY")
+    },
+)
+
+
+@thorough
+@given(
+    variables,
+    st.sampled_from(["http://localhost/v1", "http://models.example/v1"])
+    | st.text(max_size=12).map("http://{}".format),
+)
+def test_variables_of_the_environment(values, address):
+    endpoint = replace(load_config({}).endpoint, base_url=address)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*VARIABLES, *map(str.lower, VARIABLES), "OPENAI_API_KEY"):
+            patch.delenv(name, raising=False)
+        for name, value in values.items():
+            patch.setenv(name, value)
+        try:
+            make_client(endpoint, read_key(endpoint))
+        except UserError as error:
+            assert is_sentence(error)

@@ -127,7 +127,7 @@ def serve(server):
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield replace(ENDPOINT, base_url=f"http://127.0.0.1:{http.server_port}/v1", timeout=5)
@@ -144,6 +144,7 @@ def make_policy(endpoint, prompt=CHAT, temperature=0.0):
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv(ENDPOINT.key_variable, KEY)
+    monkeypatch.setattr("taskreason.policies.openai.FIRST_PAUSE_S", 0.01)
 
 
 def test_replies_come_in_the_order_of_the_texts_however_they_are_sent():

@@ -26,6 +26,8 @@ from taskreason.policies.prompt import PLAIN, PromptFormat
 
 LONGEST_PAUSE_S = 60
 """The ``openai`` package waits no longer than this before it tries again, whatever a server asks for."""
+FIRST_PAUSE_S, LONGER_PAUSE_S = 0.5, 8
+"""Before an answer without a reply is asked for again: the first pause, which doubles, up to the longest."""
 TRIED_AGAIN = (408, 409, 429)
 """Refusals that may pass, as the ``openai`` package sees it; others of 400 to 499 never do."""
 VARIABLES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -110,7 +112,7 @@ class EndpointPolicy(GeneratingPolicy):
                 left = self.endpoint.retries - tries
                 if error.hopeless or left < 0:
                     raise self._explain(str(error), count_tries(tries)) from None
-                await asyncio.sleep(min(0.5 * 2 ** (tries - 1), 8))
+                await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** (tries - 1), LONGER_PAUSE_S))
             except openai.OpenAIError as error:
                 request = getattr(error, "request", None)
                 tries += (
