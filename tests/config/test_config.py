@@ -19,7 +19,7 @@ from taskreason.config.load import (
     read_yaml,
     resolve_config,
 )
-from taskreason.config.schema import make_schema
+from taskreason.config.models import make_schema
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
 from taskreason.environments import ENVIRONMENTS, load_environment

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from taskreason.cli.main import main
+from taskreason.config.load import load_config
 from taskreason.cost import estimate as module
 from taskreason.cost.estimate import change, estimate, find_fix, read_jobs, schedule_jobs
-from taskreason.cost.model import GPUS, SHAPES, Rows, Shape, forward_flops, training_flops
+from taskreason.cost.model import GPUS, SHAPES, TRAINING_MFU, Job, Lengths, Shape
 from taskreason.durability.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from published_step import find_card, predict, read_steps  # noqa: E402
+from published_step import find_card, forward_flops, predict, read_steps  # noqa: E402
 
 MEASURED = [step for step in read_steps() if find_card(step.hardware)]
 TINY = Shape(3, 12, 20, 2, 50, True)
@@ -66,20 +67,22 @@ def count_multiplications(shape, prompt, reply):
 
 
 def test_flops_are_twice_the_products_counted_by_hand():
-    alone = forward_flops(TINY, Rows(1, 7, 1, 5))
+    alone = forward_flops(TINY, 7, 1, 5)
     assert alone == 2 * count_multiplications(TINY, 7, 5)
-    assert forward_flops(TINY, Rows(9, 7, 9, 5)) == 9 * alone
-    prompt = forward_flops(TINY, Rows(1, 7))
-    assert forward_flops(TINY, Rows(1, 7, 8, 5)) == 8 * alone - 7 * prompt
+    assert forward_flops(TINY, 7, 8, 5) == 8 * alone - 7 * forward_flops(TINY, 7)
 
 
 def test_training_costs_six_flops_a_parameter_and_token():
-    shape, rows = SHAPES["Qwen2.5-7B-Instruct"], Rows(1, 1, 1, 1)
-    # Without the attention of two tokens, and with the head on one of them.
-    weights = 2 * shape.matrices + shape.head
+    """On a card that is so slow that arithmetic takes longest."""
+    slow = replace(GPUS["h100"], flops=1e9)
+    cfg = load_config({"scale": "paper", "sft": {"batch_size": 4}})
+    tokens = 4 * (100 + 20)
     for rank, checkpointing, factor in ((0, False, 6), (0, True, 8), (8, False, 4), (8, True, 6)):
-        flops = training_flops(shape, rows, rank, checkpointing)
-        assert flops == pytest.approx(factor * weights, rel=1e-3)
+        train = {"lora_rank": rank, "gradient_checkpointing": checkpointing}
+        shape = SHAPES["Qwen2.5-7B-Instruct"]
+        job = Job(change(cfg, "train", train), slow, shape, "sft", ("burger",))
+        flops = job.step_seconds(Lengths(100, 0, 20, 20)) * slow.flops * TRAINING_MFU
+        assert flops == pytest.approx(factor * shape.matrices * tokens)
 
 
 @pytest.mark.parametrize(

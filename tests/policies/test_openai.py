@@ -17,7 +17,7 @@ import pytest
 
 from chat_models import CHAT
 from kitchens import ENV, make_world, read_jsonl
-from taskreason.cli.preflight import check_endpoint
+from taskreason.cli.preflight import check_source
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
@@ -448,7 +448,10 @@ def test_what_keeps_the_client_from_being_made_is_named_before_any_job(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     cfg = load_config({"endpoint": {"base_url": url}} if url else {})
-    for start in (lambda: check_endpoint("api:m", cfg), lambda: make_policy(cfg.endpoint)):
+    for start in (
+        lambda: check_source("expert.model", "api:m", cfg),
+        lambda: make_policy(cfg.endpoint),
+    ):
         with pytest.raises(UserError, match=words) as caught:
             start()
         assert "\n" not in str(caught.value)
