@@ -469,3 +469,13 @@ def test_the_reply_is_cut_where_the_server_says_so():
     assert not read_completion(answer).cut
     answer["choices"][0]["finish_reason"] = "length"
     assert read_completion(answer).cut
+
+
+def test_replies_that_the_server_cut_are_remembered():
+    answers = [reply_with("all"), reply_with("half")]
+    answers[1]["choices"][0]["finish_reason"] = "length"
+    server = Server(faults=[lambda h, a=a: send(h, 200, a) for a in answers])
+    with serve(server) as end:
+        policy = make_policy(replace(end, concurrency=1))
+        policy.complete(["a", "b"])
+    assert policy.cut == {"half"}

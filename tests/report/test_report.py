@@ -86,7 +86,7 @@ def test_main_table_says_what_the_episodes_say(root):
     table = make_table("main", root, CONFIG)
     assert ",".join(table.csv.columns) == (
         "task,policy,model,seed,episodes,sr,sr_low,sr_high,asat,asst,minimal_rate,excess_steps,"
-        "invalid_rate,malformed_rate,single_turn_optimal_rate"
+        "invalid_rate,malformed_rate,single_turn_optimal_rate,cut_rate"
     )
     assert len(table.csv) == len(TASKS) * 4
     row = table.csv[(table.csv.task == "burger") & (table.csv.policy == "sft_grpo")].iloc[0]

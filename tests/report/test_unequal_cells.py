@@ -85,7 +85,7 @@ def root(tmp_path_factory):
             for n, row in enumerate(rows):
                 steps = OPTIMA[task] + (1 + number % 4) * (n == 0) if n < solved else TIMEOUTS[task]
                 episodes.append(
-                    make_episode(row, task, n < solved, steps, invalid=number % 3, malformed=0)
+                    make_episode(row, task, n < solved, steps, invalid=number % 3, malformed=0, cut=number % 5)
                 )
             home = f"{policy}/{trained}/{task}"
             write_lines(root / "episodes" / f"{home}.jsonl", episodes)
@@ -115,6 +115,7 @@ def test_every_row_of_the_main_table_is_its_own_cell(root):
         assert row["single_turn_optimal_rate"] == pytest.approx((100 + CELLS[key][1]) / STATES)
         steps = asat * WORLDS
         assert row["invalid_rate"] == pytest.approx(CELLS[key][1] % 3 * WORLDS / steps)
+        assert row["cut_rate"] == pytest.approx(CELLS[key][1] % 5 * WORLDS / steps)
         minimal = max(CELLS[key][0] - 1, 0) / WORLDS
         assert row["minimal_rate"] == pytest.approx(minimal)
 
@@ -294,3 +295,10 @@ def test_every_setting_of_a_task_is_printed_as_that_tasks():
     for task in TASKS:
         assert (CFG.timeout_of(task), CFG.bound_of(task)) == (TIMEOUTS[task], BOUNDS[task])
         assert (CFG.task(task).timeout, CFG.task(task).bound) == (TIMEOUTS[task], BOUNDS[task])
+
+
+def test_cut_replies_are_shown_on_the_page_where_there_are_any(root, tmp_path):
+    table = make_table("main", root, CFG)
+    assert ">Cut<" in render_html(table.specs[0], table.csv, "main") and "Cut" not in render_latex(table)
+    none = table.csv.assign(cut_rate=0.0)
+    assert ">Cut<" not in render_html(table.specs[0], none, "main")

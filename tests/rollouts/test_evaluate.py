@@ -32,10 +32,10 @@ def made(tmp_path_factory):
     return folder
 
 
-def evaluate_into(folder, made, cfg, policy="sft", model="model"):
+def evaluate_into(folder, made, cfg, policy="sft", model="model", worlds=None):
     paths = {"burger": folder / "burger.jsonl"}, {"burger": folder / "burger.json"}
     start = made / model if model else None
-    evaluate(policy, "burger", start, cfg, {"burger": made / "eval.jsonl"}, *paths)
+    evaluate(policy, "burger", start, cfg, {"burger": worlds or made / "eval.jsonl"}, *paths)
     counts = json.loads((folder / "burger.json").read_text())
     return [row["replies"] for row in read_jsonl(folder / "burger.jsonl")], counts
 
@@ -88,3 +88,17 @@ def test_each_task_is_played_until_its_own_timeout(tmp_path):
         ] * 3
         wanted = {start.world.id for start in load_starts(task, worlds[task], ENV)}
         assert {row["layout_hash"] for row in rows} == wanted
+
+
+def test_replies_that_end_at_the_limit_are_counted_and_warned_about(made, tmp_path, capsys):
+    """A model that knows nothing ends no reply of its own accord; the tiny one does."""
+    evaluate_into(tmp_path, made, CFG)
+    rows = read_jsonl(tmp_path / "burger.jsonl")
+    assert all(row["cut"] == row["steps"] > 0 for row in rows)
+    replies = sum(row["steps"] for row in rows)
+    assert f"{replies} of {replies} replies were cut at rollout.max_new_tokens" in capsys.readouterr().err
+    (tmp_path / "tiny").mkdir()
+    enough = replace(CFG, rollout=replace(CFG.rollout, max_new_tokens=96))
+    evaluate_into(tmp_path / "tiny", ENV.data / "base_models", enough, model="tiny", worlds=made / "eval.jsonl")
+    rows = read_jsonl(tmp_path / "tiny" / "burger.jsonl")
+    assert sum(row["cut"] for row in rows) < sum(row["steps"] for row in rows)

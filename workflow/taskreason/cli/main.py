@@ -29,7 +29,7 @@ from taskreason.environments.base import Environment, World
 from taskreason.policies import Policy
 from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.model_names import expand, is_api, is_hub
-from taskreason.rollouts.episode import Start, rollout_to_file, run_episodes
+from taskreason.rollouts.episode import Start, rollout_to_file, run_episodes, warn_of_cuts
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -142,8 +142,10 @@ def run_rollout(args: Namespace) -> int:
     if args.out:
         rollout_to_file(policy, starts, args.timeout, args.batch_size, args.out, args.seed)
     else:
-        for episode in run_episodes(policy, starts, args.timeout, args.batch_size, args.seed):
+        episodes = run_episodes(policy, starts, args.timeout, args.batch_size, args.seed)
+        for episode in episodes:
             print(json.dumps(asdict(episode)))
+        warn_of_cuts(args.policy, episodes)
     return 0
 
 

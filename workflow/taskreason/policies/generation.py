@@ -44,11 +44,15 @@ class Usage:
 
 
 class GeneratingPolicy(ABC):
-    """A language model that answers turns; ``name`` goes into the episodes as ``model``."""
+    """A language model that answers turns; ``name`` goes into the episodes as ``model``.
+
+    cut: its replies that ended at the limit of tokens, unfinished.
+    """
 
     def __init__(self, name: str, sampling: Sampling, prompt: PromptFormat = PLAIN):
         self.name, self.sampling, self.prompt = name, sampling, prompt
         self.usage = Usage()
+        self.cut: set[str] = set()
         self._known: dict[str, str] | None = None if sampling.temperature else {}
 
     def act(self, turns: list[Turn]) -> list[str]:

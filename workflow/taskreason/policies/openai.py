@@ -90,6 +90,8 @@ class EndpointPolicy(GeneratingPolicy):
                     except TimeoutError:
                         raise self._explain("too slow", f"within {longest:g} s") from None
                 self.usage.add(1, completion.prompt_tokens, completion.reply_tokens)
+                if completion.cut:
+                    self.cut.add(completion.text)
                 progress.show(next(answered))
                 return completion.text
 

@@ -122,6 +122,7 @@ class TransformersPolicy(GeneratingPolicy):
             chosen = order[start : start + size]
             output = self._generate([prompts[n] for n in chosen for _ in range(number)], number)
             written = self.tokenizer.batch_decode(output, skip_special_tokens=True)
+            self.cut |= {written[row] for row in self._list_cut(output)}
             for place, n in enumerate(chosen):
                 replies[n] = written[place * number : (place + 1) * number]
             read = sum(len(prompts[n]) for n in chosen)
@@ -135,6 +136,15 @@ class TransformersPolicy(GeneratingPolicy):
             {"input_ids": prompts}, padding_side="left", return_tensors="pt"
         ).to(self.model.device)
         return generate_replies(self.model, inputs, group, **self._options)
+
+
+    def _list_cut(self, output: torch.Tensor) -> list[int]:
+        """Rows that are as long as a reply may be and hold no end."""
+        if output.shape[1] < self.sampling.max_new_tokens:
+            return []
+        ends = self.model.generation_config.eos_token_id
+        known = torch.tensor(ends if ends is not None else [], device=output.device)
+        return (~torch.isin(output, known).any(dim=1)).nonzero()[:, 0].tolist()
 
 
 class _TokenCount(StoppingCriteria):

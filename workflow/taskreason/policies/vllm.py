@@ -81,6 +81,8 @@ class VllmPolicy(GeneratingPolicy):
             sum(len(output.prompt_token_ids) for output in outputs),
             sum(len(reply.token_ids) for output in outputs for reply in output.outputs),
         )
+        replies = [reply for output in outputs for reply in output.outputs]
+        self.cut |= {reply.text for reply in replies if reply.finish_reason == "length"}
         return [[reply.text for reply in output.outputs] for output in outputs]
 
 

@@ -30,7 +30,8 @@ class Episode:
     """One episode, as stored: ``actions`` and ``replies`` hold one entry a step.
 
     invalid: steps whose action was not valid; malformed: those of them whose reply had no action at all (its entry
-    in ``actions`` is empty). optimal_steps: length of a shortest plan from the start, None when there is none.
+    in ``actions`` is empty). optimal_steps: length of a shortest plan from the start, None when there is none. cut:
+    replies that ended at the limit of tokens, whatever they held.
     """
 
     layout_hash: str
@@ -45,6 +46,7 @@ class Episode:
     malformed: int
     seed: int
     model: str
+    cut: int = 0
 
 
 FIELDS = " ".join(Episode.__dataclass_fields__)
@@ -69,13 +71,14 @@ class Run:
         self.success = start.world.solved(self.state)
         self.actions: list[str] = []
         self.replies: list[str] = []
-        self.invalid = self.malformed = 0
+        self.invalid = self.malformed = self.cut = 0
         self.before = ""
 
     def next_turn(self) -> Turn:
         return Turn(self.start.world, self.state, self.before)
 
-    def advance(self, text: str) -> None:
+    def advance(self, text: str, cut: bool = False) -> None:
+        self.cut += cut
         wanted = parse_reply(text).action
         after = self.start.world.step(self.state, wanted) if wanted else None
         self.replies.append(text)
@@ -102,6 +105,7 @@ class Run:
             malformed=self.malformed,
             seed=seed,
             model=model,
+            cut=self.cut,
         )
 
 
@@ -116,6 +120,7 @@ def run_episodes(
     """One episode per start, in their order; at most ``batch_size`` run at once. ``timeout`` is in steps."""
     waiting = list(enumerate(starts))[::-1]
     running: list[tuple[int, Run]] = []
+    cut = getattr(policy, "cut", ())
     done: dict[int, Episode] = {}
     progress = Progress(starts[0].task if starts else "", len(starts), "episodes")
 
@@ -135,7 +140,7 @@ def run_episodes(
         if running:
             replies = policy.act([run.next_turn() for _, run in running])
             for (_, run), reply in zip(running, replies, strict=True):
-                run.advance(reply)
+                run.advance(reply, reply in cut)
             settle()
             progress.show(len(done), *_describe_running(running, done, timeout))
     return [done[n] for n in range(len(starts))]
@@ -189,9 +194,20 @@ def rollout_to_file(
     if found:
         rate = sum(episode.success for episode in found.values()) / len(found)
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
+        warn_of_cuts(path.stem, list(found.values()))
     write_lines(path, map(asdict, episodes))
     partial.remove()
     return episodes
+
+
+def warn_of_cuts(label: str, episodes: Sequence[Episode]) -> None:
+    """Say so where replies ended at the limit of tokens: a model that is cut off looks like one that knows nothing."""
+    cut, replies = (sum(getattr(e, key) for e in episodes) for key in ("cut", "steps"))
+    if cut:
+        say(
+            f"{label}: {cut} of {replies} replies were cut at rollout.max_new_tokens (--max-new-tokens); raise it "
+            "where the model had more to say"
+        )
 
 
 def read_episode(values: dict) -> Episode:

@@ -30,7 +30,7 @@ EPISODE_TYPES = {
     "invalid": int,
     "malformed": int,
 }
-EPISODE_DEFAULTS = {"seed": 0, "model": "", "replies": ()}
+EPISODE_DEFAULTS = {"seed": 0, "model": "", "replies": (), "cut": 0}
 BOOTSTRAP_RESAMPLES = 2000
 Interval = tuple[float, float]
 
@@ -50,6 +50,7 @@ class CellMetrics:
         worlds, 0.05 for five per cent; None when there is no success
     invalid_rate: share of replies whose action is not possible, malformed ones among them
     malformed_rate: share of replies that name no action at all
+    cut_rate: share of replies that ended at the limit of tokens
     """
 
     episodes: int
@@ -64,6 +65,7 @@ class CellMetrics:
     excess_steps: float | None
     invalid_rate: float
     malformed_rate: float
+    cut_rate: float = 0.0
 
     @property
     def rate(self) -> tuple[float, float, float]:
@@ -212,6 +214,7 @@ def summarise(
         excess_steps=float(steps[success].sum() / optimal[success].sum() - 1) if won else None,
         invalid_rate=float(episodes["invalid"].sum() / max(steps.sum(), 1)),
         malformed_rate=float(episodes["malformed"].sum() / max(steps.sum(), 1)),
+        cut_rate=float(episodes["cut"].sum() / max(steps.sum(), 1)),
     )
     check_asat_identity(metrics.sr, metrics.asat, metrics.asst, timeout, source)
     return metrics

@@ -144,6 +144,7 @@ def lay_out(spec: Spec, table: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, 
     records = rows.to_dict("records")
     names = [c for c in spec.names if not c.several or rows[c.key].nunique() > 1]
     values = [c for c in spec.values if form.screen or not c.screen]
+    values = [c for c in values if not c.several or rows[c.key].nunique() > 1]
     values = [c for c in values if any(row.get(c.key) for row in records)] or values
     heads = [*names, *([spec.across] if spec.across else [])]
     frame = pd.DataFrame(

@@ -35,7 +35,7 @@ from taskreason.report.tables.spec import (
 METRICS = ("sr", "sr_low", "sr_high", "asat", "asst")
 MAIN_COLUMNS = [
     *("task", "policy", "model", "seed", "episodes", *METRICS, "minimal_rate", "excess_steps"),
-    *("invalid_rate", "malformed_rate", "single_turn_optimal_rate"),
+    *("invalid_rate", "malformed_rate", "single_turn_optimal_rate", "cut_rate"),
 ]
 GRID_COLUMNS = ["train_task", "eval_task", "seed", "episodes", *METRICS]
 COMPARISON_COLUMNS = [
@@ -63,6 +63,7 @@ MAIN = Spec(
         Column("excess_steps", "Steps over optimal", SHARE, screen=True),
         *columns(RATE, invalid_rate="Invalid", malformed_rate="Malformed"),
         *columns(RATE, single_turn_optimal_rate="Single turn"),
+        Column("cut_rate", "Cut", RATE, screen=True, several=True),
     ],
 )
 GRID = Spec(names=[TRAINED_ON, SEED], values=[SR], across=EVALUATED_ON)

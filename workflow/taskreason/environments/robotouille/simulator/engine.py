@@ -10,17 +10,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
-from .domain import (
-    CONTAINER_KINDS,
-    CUTS,
-    ITEM_KINDS,
-    PREPARATIONS,
-    STATION_KINDS,
-    TICKS,
-    Action,
-    Flag,
-    Op,
-)
+from .domain import CUTS, PREPARATIONS, TICKS, Action, Flag, Op
 from .goal import Goal
 from .layout import Layout, Thing
 
@@ -140,12 +130,14 @@ class Kitchen:
             for loc in everywhere
         ]
         self._wait = self._action(Op.wait)
-        meals, _ = _number(layout.meals)
-        self._named = {
-            t.id: n
-            for part in (stations, items, containers, meals)
-            for n, t in enumerate(part)
-            if t.id
+        meals, meal_names = _number(layout.meals)
+        parts = [(stations, self.stations), (items, self.items), (containers, self.containers)]
+        # Index and name of each thing that a goal may mean by its id.
+        self.named = {
+            thing.id: (n, names[n])
+            for things, names in [*parts, (meals, meal_names)]
+            for n, thing in enumerate(things)
+            if thing.id
         }
         self.initial = self._initial_state(items, containers)
         self.goal = Goal(self, layout.goal)
@@ -169,21 +161,6 @@ class Kitchen:
             added=frozenset(),
             effects=(),
         )
-
-    def name_thing(self, kind: str, index: int) -> str:
-        """The name of a station, item, container or meal."""
-        for kinds, names in (
-            (STATION_KINDS, self.stations),
-            (ITEM_KINDS, self.items),
-            (CONTAINER_KINDS, self.containers),
-        ):
-            if kind in kinds:
-                return names[index]
-        return f"{kind}{index + 1}"
-
-    def find_named(self, ids: set[int | str]) -> dict[int | str, int]:
-        """Index of each of these objects that have an id of their own."""
-        return {key: n for key, n in self._named.items() if key in ids}
 
     # ---------------------------------------------------------------- actions
 

@@ -45,7 +45,7 @@ class Goal:
         named = ((n, kind) for t in backwards for n, kind in zip(t.ids, t.args, strict=True))
         self.kinds: dict[int | str, str] = dict(named)
         self.height = self._least_height()
-        self.fixed: dict[int | str, int] = kitchen.find_named({*self.kinds})
+        self.fixed = {key: kitchen.named[key][0] for key in self.kinds if key in kitchen.named}
         """Index of the object that an id of text means."""
         self._things: dict[str, list[int]] = defaultdict(list)
         listed = kitchen.station_kinds, kitchen.item_kinds, kitchen.container_kinds, PLAYER_KINDS

@@ -106,7 +106,7 @@ def describe_goal(kitchen: Kitchen) -> str:
         return describe_stack(target)
     goal = kitchen.goal
     words = {key: f"{kind} #{key}" for key, kind in goal.kinds.items()}
-    words |= {key: kitchen.name_thing(goal.kinds[key], index) for key, index in goal.fixed.items()}
+    words |= {key: kitchen.named[key][1] for key in goal.fixed}
     return " and ".join(f"{name}({', '.join(map(words.get, ids))})" for name, ids in goal.terms)
 
 
