@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from namespaces import can_unshare
-from taskreason.durability.errors import UserError
-from taskreason.durability.machine_errors import check_writable, explain_fault
+from taskreason.durability.errors import UserError, check_writable, explain_fault
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = "results/smoke/trajectories/burger.jsonl"

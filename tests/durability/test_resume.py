@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from taskreason.durability.checksums import describe_file
-from taskreason.durability.resume import describe_work, take_up
+from taskreason.durability.partial_results import describe_work, take_up
 
 PARAMS = {"seed": 0, "grpo": {"learning_rate": 1e-4, "beta": 0.1}}
 

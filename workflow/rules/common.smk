@@ -14,9 +14,8 @@ sys.path.insert(0, str(WORKFLOW_DIR))
 
 from taskreason.cli.preflight import check_start
 from taskreason.config.load import check_own_tasks, load_config, resolve_config
-from taskreason.durability.errors import UserError
+from taskreason.durability.errors import UserError, check_writable
 from taskreason.durability.files import list_runs
-from taskreason.durability.machine_errors import check_writable
 from taskreason.policies.model_names import (
     check_model,
     expand as expand_model,

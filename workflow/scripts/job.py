@@ -23,9 +23,8 @@ from taskreason.durability.checksums import (
     verify,
     write_record,
 )
-from taskreason.durability.errors import UserError
-from taskreason.durability.machine_errors import explain_fault
-from taskreason.durability.resume import describe_work, take_up
+from taskreason.durability.errors import UserError, explain_fault
+from taskreason.durability.partial_results import describe_work, take_up
 
 RESULTS = Path("results")
 

@@ -1,6 +1,24 @@
-"""The one exception that is meant for a person: it carries a sentence, never a traceback."""
+"""What is said to a person in one sentence, never a traceback: what they can fix, and what the machine runs out of."""
+
+import errno
+import os
+import resource
+import shutil
+from pathlib import Path
 
 LONGEST_QUOTE = 120
+ROOM = 1 << 20
+"""Bytes; with less than these, whatever fails, fails for want of room."""
+LAST_MEMORY = 1 << 26
+"""Bytes of address space; below, whatever fails, fails for want of memory."""
+OUT_OF_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc"),
+    "failed to map segment",  # a library that could not be loaded
+)
+
+
+class UserError(Exception):
+    """Something a user can fix; the message is one sentence naming the file, the key and the fix."""
 
 
 def clip(text: str) -> str:
@@ -13,5 +31,49 @@ def quote(value: object) -> str:
     return clip(repr(value))
 
 
-class UserError(Exception):
-    """Something a user can fix; the message is one sentence naming the file, the key and the fix."""
+def explain_fault(error: BaseException, folder: Path) -> str | None:
+    """One sentence for an error of the machine, None for any other; folder: where the results are."""
+    number = error.errno if isinstance(error, OSError) else None
+    full = folder.is_dir() and shutil.disk_usage(folder).free < ROOM
+    if full or number in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{folder}: there is no room left on the disk; make room and start the run again, which goes on where it "
+            "stopped."
+        )
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return (
+            f"{clip(str(error.filename))}: this place can't be written or read ({os.strerror(number)}); allow it, or "
+            "run from a folder of your own, and start the run again."
+        )
+    short = number == errno.ENOMEM or isinstance(error, MemoryError)
+    if short or _is_at_limit() or any(words in str(error).lower() for words in OUT_OF_MEMORY):
+        return (
+            "there is not enough memory for the job; allow it more (resources.mem_mb on a cluster) or lower "
+            "sft.micro_batch, grpo.micro_batch or rollout.batch_size, and start the run again."
+        )
+    return None
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError where results can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(explain_fault(error, folder) or f"{folder}: {error}.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{folder}: results can't be written there; allow it, or run from a folder of your own "
+            "(snakemake --directory FOLDER)."
+        )
+
+
+def _is_at_limit() -> bool:
+    """Whether this process has taken all the address space that `ulimit -v` or a scheduler allows it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return False
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, MemoryError):  # no such file on this system, or not even memory to read it
+        return False
+    return limit - pages * resource.getpagesize() < LAST_MEMORY

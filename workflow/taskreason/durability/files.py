@@ -9,22 +9,23 @@ from typing import Any
 from taskreason.durability.errors import UserError
 
 
-def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write one JSON object a line; the file appears whole or not at all."""
+def write_whole(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w") as file:
-        for row in rows:
-            file.write(json.dumps(row) + "\n")
+    with temporary.open("wb") as file:
+        file.writelines(parts)
     os.replace(temporary, path)
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON object a line, whole or not at all."""
+    write_whole(path, (json.dumps(row).encode() + b"\n" for row in rows))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write one JSON document; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(temporary, path)
+    """Write one JSON document, whole or not at all."""
+    write_whole(path, [json.dumps(value, indent=2).encode() + b"\n"])
 
 
 def decode(text: str | bytes) -> Any:

@@ -1,17 +1,19 @@
-"""What a job has done so far, a line a piece: a killed job goes on from it, and damage costs the damaged pieces alone.
+"""What a killed job has done so far: the same job goes on from it, one with other settings or inputs never does.
 
-Every line is the SHA-256 of its JSON, a space and the JSON. A line that is torn, changed or of other settings is left
-out, which is said, and what it held is done again.
+Checkpoints and partial files lie outside the declared outputs, so Snakemake neither wipes nor checks them. A note with
+a checksum of the job's parameters and inputs says what they belong to. In a file of :class:`PartialResults` every line
+is the SHA-256 of its JSON, a space and the JSON, so that damage costs the damaged pieces alone.
 """
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from taskreason.durability.files import decode
+from taskreason.durability.checksums import Sums, describe_file
+from taskreason.durability.files import decode, write_json, write_whole
 from taskreason.durability.progress import say
 
 
@@ -43,10 +45,7 @@ class PartialResults:
 
     def begin(self, values: Iterable[Any]) -> None:
         """Start with these pieces; the file holds what it held before, or them."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        temporary.write_bytes(b"".join(map(self._to_line, values)))
-        os.replace(temporary, self.path)
+        write_whole(self.path, map(self._to_line, values))
 
     def add(self, *values: Any) -> None:
         """Add pieces at the end, which are in the file when this returns."""
@@ -63,3 +62,28 @@ class PartialResults:
 
     def _digest(self, text: bytes) -> str:
         return hashlib.sha256(self.settings.encode() + b"\n" + text).hexdigest()
+
+
+def describe_work(params: Mapping[str, Any], inputs: Iterable[str], known: Sums) -> str:
+    """What a job is about, as one SHA-256; known: checksums of inputs that need not be read for it."""
+    sums = {
+        path: (known.get(path) or describe_file(Path(path)))["sha256"]
+        for path in inputs
+        if Path(path).is_file()
+    }
+    text = json.dumps([dict(params), sums], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def take_up(note: Path, work: str, outputs: Iterable[str], checkpoints: Path | None) -> list[Path]:
+    """Keep what an earlier attempt at the same work has left, remove what is of any other; returns what was removed."""
+    try:
+        earlier = decode(note.read_bytes())["work"]
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier = None
+    left = [Path(f"{path}.partial") for path in outputs] + ([checkpoints] if checkpoints else [])
+    removed = [path for path in left if path.exists() and earlier != work]
+    for path in removed:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    write_json(note, {"work": work})
+    return removed

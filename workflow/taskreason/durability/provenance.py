@@ -1,8 +1,6 @@
 """Provenance: with what an artifact was made, written as JSON next to it.
 
-One file holds the resolved config, the seed, the versions of Python and of every package that can
-change a number, the commit, the hardware, and the wall time in seconds. Reads packages through
-their metadata, so that a light stage can call it without importing torch.
+Packages are read through their metadata, so that a light stage can call it without importing torch.
 """
 
 import os
@@ -10,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,38 +24,33 @@ VECTOR_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 def write_provenance(path: Path, config: Mapping, seed: int, wall_seconds: float) -> None:
     """Write the provenance of one artifact to `path`, atomically; config: resolved, as plain values."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
     record = {
         "config": dict(config),
         "seed": seed,
-        "versions": package_versions(),
-        "commit": _commit(),
+        "versions": versions,
+        "commit": _find_commit(),
         "hardware": describe_hardware(),
         "wall_seconds": round(wall_seconds, 3),
     }
     write_json(path, record)
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of the installed packages among PACKAGES."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
 def describe_hardware() -> dict[str, Any]:
     """Processor, its vector instructions, cores, memory (GiB) and GPUs of this machine, as far as the system tells."""
     pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    torch = sys.modules.get("torch")
+    gpus = range(torch.cuda.device_count()) if torch else ()
     return {
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": _read_cpuinfo("model name") or platform.processor(),
         "instructions": list_instructions(),
         "cores": os.cpu_count(),
         "memory_gib": round(pages * page_size / 2**30, 1),
-        "gpus": _gpus(),
+        "gpus": [torch.cuda.get_device_name(index) for index in gpus],
     }
 
 
@@ -64,10 +58,6 @@ def list_instructions() -> list[str]:
     """The vector instructions that decide how fast a CPU trains, of those that this processor has."""
     flags = (_read_cpuinfo("flags") or "").split()
     return [name for name in VECTOR_INSTRUCTIONS if name in flags]
-
-
-def _processor() -> str:
-    return _read_cpuinfo("model name") or platform.processor()
 
 
 def _read_cpuinfo(key: str) -> str | None:
@@ -80,24 +70,12 @@ def _read_cpuinfo(key: str) -> str | None:
     return next(values, None)
 
 
-def _gpus() -> list[str]:
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return []
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-
-
-def _commit() -> str | None:
+def _find_commit() -> str | None:
     """The checkout's commit, with "+" where tracked files differ; None outside a checkout."""
-    root = Path(__file__).resolve().parents[3]
-    git = ["git", "-C", str(root)]
+    git = ["git", "-C", Path(__file__).resolve().parents[3]]
+    describe = [*git, "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
-        commit = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10
-        )
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
+        told = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
         return None
-    if commit.returncode:
-        return None
-    return commit.stdout.strip() + ("+" if changed.returncode else "")
+    return told.stdout.strip()
