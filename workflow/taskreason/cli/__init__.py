@@ -1,1 +1,1 @@
-"""The `taskreason` command, and what is checked before a run starts."""
+"""The `taskreason` command, what is checked before a run starts, and what is seen while it runs."""

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PAUSE = 25
-"""Seconds between two lines about a job where there is no terminal."""
-TAIL = 8192
-"""Bytes at a log's end in which the last word is looked for."""
+PAUSE = 25  # seconds between two lines about a job where there is no terminal
+TAIL = 8192  # bytes at a log's end in which the last word is looked for
 TOLD = re.compile(r"^.*\S: .*?\d/\d+.*$", re.MULTILINE)
 """A line of :mod:`taskreason.durability.progress`, or a bar of somebody else's."""
 BAR = re.compile(r"\|.*\|")
@@ -64,8 +62,7 @@ class Watch:
 
     def __init__(self, total: int, tell: Callable[[str], None]):
         self.total, self.tell = total, tell
-        self.done = 0
-        self.started = time.time()
+        self.done, self.started = 0, time.time()
         self.jobs: dict[int, Job] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -89,13 +86,8 @@ class Watch:
         """Begin to draw on a rich console, which takes over what is printed to standard error and output."""
         from rich.live import Live
 
-        self._live = Live(
-            get_renderable=self.draw,
-            console=console,
-            refresh_per_second=2,
-            transient=True,
-            vertical_overflow="crop",
-        )
+        options = {"refresh_per_second": 2, "transient": True, "vertical_overflow": "crop"}
+        self._live = Live(get_renderable=self.draw, console=console, **options)
         self._live.start()
 
     def stop(self) -> None:
@@ -118,18 +110,15 @@ class Watch:
 
         told = [job.describe() for job in self.list_jobs()]
         width = max((len(name) for name, _, _ in told), default=0)
-        jobs = [
-            Text.assemble((name.ljust(width), "bold cyan"), f" {passed:>7}  {word}")
-            for name, passed, word in told
-        ]
-        for line in jobs:
-            line.no_wrap, line.overflow = True, "ellipsis"
+        lines = []
+        for name, passed, word in told:
+            parts = (name.ljust(width), "bold cyan"), f" {passed:>7}  {word}"
+            lines.append(Text.assemble(*parts, no_wrap=True, overflow="ellipsis"))
+        bar = ProgressBar(total=self.total, completed=self.done, width=24)
+        passed = format_time(time.time() - self.started)
         whole = Table.grid(padding=(0, 1))
-        whole.add_row(
-            ProgressBar(total=self.total, completed=self.done, width=24),
-            f"{self.done}/{self.total} jobs, {format_time(time.time() - self.started)}",
-        )
-        return Group("", *jobs, whole)
+        whole.add_row(bar, f"{self.done}/{self.total} jobs, {passed}")
+        return Group("", *lines, whole)
 
     def _tell_in_lines(self) -> None:
         while not self._stopped.wait(1):

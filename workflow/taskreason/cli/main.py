@@ -1,19 +1,35 @@
-"""The `taskreason` command: its options, and how a call ends. What the subcommands do is in `taskreason.cli.commands`.
+"""The `taskreason` command: its options, what each subcommand does, and how a call ends.
 
-What a person can fix is said in one sentence on standard error with exit status 2.
+What a person can fix is said in one sentence on standard error with exit status 2. What needs pandas is imported by the
+function that calls it, and what runs models by what loads them, so that everything else starts at once.
 """
 
 import argparse
+import json
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
-from taskreason.cli import commands
+from taskreason.cli.preflight import check_policy
+from taskreason.config.load import load_config, resolve_config
 from taskreason.cost.model import GPUS
-from taskreason.durability.checksums import ASIDE
+from taskreason.durability.checksums import (
+    ASIDE,
+    list_damage,
+    list_unreadable,
+    put_aside,
+    read_records,
+)
 from taskreason.durability.errors import UserError
 from taskreason.environments import ENVIRONMENTS, load_environment
+from taskreason.environments.base import Environment, World
+from taskreason.policies import Policy
+from taskreason.policies.loading import load_model_policy, load_rules
+from taskreason.policies.model_names import expand, is_api, is_hub
+from taskreason.rollouts.episode import Start, rollout_to_file, run_episodes
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,78 +62,51 @@ def build_parser() -> argparse.ArgumentParser:
 
     results = {"type": Path, "nargs": "?", "default": Path("results")}
     results["help"] = "folder of the run (default results)"
-    rollout = add("rollout", commands.run_rollout, "run a policy; one JSON object per episode")
-    rollout.add_argument(
-        "--policy",
-        required=True,
-        help="planner, random, a rule (greedy), a model's folder, its name on the hub, api:NAME or bundled:NAME",
-    )
-    rollout.add_argument(
-        "--environment",
-        choices=ENVIRONMENTS,
-        default=next(iter(ENVIRONMENTS)),
-        help="of the worlds",
-    )
-    rollout.add_argument("--layouts", required=True, help="a file or folder of worlds")
-    rollout.add_argument("--timeout", type=_positive, required=True, help="steps until failure")
-    rollout.add_argument("--batch-size", type=_positive, default=100, help="episodes at a time")
-    rollout.add_argument("--max-new-tokens", type=_positive, default=256, help="a model's reply")
-    rollout.add_argument("--temperature", type=_share, default=0.0, help="0 (default) is greedy")
-    rollout.add_argument("--seed", type=_natural, default=0)
-    rollout.add_argument(
-        "--engine",
-        choices=("transformers", "vllm"),
-        default="transformers",
-        help="what runs a local model",
-    )
-    rollout.add_argument(
-        "--prompt",
-        choices=("plain", "chat"),
-        default="plain",
-        help="chat for instruction-tuned models",
-    )
-    rollout.add_argument("--history", action="store_true", help="tell the last thought and action")
-    rollout.add_argument("--base-url", help="of the server that answers for api:NAME")
-    rollout.add_argument("--out", type=Path, help="a file instead of standard output; resumable")
+    engines, first = ("transformers", "vllm"), next(iter(ENVIRONMENTS))
 
-    compare = add("compare", commands.run_compare, "two results folders side by side")
-    compare.add_argument("first", type=Path, help="folder A, such as results")
-    compare.add_argument("second", type=Path, help="folder B")
+    option = add("rollout", run_rollout, "run a policy; one JSON object per episode").add_argument
+    policies = "planner, random, a rule (greedy), a model's folder, its name on the hub, api:NAME or bundled:NAME"
+    option("--policy", required=True, help=policies)
+    option("--environment", choices=ENVIRONMENTS, default=first, help="of the worlds")
+    option("--layouts", required=True, help="a file or folder of worlds")
+    option("--timeout", type=_positive, required=True, help="steps until failure")
+    option("--batch-size", type=_positive, default=100, help="episodes at a time")
+    option("--max-new-tokens", type=_positive, default=256, help="a model's reply")
+    option("--temperature", type=_share, default=0.0, help="0 (default) is greedy")
+    option("--seed", type=_natural, default=0)
+    option("--engine", choices=engines, default=engines[0], help="what runs a local model")
+    chat = "chat for instruction-tuned models"
+    option("--prompt", choices=("plain", "chat"), default="plain", help=chat)
+    option("--history", action="store_true", help="tell the last thought and action")
+    option("--base-url", help="of the server that answers for api:NAME")
+    option("--out", type=Path, help="a file instead of standard output; resumable")
 
-    verify = add("verify", commands.run_verify, "whether a run agrees with the reference results")
-    verify.add_argument("results", **results)
-    verify.add_argument("--scale", default="laptop", help="of the run (default laptop)")
-    verify.add_argument(
-        "--reference",
-        type=Path,
-        help="folder of the reference results (default: the ones that come along)",
-    )
-    verify.add_argument("--keep", action="store_true", help="make this run the reference instead")
+    option = add("compare", run_compare, "two results folders side by side").add_argument
+    option("first", type=Path, help="folder A, such as results")
+    option("second", type=Path, help="folder B")
 
-    estimate = add(
-        "estimate", commands.run_estimate, "what a run of the workflow would cost on GPUs"
-    )
-    estimate.add_argument(
-        "--scale", default="paper", help="as in the configuration (default paper)"
-    )
-    estimate.add_argument("--gpu", required=True, choices=GPUS, help="the kind of card")
-    estimate.add_argument(
-        "--gpus", type=_positive, help="cards (default what the largest job asks)"
-    )
-    estimate.add_argument(
-        "--lora-rank", type=_natural, help="instead of train.lora_rank; 0 for none"
-    )
-    estimate.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    agrees = "whether a run agrees with the reference results"
+    option = add("verify", run_verify, agrees).add_argument
+    option("results", **results)
+    option("--scale", default="laptop", help="of the run (default laptop)")
+    reference = "folder of the reference results (default: the ones that come along)"
+    option("--reference", type=Path, help=reference)
+    option("--keep", action="store_true", help="make this run the reference instead")
 
-    check = add(
-        "check",
-        commands.run_check,
-        "find files under results/ that are not what the run has written",
-    )
-    check.add_argument("results", **results)
-    check.add_argument(
-        "--repair", action="store_true", help=f"rename them to *{ASIDE}, so that they are made anew"
-    )
+    cost = "what a run of the workflow would cost on GPUs"
+    option = add("estimate", run_estimate, cost).add_argument
+    option("--scale", default="paper", help="as in the configuration (default paper)")
+    option("--gpu", required=True, choices=GPUS, help="the kind of card")
+    option("--gpus", type=_positive, help="cards (default what the largest job asks)")
+    option("--lora-rank", type=_natural, help="instead of train.lora_rank; 0 for none")
+    option("--format", choices=("text", "markdown", "json"), default="text")
+
+    damage = "find files under results/ that are not what the run has written"
+    option = add("check", run_check, damage).add_argument
+    option("results", **results)
+    repair = f"rename them to *{ASIDE}, so that they are made anew"
+    option("--repair", action="store_true", help=repair)
+
     for name in ENVIRONMENTS:
         load_environment(name).add_commands(add)
     return parser
@@ -142,6 +131,107 @@ def _natural(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return value
+
+
+def run_rollout(args: Namespace) -> int:
+    environment = load_environment(args.environment)
+    worlds = environment.read_worlds(Path(args.layouts))
+    policy_of = _choose_policy(args, environment)
+    starts = [_find_start(world, task, environment) for world, task in worlds]
+    policy = policy_of()
+    if args.out:
+        rollout_to_file(policy, starts, args.timeout, args.batch_size, args.out, args.seed)
+    else:
+        for episode in run_episodes(policy, starts, args.timeout, args.batch_size, args.seed):
+            print(json.dumps(asdict(episode)))
+    return 0
+
+
+def _find_start(world: World, task: str, environment: Environment) -> Start:
+    """Where an episode begins; raises UserError for a world whose goal has no plan."""
+    try:
+        steps = environment.teacher(world, patient=False).distance(world.initial)
+    except UserError:
+        print(f"{world.id}: too large to find optimal_steps, written as null", file=sys.stderr)
+        return Start(world, task, None)
+    if steps is None:
+        raise UserError(f"{world.id}: the goal can't be reached from the initial state.")
+    return Start(world, task, steps)
+
+
+def _choose_policy(args: Namespace, environment: Environment) -> Callable[[], Policy]:
+    """What loads the policy; UserError at once where its name or the settings mean nothing."""
+    rules = ("planner", "random", *environment.rule_policies)
+    if args.policy in rules:
+        return lambda: load_rules(args.policy, args.seed, environment)
+    name = expand(args.policy, environment)
+    if not (is_api(name) or is_hub(name) or Path(name).is_dir()):
+        raise UserError(
+            f"--policy: {name} is neither {', '.join(rules)} nor a model's folder or name on the hub."
+        )
+    rollout = ("engine", "batch_size", "max_new_tokens")
+    given = {
+        "environment": environment.name,
+        "seeds": [args.seed],
+        "prompt": {"style": args.prompt, "history": args.history},
+        "rollout": {key: getattr(args, key) for key in rollout},
+        "endpoint": {"base_url": args.base_url} if args.base_url else {},
+    }
+    cfg = load_config(resolve_config(given, config_file="the command's options"))
+    check_policy(name, cfg)
+    return lambda: load_model_policy(name, cfg, args.temperature)
+
+
+def run_compare(args: Namespace) -> int:
+    from taskreason.studies.compare import compare
+
+    print(compare(args.first, args.second))
+    return 0
+
+
+def run_verify(args: Namespace) -> int:
+    """Prints a verdict; the status is 1 where the run does not agree with the reference."""
+    from taskreason.studies.verify import find_reference, keep, verify
+
+    reference = args.reference or find_reference(args.results, args.scale)
+    if args.keep:
+        keep(args.results, args.scale, reference)
+        print(f"{reference}: holds the results of {args.results} now")
+        return 0
+    verdict = verify(args.results, args.scale, reference)
+    print(verdict.text)
+    return 0 if verdict.agrees else 1
+
+
+def run_estimate(args: Namespace) -> int:
+    from taskreason.cost.estimate import estimate, format_estimate
+
+    train = {} if args.lora_rank is None else {"train": {"lora_rank": args.lora_rank}}
+    result = estimate({"scale": args.scale} | train, args.gpu, args.gpus)
+    print(format_estimate(result, args.format))
+    return 0
+
+
+def run_check(args: Namespace) -> int:
+    """Names damaged and missing files on standard output, why on standard error; the status is 1 where one is left."""
+    known = read_records(args.results)
+    if not any(map(os.path.exists, known)):
+        raise UserError(
+            f"{args.results}: nothing that a job has left checksums of is there; give the results folder of a run, "
+            "from the folder that it was started in."
+        )
+    found = list_damage(known)
+    if args.repair:
+        found = {path: f"{why}; kept as {put_aside(path)}" for path, why in found.items()}
+    found |= {p: "it is missing" for p in known if p not in found and not os.path.exists(p)}
+    unreadable = dict.fromkeys(
+        map(str, list_unreadable(args.results)),
+        "these checksums can't be read; delete what the job has made to make it anew",
+    )
+    for path, why in (found | unreadable).items():
+        print(path)
+        print(f"taskreason: {path}: {why}.", file=sys.stderr)
+    return 1 if unreadable or found and not args.repair else 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """What is checked when a run starts, before its first job: graphics cards, models, packages, keys.
 
 Everything here is cheap and needs neither torch nor weights; a dry run skips it, so that a laptop can look at the plan
-of a cluster.
+of a cluster. Whatever is missing raises UserError with one sentence.
 """
 
-import shutil
 import subprocess
 from collections.abc import Collection, Iterable
 from importlib.util import find_spec
@@ -29,7 +28,7 @@ def check_start(
     cfg: Config,
     local: bool,
 ) -> None:
-    """Raise UserError with one sentence for whatever would stop the run later.
+    """Check whatever would stop the run later.
 
     needs: what the jobs of the run say that they need (``params.needs`` of a rule): ``TRAINING``, ``ENGINE``, and keys
     of the configuration that name models. gpus: the most that a job asks for. models: (key, name). local: the jobs run
@@ -37,33 +36,49 @@ def check_start(
     """
     if local:
         check_gpus(gpus, cfg.scale)
+    trains = TRAINING in needs
     for key, name in models:
         if key in needs:
-            if is_api(name):
-                check_endpoint(name, cfg)
-            else:
-                check_model(key, name)
-        if key == "base.model" and TRAINING in needs and cfg.grpo.vllm == "colocate":
+            check_source(key, name, cfg)
+        if key == "base.model" and trains and cfg.grpo.vllm == "colocate":
             check_colocation(Path(name))
-    if TRAINING in needs:
-        check_training(cfg, local)
+    if trains and local and cfg.train.lora_rank:
+        check_package("train.lora_rank", "peft")
+    if trains and local and cfg.grpo.vllm != "none":
+        check_package("grpo.vllm", "vllm")
+    if trains and cfg.train.accelerate:
+        check_accelerate(cfg)
     if local and ENGINE in needs and cfg.rollout.engine == "vllm":
-        check_package("rollout.engine", "vllm", "vllm")
+        check_package("rollout.engine", "vllm")
 
 
 def check_policy(name: str, cfg: Config) -> None:
-    """Raise UserError where a model as a policy can't be had or its engine is not installed."""
-    if is_api(name):
-        check_endpoint(name, cfg)
+    """Check that a model as a policy can be had and its engine is installed."""
+    check_source("--policy", name, cfg)
+    if cfg.rollout.engine == "vllm" and not is_api(name):
+        check_package("--engine vllm", "vllm")
+
+
+def check_source(key: str, name: str, cfg: Config) -> None:
+    """Check that a model can be loaded, or asked for behind the endpoint."""
+    if not is_api(name):
+        check_model(key, name)
         return
-    check_model("--policy", name)
-    if cfg.rollout.engine == "vllm":
-        check_package("--engine vllm", "vllm", "vllm")
+    check_package(name, "openai")
+    from taskreason.policies.openai import read_key
+
+    read_key(cfg.endpoint)
+    if name == API:
+        raise UserError(f"{name} names no model; write api:NAME.")
 
 
 def check_gpus(wanted: int, scale: str) -> None:
-    """Raise UserError where a job asks for more GPUs than this machine has."""
-    present = len(list_gpus())
+    """Check that no job asks for more GPUs than this machine's driver lists."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
+        present = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    except (OSError, subprocess.TimeoutExpired):
+        present = 0
     if wanted > present:
         raise UserError(
             f"scale {scale} asks for {wanted} GPU{'s' if wanted > 1 else ''} a job and this machine has "
@@ -72,41 +87,9 @@ def check_gpus(wanted: int, scale: str) -> None:
         )
 
 
-def list_gpus() -> list[str]:
-    """One line for each NVIDIA GPU that the driver lists; empty without a driver."""
-    program = shutil.which("nvidia-smi")
-    if not program:
-        return []
-    try:
-        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
-
-
-def check_endpoint(name: str, cfg: Config) -> None:
-    """Raise UserError where a model behind the endpoint can't be asked for want of a package or a key."""
-    check_package(name, "openai", "openai")
-    from taskreason.policies.openai import read_key
-
-    read_key(cfg.endpoint)
-    if not name.removeprefix(API):
-        raise UserError(f"{name} names no model; write api:NAME.")
-
-
-def check_training(cfg: Config, local: bool) -> None:
-    """Raise UserError where the settings of the trainings need what is not there or don't go together."""
-    if local and cfg.train.lora_rank:
-        check_package("train.lora_rank", "peft", "peft")
-    if local and cfg.grpo.vllm != "none":
-        check_package("grpo.vllm", "vllm", "vllm")
-    if cfg.train.accelerate:
-        check_accelerate(cfg)
-
-
-def check_package(key: str, module: str, package: str) -> None:
-    """Raise UserError where an optional package is missing."""
-    if find_spec(module) is None:
+def check_package(key: str, package: str) -> None:
+    """Check that an optional package is installed."""
+    if find_spec(package) is None:
         raise UserError(
             f"{key} needs the package {package}, which is not installed in this environment; "
             f"install it (pip install {package}) or change the setting."
@@ -114,23 +97,20 @@ def check_package(key: str, module: str, package: str) -> None:
 
 
 def check_accelerate(cfg: Config) -> None:
-    """Raise UserError where train.accelerate names no accelerate file, or one that other settings exclude."""
+    """Check that train.accelerate names an accelerate file, and one that other settings don't exclude."""
     path = Path(cfg.train.accelerate)
     try:
-        values = yaml.safe_load(path.read_text())
-        kind = values["distributed_type"]
+        kind = yaml.safe_load(path.read_text())["distributed_type"]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError):
         raise UserError(
             f"train.accelerate: {path} is no accelerate configuration with a distributed_type; "
             "name one of envs/accelerate/ or write one with `accelerate config`."
         ) from None
-    if kind in SHARDED and cfg.train.lora_rank:
-        raise UserError(
-            f"train.lora_rank: adapters can't be merged from weights that {path} spreads over GPUs ({kind}); "
-            "set it to 0 or use a file with distributed_type MULTI_GPU."
-        )
-    if kind in SHARDED and cfg.grpo.eval_steps:
-        raise UserError(
-            f"grpo.eval_steps: validation worlds can't be played with weights that {path} spreads over GPUs "
-            f"({kind}); set it to 0 or use a file with distributed_type MULTI_GPU."
-        )
+    if kind not in SHARDED:
+        return
+    spread = f"weights that {path} spreads over GPUs ({kind})"
+    spread += "; set it to 0 or use a file with distributed_type MULTI_GPU."
+    if cfg.train.lora_rank:
+        raise UserError(f"train.lora_rank: adapters can't be merged from {spread}")
+    if cfg.grpo.eval_steps:
+        raise UserError(f"grpo.eval_steps: validation worlds can't be played with {spread}")
