@@ -14,14 +14,14 @@ from taskreason.config.load import load_config
 from taskreason.config.models import Config
 from taskreason.cost.model import (
     GPUS,
+    RUNTIME_BYTES,
     SHAPES,
     Gpu,
-    Rows,
+    Job,
+    Lengths,
     generation_bytes,
     generation_seconds,
-    training_flops,
 )
-from taskreason.cost.stages import Lengths, Work
 
 MEASURED = Path(__file__).with_name("published_size.csv")
 SHAPE = SHAPES["Qwen2.5-1.5B-Instruct"]
@@ -57,7 +57,7 @@ class Step:
     @property
     def lengths(self) -> Lengths:
         """What the model of cost reads."""
-        return Lengths(self.prompt, self.longest_prompt, 0.0, self.reply, self.longest_reply)
+        return Lengths(self.prompt, 0.0, self.reply, self.longest_reply)
 
     @property
     def tokens(self) -> float:
@@ -92,22 +92,25 @@ def find_card(hardware: str) -> Gpu | None:
 
 
 def count_flops(step: Step) -> float:
-    """FLOPs of a training step, by the model of cost; each prompt is read once for its group."""
-    rows = Rows(step.rows, step.prompt, step.rows * step.group, step.reply)
-    return training_flops(SHAPE, rows, step.lora_rank, False)
+    """FLOPs of a training step: backward costs two forward passes, or one where weights are frozen.
+
+    Each prompt is read once for its group.
+    """
+    tokens = step.rows * (step.prompt + step.group * step.reply)
+    return 2 * SHAPE.matrices * tokens * (2 if step.lora_rank else 3)
 
 
 def predict(step: Step) -> tuple[float, float, float]:
     """Seconds, seconds of sampling (nan without any) and GB that the model of cost gives for the step on its card."""
     card = find_card(step.hardware)
     if step.stage != "rollout":
-        work = Work(configure(step, 256, 1), card, SHAPE, step.stage)
-        sampling = work.sampling_seconds(step.lengths) if step.stage == "grpo" else nan
-        return work.step_seconds(step.lengths), sampling, work.training_bytes(step.lengths) / 1e9
-    rows = Rows(step.rows, step.prompt, step.rows, step.reply)
-    seconds = generation_seconds(SHAPE, rows, step.longest_reply, card, "transformers")
-    longest = step.longest_prompt + step.longest_reply
-    return seconds, nan, generation_bytes(SHAPE, step.rows, longest, "transformers") / 1e9
+        job = Job(configure(step, 256, 1), card, SHAPE, step.stage)
+        sampling = job.sampling_seconds(step.lengths) if step.stage == "grpo" else nan
+        return job.step_seconds(step.lengths), sampling, job.training_bytes(step.lengths) / 1e9
+    read, held = step.rows * step.prompt, step.rows * (step.prompt + step.reply / 2)
+    seconds = generation_seconds(SHAPE, read, held, step.longest_reply, card, "transformers")
+    texts = generation_bytes(SHAPE, read + step.rows * step.longest_reply)
+    return seconds, nan, (RUNTIME_BYTES + 2 * SHAPE.parameters + texts) / 1e9
 
 
 def read_steps() -> list[Step]:

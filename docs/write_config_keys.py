@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from taskreason.config.load import SCALES_DIR, resolve_config
-from taskreason.config.schema import make_schema
+from taskreason.config.models import make_schema
 from taskreason.environments import load_environment
 
 ROOT = Path(__file__).resolve().parents[1]

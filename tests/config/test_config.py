@@ -17,7 +17,7 @@ from taskreason.config.load import (
     load_config,
     resolve_config,
 )
-from taskreason.config.schema import make_schema
+from taskreason.config.models import make_schema
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
 from taskreason.environments import ENVIRONMENTS, load_environment

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from taskreason.cli.main import main
+from taskreason.config.load import load_config
 from taskreason.cost import estimate as module
 from taskreason.cost.estimate import change, estimate, find_fix, read_jobs, schedule_jobs
-from taskreason.cost.model import GPUS, SHAPES, Rows, Shape, forward_flops, training_flops
+from taskreason.cost.model import GPUS, SHAPES, TRAINING_MFU, Job, Lengths, Shape
 from taskreason.durability.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,35 +52,25 @@ def test_parameters_are_those_published(name):
     assert SHAPES[name].parameters == pytest.approx(PUBLISHED[name], rel=1e-3)
 
 
-def count_multiplications(shape, prompt, reply):
-    """Products of one forward pass, summed matrix by matrix and token by token."""
-    query, kv = shape.hidden, shape.hidden // shape.group
-    products = 0
-    for position in range(prompt + reply):
-        for _ in range(shape.layers):
-            products += shape.hidden * query + 2 * shape.hidden * kv + query * shape.hidden
-            products += 3 * shape.hidden * shape.intermediate
-            products += 2 * query * (position + 1)  # scores, then the mean of values
-        if position >= prompt:
-            products += shape.hidden * shape.vocabulary
-    return products
-
-
-def test_flops_are_twice_the_products_counted_by_hand():
-    alone = forward_flops(TINY, Rows(1, 7, 1, 5))
-    assert alone == 2 * count_multiplications(TINY, 7, 5)
-    assert forward_flops(TINY, Rows(9, 7, 9, 5)) == 9 * alone
-    prompt = forward_flops(TINY, Rows(1, 7))
-    assert forward_flops(TINY, Rows(1, 7, 8, 5)) == 8 * alone - 7 * prompt
+def test_matrices_are_those_that_a_token_is_multiplied_with():
+    query, keys = TINY.hidden, TINY.hidden // TINY.group
+    products = TINY.hidden * query + 2 * TINY.hidden * keys + query * TINY.hidden
+    products += 3 * TINY.hidden * TINY.intermediate
+    assert TINY.matrices == TINY.layers * products
+    assert TINY.parameters == TINY.matrices + TINY.vocabulary * TINY.hidden
 
 
 def test_training_costs_six_flops_a_parameter_and_token():
-    shape, rows = SHAPES["Qwen2.5-7B-Instruct"], Rows(1, 1, 1, 1)
-    # Without the attention of two tokens, and with the head on one of them.
-    weights = 2 * shape.matrices + shape.head
+    """On a card that is so slow that arithmetic takes longest."""
+    slow = replace(GPUS["h100"], flops=1e9)
+    cfg = load_config({"scale": "paper", "sft": {"batch_size": 4}})
+    tokens = 4 * (100 + 20)
     for rank, checkpointing, factor in ((0, False, 6), (0, True, 8), (8, False, 4), (8, True, 6)):
-        flops = training_flops(shape, rows, rank, checkpointing)
-        assert flops == pytest.approx(factor * weights, rel=1e-3)
+        train = {"lora_rank": rank, "gradient_checkpointing": checkpointing}
+        shape = SHAPES["Qwen2.5-7B-Instruct"]
+        job = Job(change(cfg, "train", train), slow, shape, "sft", ("burger",))
+        flops = job.step_seconds(Lengths(100, 0, 20, 20)) * slow.flops * TRAINING_MFU
+        assert flops == pytest.approx(factor * shape.matrices * tokens)
 
 
 @pytest.mark.parametrize(

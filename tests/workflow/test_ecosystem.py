@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from taskreason.config.schema import make_schema
+from taskreason.config.models import make_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = runpy.run_path(str(ROOT / "docs" / "write_config_keys.py"))

@@ -11,8 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from taskreason.config.models import Config, Grpo, Sft
-from taskreason.config.schema import find_part
+from taskreason.config.models import Config, Grpo, Sft, find_part
 from taskreason.durability.errors import UserError, clip, quote
 
 Layers = Sequence[tuple[str, Mapping[str, Any]]]
@@ -39,7 +38,6 @@ COMPLAINTS = {
 RESERVED = ("base", "hub", "rebuilt_base", "ablation", "sweep")
 """Names of folders, which no task can have."""
 MISSING = object()
-SWEPT_REHEARSAL = ("sft_rehearsal", "grpo_rehearsal")
 
 
 def explain(error: ValidationError, layers: Layers) -> str:
@@ -52,14 +50,15 @@ def explain(error: ValidationError, layers: Layers) -> str:
     if found["type"] == unknown:
         known = find_part(path[:-1])["properties"]
         return f"{place}: unknown key {quote(key)}; {_suggest(path[-1], known, path[:-1])}"
+    bounds = {
+        name: f"{value:g}" if isinstance(value, float) else value
+        for name, value in found.get("ctx", {}).items()
+    }
     complaint = COMPLAINTS.get(found["type"], "is {value}; give it at least one entry").format(
         value=quote(found["input"]),
         choices=", ".join(part.get("items", part).get("enum", ())),
         default=part.get("default"),
-        **{
-            name: f"{value:g}" if isinstance(value, float) else value
-            for name, value in found.get("ctx", {}).items()
-        },
+        **bounds,
     )
     if found["type"] == "float_type" and isinstance(found["input"], str):
         complaint += " (YAML reads 1e-3 as text, 1.0e-3 as a number)"
@@ -70,10 +69,8 @@ def check_agreement(cfg: Config, layers: Layers) -> None:
     """Raise UserError for what the environment does not have, and for values that are allowed but not together."""
     for check in (_check_names, _check_environment, _check_numbers):
         for key, complaint in check(cfg):
-            end = "" if complaint.endswith(("?", ".")) else "."
-            raise UserError(
-                f"{find_place(key.split('.'), layers)}: {_name_key(key)} {complaint}{end}"
-            )
+            place, end = find_place(key.split("."), layers), complaint.endswith(("?", "."))
+            raise UserError(f"{place}: {_name_key(key)} {complaint}{'' if end else '.'}")
 
 
 def find_place(path: Sequence[str], layers: Layers) -> str:
@@ -108,11 +105,10 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
         key = f"task_settings.{name}"
         shaped = re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", name) and len(name) <= 40
         if own.layout and (name in taken or not shaped):
-            yield (
-                key,
-                "can't be the name of a task of one's own; take up to 40 small letters, digits and single "
-                f"underscores, but none of {', '.join(taken)}",
+            names = (
+                f"40 small letters, digits and single underscores, but none of {', '.join(taken)}"
             )
+            yield key, f"can't be the name of a task of one's own; take up to {names}"
         elif own.layout and not (own.timeout and own.bound):
             missing = "bound" if own.timeout else "timeout"
             yield key, f"has no {missing}; give it layout, timeout, bound"
@@ -131,18 +127,17 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
     for key, (names, allowed) in known.items():
         for name in names:
             if name not in allowed:
-                where = " of tasks" if key.endswith("task") else f" of {env.name}"
-                yield (
-                    key,
-                    f"names {quote(name)}, which is none{where}; {_suggest(name, allowed)}",
-                )
+                whole = "tasks" if key.endswith("task") else env.name
+                suggestion = _suggest(name, allowed)
+                yield key, f"names {quote(name)}, which is none of {whole}; {suggestion}"
 
 
 def _check_environment(cfg: Config) -> Iterator[tuple[str, str]]:
     """What asks for something that the environment lacks."""
     env, base = cfg.env, cfg.base
     shares = {f"{key}.rehearsal": part.rehearsal for key, part in _list_trainings(cfg)}
-    shares |= {f"sweep.{key}": max(getattr(cfg.sweep, key), default=0) for key in SWEPT_REHEARSAL}
+    shares["sweep.sft_rehearsal"] = max(cfg.sweep.sft_rehearsal, default=0)
+    shares["sweep.grpo_rehearsal"] = max(cfg.sweep.grpo_rehearsal, default=0)
     for key in (key for key, share in shares.items() if share and env.rehearsal is None):
         yield key, f"is above 0, but {env.name} has nothing to rehearse; set it to 0"
     if env.pretraining is None:
@@ -162,44 +157,31 @@ def _check_numbers(cfg: Config) -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys([*cfg.tasks, *cfg.task_settings]):
         task, key = cfg.task(name), f"task_settings.{name}"
         if task.timeout < task.bound:
-            yield (
-                f"{key}.timeout",
-                f"is {task.timeout}, below {key}.bound ({task.bound}); raise it or lower the bound",
-            )
+            given = f"{key}.bound ({task.bound})"
+            yield f"{key}.timeout", f"is {task.timeout}, below {given}; raise it or lower the bound"
     worlds, base, wanted = cfg.worlds, cfg.base, cfg.expert.trajectories
     if worlds.train_seed == worlds.eval_seed:
         yield "worlds.eval_seed", "equals worlds.train_seed; choose a different one"
     if worlds.validation_seed in (worlds.train_seed, worlds.eval_seed):
-        yield (
-            "worlds.validation_seed",
-            "equals worlds.train_seed or worlds.eval_seed; choose a different one",
-        )
+        others = "worlds.train_seed or worlds.eval_seed"
+        yield "worlds.validation_seed", f"equals {others}; choose a different one"
     if worlds.training < wanted:
-        yield (
-            "expert.trajectories",
-            f"is {wanted}, more than worlds.training ({worlds.training}); lower it or raise the other",
-        )
+        given = f"worlds.training ({worlds.training})"
+        yield "expert.trajectories", f"is {wanted}, more than {given}; lower it or raise the other"
     if base.heads % base.kv_heads:
-        yield (
-            "base.heads",
-            f"is {base.heads}, which base.kv_heads ({base.kv_heads}) does not divide; "
-            "set it to a multiple",
-        )
+        given = f"base.kv_heads ({base.kv_heads})"
+        yield "base.heads", f"is {base.heads}, which {given} does not divide; set it to a multiple"
     for key, part in _list_trainings(cfg):
-        if isinstance(part, Grpo) and part.prompts_per_step * part.group_size % part.micro_batch:
-            yield (
-                f"{key}.micro_batch",
-                f"is {part.micro_batch}, which does not divide {key}.prompts_per_step times "
-                f"{key}.group_size ({part.prompts_per_step * part.group_size}); choose a divisor",
-            )
+        replies = part.prompts_per_step * part.group_size if isinstance(part, Grpo) else 0
+        if replies and replies % part.micro_batch:
+            product = f"{key}.prompts_per_step times {key}.group_size ({replies})"
+            complaint = f"is {part.micro_batch}, which does not divide {product}; choose a divisor"
+            yield f"{key}.micro_batch", complaint
 
 
 def _list_trainings(cfg: Config) -> Iterator[tuple[str, Sft | Grpo]]:
     """The settings of SFT and GRPO by their key: those of all tasks, then those of tasks with some of their own."""
     yield from (("sft", cfg.sft), ("grpo", cfg.grpo))
     for name in cfg.task_settings:
-        own = cfg.for_task(name)
-        yield from (
-            (f"task_settings.{name}.sft", own.sft),
-            (f"task_settings.{name}.grpo", own.grpo),
-        )
+        key, own = f"task_settings.{name}", cfg.for_task(name)
+        yield from ((f"{key}.sft", own.sft), (f"{key}.grpo", own.grpo))

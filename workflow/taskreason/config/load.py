@@ -14,17 +14,13 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from taskreason.config.checks import check_agreement, explain, find_place
-from taskreason.config.models import Config
-from taskreason.config.schema import make_schema
+from taskreason.config.models import Config, make_schema
 from taskreason.durability.bundled_files import PACKAGE
 from taskreason.durability.errors import UserError, quote
 from taskreason.environments import ENVIRONMENTS
 
 SCALES_DIR = PACKAGE / "config" / "scales"
-UNCOUNTED_PROBES = 100
-"""Probes of a kind for which nothing names a number."""
-DRAWN = (("sweep", "task"), ("ablation", "task"), ("report", "drawn_task"))
-"""Keys that name one of the tasks."""
+UNCOUNTED_PROBES = 100  # of a kind for which nothing names a number
 _CONFIG = TypeAdapter(Config)
 
 
@@ -149,15 +145,13 @@ def _settle(cfg: Config, given: Mapping[str, Any]) -> Config:
     cfg = replace(
         cfg,
         tasks=tasks,
-        task_settings={
-            name: cfg.task_settings[name] for name in _sort(cfg.task_settings, env.tasks)
-        },
+        task_settings={n: cfg.task_settings[n] for n in _sort(cfg.task_settings, env.tasks)},
         worlds=replace(cfg.worlds, mode=cfg.mode),
         base=replace(cfg.base, curriculum=sizes | cfg.base.curriculum),
         probes=probes | cfg.probes,
         report=replace(cfg.report, baselines=_sort(cfg.report.baselines, controls)),
     )
-    for name, key in DRAWN:
+    for name, key in (("sweep", "task"), ("ablation", "task"), ("report", "drawn_task")):
         # A scale's choice gives way where a person chose other tasks; a person's own choice is checked.
         part, chosen = getattr(cfg, name), given.get(name) or {}
         if not chosen.get(key) and getattr(part, key) not in tasks:

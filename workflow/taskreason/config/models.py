@@ -1,24 +1,18 @@
 """The typed configuration, built once by `taskreason.config.load.load_config` and passed to every stage.
 
-The one source of everything about it: defaults, bounds and descriptions stand here (those of rollouts and studies in
-`taskreason.config.study_models`), and `taskreason.config.schema` makes the JSON Schema from them.
+The one source of everything about it: defaults, bounds and descriptions stand here (of what is around the trainings in
+`taskreason.config.groups`), and the JSON Schema is made from them, which the workflow catalogue and editors read as
+workflow/schemas/config.schema.yaml (docs/write_config_keys.py writes it there).
 """
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from taskreason.config.fields import Rate, Rehearsal, Reward, Seed, Style, Unique, group, some_of
-from taskreason.config.study_models import (
-    Ablation,
-    Endpoint,
-    Report,
-    Resources,
-    Rollout,
-    Sweep,
-    Theory,
-)
+from taskreason.config import groups
+from taskreason.config.groups import Rate, Rehearsal, Reward, Seed, Unique, group, some_of
 from taskreason.environments import load_environment
 from taskreason.environments.base import Environment, TaskSpec
 
@@ -104,32 +98,6 @@ class Base:
     """Optimiser steps between two checkpoints."""
     seed: Seed = 0
     """Seed of the curriculum and of the rebuilt model's initial weights."""
-
-
-@group
-class Prompt:
-    """What a model reads for one decision."""
-
-    style: Style = "plain"
-    """plain: the observation alone; chat (for instruction-tuned models): rules and an example in a chat template."""
-    history: bool = False
-    """Tell the last thought and action before the observation."""
-
-
-@group
-class Train:
-    """How SFT and GRPO use the hardware."""
-
-    accelerate: str = Field("", pattern=r"^[^\n]*$")
-    """File of an accelerate configuration for several GPUs (envs/accelerate/ has some); empty trains in one process."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass, slower but in less memory; excludes shared prompts."""
-    lora_rank: int = Field(0, ge=0, le=1024)
-    """Rank of low-rank adapters (peft), which are merged into the saved model; 0 trains every weight."""
-    lora_alpha: int = Field(32, ge=1, le=4096)
-    """Scale of the adapters, divided by their rank."""
-    lora_dropout: float = Field(0.0, ge=0, le=0.9)
-    """Dropout before the adapters."""
 
 
 @group
@@ -227,19 +195,19 @@ class Config:
     worlds: Worlds = Worlds()
     expert: Expert = Expert()
     base: Base = Base()
-    prompt: Prompt = Prompt()
-    train: Train = Train()
+    prompt: groups.Prompt = groups.Prompt()
+    train: groups.Train = groups.Train()
     sft: Sft = Sft()
     grpo: Grpo = Grpo()
-    sweep: Sweep = Sweep()
-    rollout: Rollout = Rollout()
-    endpoint: Endpoint = Endpoint()
+    sweep: groups.Sweep = groups.Sweep()
+    rollout: groups.Rollout = groups.Rollout()
+    endpoint: groups.Endpoint = groups.Endpoint()
     probes: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = Field({})
     """What the base model is asked before any training, by the environment's names; 100 of what has no number."""
-    theory: Theory = Theory()
-    ablation: Ablation = Ablation()
-    report: Report = Report()
-    resources: Resources = Resources()
+    theory: groups.Theory = groups.Theory()
+    ablation: groups.Ablation = groups.Ablation()
+    report: groups.Report = groups.Report()
+    resources: groups.Resources = groups.Resources()
 
     @property
     def env(self) -> Environment:
@@ -282,3 +250,40 @@ class Config:
     def for_seed(self, seed: int) -> "Config":
         """The same configuration for the training of one seed."""
         return replace(self, seeds=(seed,))
+
+
+@cache
+def make_schema() -> dict[str, Any]:
+    """Every key with its description, type, bounds and default, groups nested in place."""
+    schema = TypeAdapter(Config).json_schema()
+    parts = schema.pop("$defs")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of the reproduction",
+        **_put_in_place(schema, parts),
+    }
+
+
+def find_part(path: list[str]) -> dict[str, Any]:
+    """The schema of one key; empty where there is no such key."""
+    part = make_schema()
+    for step in path:
+        part = part.get("properties", {}).get(step) or part.get("additionalProperties") or {}
+    return part
+
+
+def _put_in_place(part: Any, parts: dict[str, Any]) -> Any:
+    """The same schema without references and titles; a group's default is that of its keys."""
+    if isinstance(part, list):
+        return [_put_in_place(item, parts) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        default = {"default": {}} if "default" in part else {}
+        part = parts[part["$ref"].rpartition("/")[2]] | default
+    # A title that maps to more than text is a key of that name.
+    return {
+        key: _put_in_place(value, parts)
+        for key, value in part.items()
+        if not (key == "title" and isinstance(value, str))
+    }

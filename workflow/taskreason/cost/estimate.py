@@ -1,13 +1,13 @@
 """What a run of the whole workflow would cost on a kind of GPU: `taskreason estimate`.
 
-The jobs, and what waits for what, are those of a dry run of the workflow; hours and memory come from `stages`, and wall
+The jobs, and what waits for what, are those of a dry run of the workflow; hours and memory come from `model`, and wall
 time is that of starting jobs as Snakemake does. It is arithmetic: steps were measured on one H200, no run as a whole
 was, so take the hours for an order of magnitude.
 """
 
 import json
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush, nlargest
 from importlib.util import find_spec
 from io import StringIO
@@ -20,25 +20,15 @@ import pandas as pd
 
 from taskreason.config.load import load_config
 from taskreason.config.models import Config
-from taskreason.cost.model import GPUS, Gpu, find_shape
-from taskreason.cost.stages import TRAININGS, Work
+from taskreason.cost.model import GPUS, SHAPES, TRAININGS, Gpu, Job
 from taskreason.durability.errors import UserError
-from taskreason.policies.model_names import from_file_name, is_api
+from taskreason.policies.model_names import from_file_name, is_api, shorten
 from taskreason.report.labels import name_compared
 
 SNAKEFILE = Path(__file__).resolve().parents[3] / "Snakefile"
 TIGHT = 0.9  # share of a card above which a stage is tight: the model of memory is no more exact
 LORA_RANK = 16  # proposed where all weights are too many; a common choice, not one tried here
-
-
-@dataclass(frozen=True)
-class Job(Work):
-    """A job of the workflow. stage: jobs shown as one. needs: numbers of the jobs that it waits for."""
-
-    stage: str = ""
-    gpus: int = 0
-    priority: int = 0
-    needs: frozenset[int] = frozenset()
+KINDS = {"fetch_model": "copy", "prepare_base": "copy", "probe_base": "probe"}
 
 
 def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
@@ -79,13 +69,11 @@ def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
 def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
     """What Snakemake's job does, by its script."""
     script, gpus = job.params.get("script", ""), job.resources.get("gpu", 0)
-    stage, kind, tasks, name = job.rule.name, "light", cfg.tasks, cfg.base.model
+    stage, kind, tasks, name = job.rule.name, KINDS.get(script, "light"), cfg.tasks, cfg.base.model
     if script == "fetch_model":
-        kind, name = "copy", from_file_name(job.wildcards.name)
-    elif script == "prepare_base":
-        kind = "copy"
-    elif not gpus:
-        stage = "without a GPU"
+        name = from_file_name(job.wildcards.name)
+    elif not gpus and kind != "copy":
+        stage, kind = "without a GPU", "light"
     elif script == "train":
         kind, tasks = job.params.stage, (job.params.task,)
     elif script == "collect":
@@ -96,12 +84,13 @@ def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
         policy, tasks = files[0].parts[-3], tuple(file.stem for file in files)
         name = {name_compared(other): other for other in cfg.base.compare}.get(policy, name)
         stage, kind = f"evaluate_{policy}", "evaluate"
-    elif script == "probe_base":
-        kind = "probe"
+    if shorten(name) not in SHAPES:
+        known = ", ".join(SHAPES)
+        raise UserError(f"model {name}: its size is unknown here; configure one of {known}.")
     for part, changes in job.params.get("changes", {}).items():
         cfg = change(cfg, part, changes)
     needs = frozenset(map(dag.jobid, dag.dependencies[job]))
-    return Job(cfg, gpu, find_shape(name), kind, tasks, stage, gpus, job.priority, needs)
+    return Job(cfg, gpu, SHAPES[shorten(name)], kind, tasks, stage, gpus, job.priority, needs)
 
 
 def change(cfg: Config, part: str, changes: dict) -> Config:
@@ -127,24 +116,21 @@ def schedule_jobs(jobs: dict[int, Job], gpus: int) -> dict[int, float]:
 
 def list_options(job: Job) -> dict[str, list]:
     """Settings with which a job may need less memory, and for each its values, that of the least cost first."""
-    train, rollout, grpo = job.cfg.train, job.cfg.rollout, job.cfg.grpo
+    train, rollout, part = job.cfg.train, job.cfg.rollout, "grpo" if job.kind == "grpo" else "sft"
     if job.kind in TRAININGS:
         replies, micro, _ = job.passes
-        sizes = [size for n in range(micro.bit_length()) if replies % (size := micro >> n) == 0]
         options = {
             "train.lora_rank": [train.lora_rank, LORA_RANK],
             "train.gradient_checkpointing": [train.gradient_checkpointing, True],
-            "grpo.micro_batch" if job.kind == "grpo" else "sft.micro_batch": sizes,
+            f"{part}.micro_batch": [size for size in range(micro, 0, -1) if replies % size == 0],
         }
-        if job.kind == "grpo" and grpo.vllm == "colocate":
+        if job.kind == "grpo" and job.cfg.grpo.vllm == "colocate":
             share = ceil(20 * job.engine_bytes() / job.gpu.memory) / 20
-            options["grpo.vllm_memory"] = [max(share, grpo.vllm_memory)]
+            options["grpo.vllm_memory"] = [max(share, job.cfg.grpo.vllm_memory)]
         return options
     if job.kind == "probe" or rollout.engine != "vllm":
-        width = rollout.batch_size
-        return {"rollout.batch_size": [width >> n for n in range(width.bit_length())]}
-    part = "expert" if job.kind == "collect" else "rollout"
-    return {f"{part}.tensor_parallel": [2, 4, 8]}
+        return {"rollout.batch_size": [*range(rollout.batch_size, 0, -1)]}
+    return {f"{'expert' if job.kind == 'collect' else 'rollout'}.tensor_parallel": [2, 4, 8]}
 
 
 def find_fix(job: Job) -> str:
@@ -168,6 +154,7 @@ def summarise_stage(jobs: list[Job]) -> dict:
     hours, largest = sum(job.seconds for job in jobs) / 3600, max(jobs, key=lambda job: job.memory)
     needed, free = largest.memory
     fits = "NO" if needed > free else "tight" if needed > TIGHT * largest.gpu.memory else "yes"
+    left = sum(2 * job.shape.parameters for job in jobs if job.kind in (*TRAININGS, "copy"))
     return {
         "stage": largest.stage,
         "jobs": len(jobs),
@@ -176,7 +163,7 @@ def summarise_stage(jobs: list[Job]) -> dict:
         "gpu_hours": hours * largest.gpus,
         "memory_gb": needed / 1e9,
         "fits": fits if needed else "",
-        "disk_gb": sum(job.disk[0] for job in jobs) / 1e9,
+        "disk_gb": left / 1e9,
         "fix": find_fix(largest) if fits == "NO" else "",
     }
 
@@ -200,6 +187,9 @@ def estimate(config: dict, gpu: str, gpus: int | None = None) -> dict:
     stages = pd.DataFrame(
         summarise_stage([job for job in jobs if job.stage == name]) for name in names
     )
+    # A checkpoint has the weights and two moments in fp32; two are there while one replaces the other.
+    trained = [job.shape.parameters for job in jobs if job.kind in TRAININGS]
+    checkpoints = 0 if cfg.train.lora_rank else sum(nlargest(gpus, trained)) * 2 * 12
     endpoints = any(map(is_api, [cfg.expert.model, *cfg.base.compare]))
     unknown = sorted({job.stage for job in jobs if job.gpus and job.kind == "light"})
     notes = {
@@ -216,7 +206,7 @@ def estimate(config: dict, gpu: str, gpus: int | None = None) -> dict:
         "stages": stages,
         "gpu_hours": stages.gpu_hours.sum(),
         "wall_hours": max(ends.values()) / 3600,
-        "disk_gb": stages.disk_gb.sum() + sum(nlargest(gpus, (job.disk[1] for job in jobs))) / 1e9,
+        "disk_gb": stages.disk_gb.sum() + checkpoints / 1e9,
         "notes": [note for note, holds in notes.items() if holds],
     }
 

@@ -1,32 +1,45 @@
-"""What a language model costs on a GPU: floating-point operations (FLOPs), bytes and seconds.
+"""What a job costs on a GPU, by its model's shape, the card's data sheet and the configuration: seconds and bytes.
 
-Arithmetic from a model's shape and a card's data sheet. Constants marked "measured" were set so that the steps come out
-which `benchmarks/published_size.py` timed on one H200 (`benchmarks/published_size.csv`); the others are assumptions.
-Training is of all weights, in fp32 under bf16 autocast, or of low-rank adapters (LoRA) on bf16 weights, on one GPU.
+Constants marked "measured" were set so that the steps come out which `benchmarks/published_size.py` timed on one H200
+(`benchmarks/published_size.csv`); the others are assumptions. Training is of all weights, in fp32 under bf16 autocast,
+or of low-rank adapters (LoRA) on bf16 weights, on one GPU. Where the outcome decides, the assumption is on the side of
+more work: trajectories are as long as the bound allows, and episodes as the timeout. A job that does not fit the card
+takes as long as if it did. Lengths of texts are counted in characters, so that no tokenizer has to be downloaded.
+
+Left out, since each changes the whole by less than some 10 %: products of attention and of the output head, the
+optimiser's step and what it holds of adapters, handing weights to vLLM, what vLLM computes and launches while it writes
+and holds while it reads, how far prompts of a task differ, and the time to download, read and write weights.
 """
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
-from taskreason.durability.errors import UserError
-from taskreason.policies.model_names import shorten
+from taskreason.config.models import Config
+from taskreason.environments.base import Environment, TaskSpec
+from taskreason.policies.prompt import choose_format
+from taskreason.rollouts.collect import CHUNK
+from taskreason.training import count_steps
 
-TRAINING_MFU = (
-    0.15  # share of peak FLOP/s: transformers, not compiled, 6,000 tokens a pass (measured)
-)
+TRAINING_MFU = 0.14  # share of peak FLOP/s: transformers, not compiled (measured)
 PREFILL_MFU = 0.4  # the same while prompts are read: forward alone, in bf16
-BANDWIDTH_SHARE = 0.5  # share of the memory bandwidth that decoding and the optimiser reach
+BANDWIDTH_SHARE = 0.5  # share of the memory bandwidth that decoding reaches
 PARALLEL_SHARE = 0.8  # speed of each of several GPUs with one model: they wait for each other
 PYTHON_SECONDS = 1.7e-3  # to launch a layer's kernels from Python, as transformers does (measured)
-GRAPH_SECONDS = 1e-4  # the same in a CUDA graph, as vLLM does
-BACKWARD_LAUNCHES = 2  # for each one forward: gradients of inputs and of weights
 ADAPTER_LAUNCHES = 1.5  # of a layer with adapters: casts and two more products a matrix (measured)
-AUTOCAST_MOVES = 2.9  # of the cache under fp32 weights: keys are kept in fp32, and cast (measured)
-OPTIMIZER_TRAFFIC = (
-    28  # bytes a parameter, fp32: weight, gradient, two moments; all but one written
-)
-RUNTIME_BYTES = 1.5e9  # CUDA context and libraries' workspace, in every process
-HEAD_TILE_BYTES = 4096 * 32768 * 4  # logits at once in TRL's fused head: tokens x vocabulary, fp32
-VLLM_CHUNK_TOKENS = 8192  # tokens of prompts that vLLM reads at once, about its default
+SFT_PASS_SECONDS = 0.2  # of a pass of SFT, on top of its layers' kernels (measured)
+# How often the cache is moved for each token: transformers copies it to append to it, then repeats it for the queries
+# of a group, some six, and reads that; under fp32 weights keys are kept in fp32, and cast (measured).
+CACHE_MOVES = {"vllm": 1, "transformers": 14, "adapters": 14, "autocast": 41}
+RUNTIME_BYTES = 2e9  # CUDA context, libraries' workspace, logits at once in TRL's fused head
+SAMPLING_BYTES = 1.5  # of those that replies take in bf16, where a training samples them (measured)
+CHARACTERS_PER_TOKEN = 3.2  # Qwen2.5: 3.3 of worlds and 3.9 of rules, but for rare words
+REPLY_TOKENS = 90  # the planner's have 250 to 290 characters, a model's are taken to be alike
+LONGEST_REPLY = 2.0  # of a batch, for which the others wait, by the mean one
+SAMPLE = 16  # worlds of each task whose text is measured
+EPISODES_PER_TRAJECTORY = 10  # of a language model: its published SR on the hardest task is 0.1
+LIGHT_SECONDS = 60  # a job without a GPU
+START_SECONDS = 120  # imports and CUDA, and with vLLM compilation and CUDA graphs
+TRAININGS = ("sft", "sft_longer", "grpo")
 
 
 @dataclass(frozen=True)
@@ -59,35 +72,20 @@ class Shape:
     tied: bool
 
     @property
-    def keys(self) -> int:
-        """Width of all heads' keys together, or of their values; their queries are as wide as the residual stream."""
-        return self.hidden // self.group
-
-    @property
     def matrices(self) -> int:
-        """Entries of all layers' weight matrices: what a token is multiplied with before the head."""
-        attention = 2 * self.hidden * (self.hidden + self.keys)
+        """Entries of all layers' weight matrices; a token takes two FLOPs for each."""
+        attention = 2 * self.hidden * (self.hidden + self.hidden // self.group)
         return self.layers * (attention + 3 * self.hidden * self.intermediate)
-
-    @property
-    def head(self) -> int:
-        """Entries of the output head, and of the embedding."""
-        return self.vocabulary * self.hidden
 
     @property
     def parameters(self) -> int:
         """All but biases and norms, which are less than a thousandth."""
-        return self.matrices + (2 - self.tied) * self.head
+        return self.matrices + (2 - self.tied) * self.vocabulary * self.hidden
 
     @property
     def cached(self) -> int:
         """Bytes of one token's keys and values in bf16."""
-        return 2 * 2 * self.layers * self.keys
-
-    def count_trained(self, rank: int) -> int:
-        """Parameters that an optimiser moves: all, or adapters of a rank on every linear layer but the head."""
-        sides = 9 * self.hidden + 2 * self.keys + 3 * self.intermediate
-        return self.layers * rank * sides or self.parameters
+        return 2 * 2 * self.layers * self.hidden // self.group
 
 
 SHAPES = {
@@ -99,97 +97,200 @@ SHAPES = {
 }
 
 
-def find_shape(name: str) -> Shape:
-    """The shape of a model on the hub or in a folder, by the last part of its name; raises UserError."""
-    if shorten(name) not in SHAPES:
-        known = ", ".join(SHAPES)
-        raise UserError(f"model {name}: its size is unknown here; configure one of {known}.")
-    return SHAPES[shorten(name)]
+def generation_seconds(
+    shape: Shape, read: float, held: float, longest: float, gpu: Gpu, engine: str, gpus: int = 1
+) -> float:
+    """Time to read ``read`` tokens of prompts and write replies side by side until the longest, of ``longest`` tokens.
+
+    Each new token reads all weights and ``held`` tokens of cache, or waits for the launch of its kernels. engine: vllm,
+    transformers, or in training autocast (fp32 weights) or adapters (not merged). gpus: that share the model.
+    """
+    speed = gpus * PARALLEL_SHARE if gpus > 1 else 1.0
+    moved = 2 * shape.parameters + held * shape.cached * CACHE_MOVES[engine]
+    launches = {"vllm": 0, "adapters": ADAPTER_LAUNCHES}.get(engine, 1) * shape.layers
+    token = max(moved / (gpu.bandwidth * BANDWIDTH_SHARE * speed), launches * PYTHON_SECONDS)
+    return 2 * shape.matrices * read / (gpu.flops * PREFILL_MFU * speed) + longest * token
+
+
+def generation_bytes(shape: Shape, tokens: float) -> float:
+    """Bytes beside the weights in which transformers continues texts of ``tokens``: their cache, one layer's state."""
+    return tokens * (shape.cached + 4 * shape.hidden + 6 * shape.intermediate)
+
+
+@dataclass(frozen=True, order=True)
+class Lengths:
+    """Tokens: of a mean prompt, of the part that all prompts share, of a mean reply and of the longest of a batch."""
+
+    prompt: float
+    shared: float
+    reply: float
+    longest_reply: float
+
+
+@cache
+def measure_worlds(environment: Environment, task: TaskSpec, mode: str) -> float:
+    """Mean tokens of the text of a task's worlds, in their initial states."""
+    worlds = [environment.draw(task, seed, mode) for seed in range(SAMPLE)]
+    characters = sum(len(world.observe(world.initial)) for world in worlds)
+    return characters / SAMPLE / CHARACTERS_PER_TOKEN
+
+
+def measure_lengths(task: str, cfg: Config) -> Lengths:
+    """How long a task's prompts and replies are."""
+    world, asked = measure_worlds(cfg.env, cfg.task(task), cfg.mode), choose_format(cfg)
+    shared = len(asked.rules + asked.example) / CHARACTERS_PER_TOKEN
+    prompt = shared + REPLY_TOKENS * cfg.prompt.history + world
+    longest = min(cfg.rollout.max_new_tokens, LONGEST_REPLY * REPLY_TOKENS)
+    return Lengths(prompt, shared, REPLY_TOKENS, longest)
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What goes through a model at once: prompts read, and replies that each follow one of them; lengths in tokens."""
+class Job:
+    """What a job does with a model of some shape on a kind of card.
 
-    prompts: float
-    prompt: float
-    replies: float = 0.0
-    reply: float = 0.0
+    kind: of ``TRAININGS``, collect, evaluate or probe, on some tasks; copy, of weights; or light. stage: jobs shown as
+    one. needs: numbers of the jobs that it waits for.
+    """
+
+    cfg: Config
+    gpu: Gpu
+    shape: Shape
+    kind: str
+    tasks: tuple[str, ...] = ()
+    stage: str = ""
+    gpus: int = 0
+    priority: int = 0
+    needs: frozenset[int] = frozenset()
 
     @property
-    def tokens(self) -> float:
-        """Tokens of all prompts and replies."""
-        return self.prompts * self.prompt + self.replies * self.reply
+    def passes(self) -> tuple[int, int, int]:
+        """Replies of an optimiser step, of one pass, and of a group that shares a pass over its prompt."""
+        sft, grpo = self.cfg.sft, self.cfg.grpo
+        if self.kind != "grpo":
+            return sft.batch_size, sft.micro_batch or sft.batch_size, 1
+        # Under checkpointing they don't share it (`taskreason.training.trainer`).
+        group = 1 if self.cfg.train.gradient_checkpointing else grpo.group_size
+        return grpo.prompts_per_step * grpo.group_size, grpo.micro_batch, group
 
+    @property
+    def steps(self) -> float:
+        """Optimiser steps of a training."""
+        cfg = self.cfg.for_task(self.tasks[0])
+        decisions = cfg.expert.trajectories * cfg.bound_of(self.tasks[0])
+        if self.kind == "sft":
+            return cfg.sft.epochs * decisions / (1 - cfg.sft.rehearsal) / cfg.sft.batch_size
+        steps = count_steps(cfg.grpo, round(decisions / (1 - cfg.grpo.rehearsal)))
+        replies = cfg.grpo.prompts_per_step * cfg.grpo.group_size
+        return steps if self.kind == "grpo" else steps * replies / cfg.sft.batch_size
 
-def forward_flops(shape: Shape, rows: Rows) -> float:
-    """FLOPs of one forward pass: 2 for each token and entry of a matrix, the head's for tokens of replies alone."""
-    # A token sees itself and all before it.
-    pairs = rows.prompts * rows.prompt * (rows.prompt + 1) / 2
-    pairs += rows.replies * rows.reply * (rows.prompt + (rows.reply + 1) / 2)
-    head = 2 * shape.head * rows.replies * rows.reply
-    return 2 * shape.matrices * rows.tokens + head + 4 * shape.layers * shape.hidden * pairs
+    @cached_property
+    def seconds(self) -> float:
+        """Wall time from the job's start to its end."""
+        cfg, seconds, task = self.cfg, START_SECONDS, self.tasks[0]
+        if self.kind in ("light", "copy"):
+            return LIGHT_SECONDS
+        if self.kind in TRAININGS:
+            seconds += self.steps * self.step_seconds(measure_lengths(task, cfg))
+        if self.kind == "grpo" and cfg.grpo.eval_steps:
+            look = self.ask_seconds(task, cfg.worlds.validation, cfg.timeout_of(task) + 1)
+            seconds += (1 + self.steps / cfg.grpo.eval_steps) * look
+        elif self.kind == "evaluate":
+            for name in self.tasks:  # single replies take one more round
+                rounds, gpus = cfg.timeout_of(name) + 1, cfg.rollout.tensor_parallel
+                seconds += self.ask_seconds(name, cfg.worlds.evaluation, rounds, gpus)
+        elif self.kind == "collect":
+            episodes = cfg.expert.trajectories * EPISODES_PER_TRAJECTORY
+            rounds = min(episodes, cfg.expert.budget or episodes) / CHUNK * cfg.bound_of(task)
+            seconds += self.ask_seconds(task, CHUNK, rounds, cfg.expert.tensor_parallel)
+        elif self.kind == "probe":
+            seconds += self.ask_seconds(task, sum(cfg.probes.values()), 1)
+        return seconds
 
+    def ask_seconds(self, task: str, prompts: float, rounds: float, gpus: int = 0) -> float:
+        """Time of ``prompts`` asked side by side, ``rounds`` times after each other.
 
-def training_flops(shape: Shape, rows: Rows, rank: int, checkpointing: bool) -> float:
-    """FLOPs of forward and backward: backward costs two forward passes, with frozen weights one; checkpointing one."""
-    return forward_flops(shape, rows) * (1 + (1 if rank else 2) + checkpointing)
+        gpus: over which the engine of rollouts splits the model; 0: transformers asks, on one.
+        """
+        rollout, length = self.cfg.rollout, measure_lengths(task, self.cfg)
+        engine, width = rollout.engine if gpus else "transformers", min(prompts, rollout.batch_size)
+        # vLLM still holds what prompts share.
+        read = width * (length.prompt - (length.shared if engine == "vllm" else 0))
+        held = width * (length.prompt + length.reply / 2)
+        work = read, held, length.longest_reply
+        one = generation_seconds(self.shape, *work, self.gpu, engine, gpus)
+        return prompts / width * rounds * one
 
+    def step_seconds(self, lengths: Lengths) -> float:
+        """Time of one optimiser step: of arithmetic, or of the launches of every pass, and in GRPO of sampling."""
+        grpo, shape, train = self.cfg.grpo, self.shape, self.cfg.train
+        rank, again = train.lora_rank, train.gradient_checkpointing
+        (replies, micro, group), samples = self.passes, self.kind == "grpo"
+        # The policy that sampled scores the replies as well, since its engine rounds, and so does the reference, which
+        # for adapters is the model without them.
+        sampler, reference = samples and grpo.vllm != "none", samples and grpo.beta > 0
+        tokens = replies * (lengths.prompt / min(group, micro) + lengths.reply)
+        # Backward costs two forward passes, for gradients of inputs and of weights: one of arithmetic under adapters.
+        forwards = (2 if rank else 3) + again + sampler + reference
+        flops = 2 * shape.matrices * tokens * forwards
+        launches = (3 + again + sampler) * (ADAPTER_LAUNCHES if rank else 1) + reference
+        # A prompt that is shared goes through the layers before the replies.
+        one = launches * shape.layers * PYTHON_SECONDS * (2 if group > 1 else 1)
+        one += 0 if samples else SFT_PASS_SECONDS
+        busy = max(flops / (self.gpu.flops * TRAINING_MFU), replies / micro * one)
+        return busy + (self.sampling_seconds(lengths) if samples else 0)
 
-def activation_bytes(shape: Shape, rows: Rows, checkpointing: bool) -> float:
-    """Bytes that backward needs of a forward pass.
+    def sampling_seconds(self, lengths: Lengths) -> float:
+        """Time in which the replies of one step of GRPO are sampled; vLLM reads a group's prompt once."""
+        grpo, alone = self.cfg.grpo, self.cfg.grpo.vllm == "none"
+        engine = "vllm" if not alone else "adapters" if self.cfg.train.lora_rank else "autocast"
+        replies = grpo.prompts_per_step * grpo.group_size
+        read = lengths.prompt * (replies if alone else grpo.prompts_per_step)
+        work = read, replies * (lengths.prompt + lengths.reply / 2), lengths.longest_reply
+        return generation_seconds(self.shape, *work, self.gpu, engine)
 
-    A layer and token: twice the norm's input and output in fp32, a bf16 copy for each of five matrices, queries and
-    attention's output (30 x hidden); gate, its activation, up and their product in bf16 (8 x intermediate); and keys
-    and values, repeated for every query head, of each token that is seen (4 x hidden), a shared prompt's by every
-    reply. With checkpointing each layer keeps its fp32 input, and one layer at a time the rest.
-    """
-    seen = rows.replies * (rows.prompt + rows.reply)
-    seen += rows.prompts * rows.prompt if rows.prompts < rows.replies else 0
-    layer = rows.tokens * (30 * shape.hidden + 8 * shape.intermediate) + seen * 4 * shape.hidden
-    kept = shape.layers * rows.tokens * 4 * shape.hidden
-    return kept + layer if checkpointing else shape.layers * layer
+    @property
+    def memory(self) -> tuple[float, float]:
+        """Bytes on each GPU that the job needs, and that it may take: none where vLLM's share is too small for it."""
+        rollout, grpo, card = self.cfg.rollout, self.cfg.grpo, self.gpu.memory
+        if self.kind in ("light", "copy"):
+            return 0.0, card
+        lengths = max(measure_lengths(task, self.cfg) for task in self.tasks)
+        if self.kind in TRAININGS:
+            engine = self.kind == "grpo" and grpo.vllm == "colocate"
+            starts = not engine or self.engine_bytes() <= grpo.vllm_memory * card
+            return self.training_bytes(lengths), card if starts else 0.0
+        if rollout.engine == "vllm" and self.kind != "probe":
+            gpus = (self.cfg.expert if self.kind == "collect" else rollout).tensor_parallel
+            return self.engine_bytes(gpus), rollout.gpu_memory * card
+        tokens = rollout.batch_size * (lengths.prompt + rollout.max_new_tokens)
+        beside = generation_bytes(self.shape, tokens)
+        return RUNTIME_BYTES + 2 * self.shape.parameters + beside, card
 
+    def engine_bytes(self, gpus: int = 1) -> float:
+        """Bytes on each GPU without which vLLM does not start: weights, and the cache of one sequence."""
+        cache = self.cfg.rollout.max_model_len * self.shape.cached
+        return (2 * self.shape.parameters + cache) / gpus + RUNTIME_BYTES
 
-def training_bytes(shape: Shape, rank: int) -> float:
-    """Bytes of a training but for activations: weights, gradients, two moments, autocast's copies, and logits."""
-    fixed = RUNTIME_BYTES + HEAD_TILE_BYTES
-    if rank:
-        return fixed + 2 * shape.parameters + 16 * shape.count_trained(rank)
-    # The head has an fp32 gradient of its own.
-    return fixed + 16 * shape.parameters + 2 * shape.matrices + 6 * shape.head
+    def training_bytes(self, lengths: Lengths) -> float:
+        """Bytes on the GPU in SFT or GRPO, in which the reference model and an engine come on top.
 
-
-def generation_seconds(
-    shape: Shape, rows: Rows, longest: float, gpu: Gpu, engine: str, gpus: int = 1
-) -> float:
-    """Time to read the prompts and write the replies side by side until the longest, of ``longest`` tokens, has ended.
-
-    Each new token reads all weights and the keys and values of every running sequence; it takes the longest of that,
-    of its FLOPs, and of the launch of its kernels. engine: vllm, transformers, or in training autocast (fp32 weights)
-    or adapters (not merged). gpus: that share the model.
-    """
-    speed = gpus * PARALLEL_SHARE if gpus > 1 else 1.0
-    flops, bandwidth = gpu.flops * PREFILL_MFU * speed, gpu.bandwidth * BANDWIDTH_SHARE * speed
-    weights = 2 * (shape.matrices + shape.head)
-    moves, launch = 1.0, GRAPH_SECONDS
-    if engine != "vllm":
-        # The cache is copied to append to it, then repeated for every query head of a group, and that is read.
-        moves = (2 + 2 * shape.group) * (AUTOCAST_MOVES if engine == "autocast" else 1)
-        launch = PYTHON_SECONDS * (ADAPTER_LAUNCHES if engine == "adapters" else 1)
-    moved = weights + rows.replies * (rows.prompt + rows.reply / 2) * shape.cached * moves
-    token = max(moved / bandwidth, weights * rows.replies / flops, shape.layers * launch)
-    return forward_flops(shape, Rows(rows.prompts, rows.prompt)) / flops + longest * token
-
-
-def generation_bytes(
-    shape: Shape, replies: float, tokens: float, engine: str, gpus: int = 1
-) -> float:
-    """Bytes on each GPU to write replies side by side, each with its prompt of up to ``tokens``, with bf16 weights.
-
-    While prompts are read, one layer's activations are there, too: of all prompts, or of vLLM's chunk of them.
-    """
-    read = replies * tokens if engine == "transformers" else VLLM_CHUNK_TOKENS
-    layer = read * (4 * shape.hidden + 6 * shape.intermediate)
-    held = 2 * shape.parameters + replies * tokens * shape.cached + layer
-    return held / gpus + RUNTIME_BYTES
+        Weights, gradients and two moments in fp32 with autocast's copies in bf16, under adapters weights in bf16; and
+        what backward needs of each layer and token: what norms read and write in fp32 and products take in bf16 (36 x
+        hidden, 8 x intermediate), and keys and values, repeated for every query head, that each reply sees (4 x
+        hidden). With checkpointing each layer keeps its fp32 input, and one layer at a time the rest.
+        """
+        grpo, shape, (replies, micro, group) = self.cfg.grpo, self.shape, self.passes
+        held = RUNTIME_BYTES + (2 if self.cfg.train.lora_rank else 18) * shape.parameters
+        tokens = -(-micro // group) * lengths.prompt + micro * lengths.longest_reply
+        layer = tokens * (36 * shape.hidden + 8 * shape.intermediate)
+        layer += micro * (lengths.prompt + lengths.longest_reply) * 4 * shape.hidden
+        kept = shape.layers * tokens * 4 * shape.hidden
+        busy = kept + layer if self.cfg.train.gradient_checkpointing else shape.layers * layer
+        if self.kind != "grpo":
+            return held + busy
+        held += 4 * shape.parameters if grpo.beta and not self.cfg.train.lora_rank else 0
+        held += grpo.vllm_memory * self.gpu.memory if grpo.vllm == "colocate" else 0
+        if grpo.vllm == "none":  # sampling and learning take turns
+            tokens = replies * (lengths.prompt + lengths.longest_reply)
+            busy = max(busy, SAMPLING_BYTES * generation_bytes(shape, tokens))
+        return held + busy

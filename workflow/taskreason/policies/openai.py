@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from taskreason.config.models import Endpoint
+from taskreason.config.groups import Endpoint
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
 from taskreason.policies.generation import GeneratingPolicy, Sampling

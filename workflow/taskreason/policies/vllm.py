@@ -8,7 +8,7 @@ since rounding depends on the batch.
 import os
 from pathlib import Path
 
-from taskreason.config.models import Rollout
+from taskreason.config.groups import Rollout
 from taskreason.durability.bundled_files import verify_shipped
 from taskreason.durability.errors import UserError
 from taskreason.policies.generation import GeneratingPolicy, Sampling

@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from taskreason.config.models import Config, Theory
+from taskreason.config.groups import Theory
+from taskreason.config.models import Config
 from taskreason.durability.files import write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say

@@ -18,7 +18,8 @@ from transformers import (
     PrinterCallback,
 )
 
-from taskreason.config.models import Config, Train
+from taskreason.config.groups import Train
+from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import has_fast_bf16, load_model

