@@ -19,6 +19,7 @@ from taskreason.cost.model import (
     Gpu,
     Job,
     Lengths,
+    Shape,
     generation_bytes,
     generation_seconds,
 )
@@ -96,8 +97,17 @@ def count_flops(step: Step) -> float:
 
     Each prompt is read once for its group.
     """
-    tokens = step.rows * (step.prompt + step.group * step.reply)
-    return 2 * SHAPE.matrices * tokens * (2 if step.lora_rank else 3)
+    forward = step.rows * forward_flops(SHAPE, step.prompt, step.group, step.reply)
+    return forward * (2 if step.lora_rank else 3)
+
+
+def forward_flops(shape: Shape, prompt: float, replies: int = 0, reply: float = 0.0) -> float:
+    """FLOPs of one forward pass over a prompt and replies to it, whose tokens alone go through the head."""
+    # A token sees itself and all before it.
+    pairs = prompt * (prompt + 1) / 2 + replies * reply * (prompt + (reply + 1) / 2)
+    matrices = shape.matrices * (prompt + replies * reply)
+    head = shape.vocabulary * shape.hidden * replies * reply
+    return 2 * (matrices + head) + 4 * shape.layers * shape.hidden * pairs
 
 
 def predict(step: Step) -> tuple[float, float, float]:

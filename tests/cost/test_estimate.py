@@ -21,7 +21,7 @@ from taskreason.durability.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from published_step import find_card, predict, read_steps  # noqa: E402
+from published_step import find_card, forward_flops, predict, read_steps  # noqa: E402
 
 MEASURED = [step for step in read_steps() if find_card(step.hardware)]
 TINY = Shape(3, 12, 20, 2, 50, True)
@@ -52,12 +52,24 @@ def test_parameters_are_those_published(name):
     assert SHAPES[name].parameters == pytest.approx(PUBLISHED[name], rel=1e-3)
 
 
-def test_matrices_are_those_that_a_token_is_multiplied_with():
-    query, keys = TINY.hidden, TINY.hidden // TINY.group
-    products = TINY.hidden * query + 2 * TINY.hidden * keys + query * TINY.hidden
-    products += 3 * TINY.hidden * TINY.intermediate
-    assert TINY.matrices == TINY.layers * products
-    assert TINY.parameters == TINY.matrices + TINY.vocabulary * TINY.hidden
+def count_multiplications(shape, prompt, reply):
+    """Products of one forward pass, summed matrix by matrix and token by token."""
+    query, kv = shape.hidden, shape.hidden // shape.group
+    products = 0
+    for position in range(prompt + reply):
+        for _ in range(shape.layers):
+            products += shape.hidden * query + 2 * shape.hidden * kv + query * shape.hidden
+            products += 3 * shape.hidden * shape.intermediate
+            products += 2 * query * (position + 1)  # scores, then the mean of values
+        if position >= prompt:
+            products += shape.hidden * shape.vocabulary
+    return products
+
+
+def test_flops_are_twice_the_products_counted_by_hand():
+    alone = forward_flops(TINY, 7, 1, 5)
+    assert alone == 2 * count_multiplications(TINY, 7, 5)
+    assert forward_flops(TINY, 7, 8, 5) == 8 * alone - 7 * forward_flops(TINY, 7)
 
 
 def test_training_costs_six_flops_a_parameter_and_token():
