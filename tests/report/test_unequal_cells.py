@@ -85,7 +85,15 @@ def root(tmp_path_factory):
             for n, row in enumerate(rows):
                 steps = OPTIMA[task] + (1 + number % 4) * (n == 0) if n < solved else TIMEOUTS[task]
                 episodes.append(
-                    make_episode(row, task, n < solved, steps, invalid=number % 3, malformed=0, cut=number % 5)
+                    make_episode(
+                        row,
+                        task,
+                        n < solved,
+                        steps,
+                        invalid=number % 3,
+                        malformed=0,
+                        cut=number % 5,
+                    )
                 )
             home = f"{policy}/{trained}/{task}"
             write_lines(root / "episodes" / f"{home}.jsonl", episodes)
@@ -299,6 +307,8 @@ def test_every_setting_of_a_task_is_printed_as_that_tasks():
 
 def test_cut_replies_are_shown_on_the_page_where_there_are_any(root, tmp_path):
     table = make_table("main", root, CFG)
-    assert ">Cut<" in render_html(table.specs[0], table.csv, "main") and "Cut" not in render_latex(table)
+    assert ">Cut<" in render_html(table.specs[0], table.csv, "main") and "Cut" not in render_latex(
+        table
+    )
     none = table.csv.assign(cut_rate=0.0)
     assert ">Cut<" not in render_html(table.specs[0], none, "main")

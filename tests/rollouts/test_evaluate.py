@@ -96,9 +96,18 @@ def test_replies_that_end_at_the_limit_are_counted_and_warned_about(made, tmp_pa
     rows = read_jsonl(tmp_path / "burger.jsonl")
     assert all(row["cut"] == row["steps"] > 0 for row in rows)
     replies = sum(row["steps"] for row in rows)
-    assert f"{replies} of {replies} replies were cut at rollout.max_new_tokens" in capsys.readouterr().err
+    assert (
+        f"{replies} of {replies} replies were cut at rollout.max_new_tokens"
+        in capsys.readouterr().err
+    )
     (tmp_path / "tiny").mkdir()
     enough = replace(CFG, rollout=replace(CFG.rollout, max_new_tokens=96))
-    evaluate_into(tmp_path / "tiny", ENV.data / "base_models", enough, model="tiny", worlds=made / "eval.jsonl")
+    evaluate_into(
+        tmp_path / "tiny",
+        ENV.data / "base_models",
+        enough,
+        model="tiny",
+        worlds=made / "eval.jsonl",
+    )
     rows = read_jsonl(tmp_path / "tiny" / "burger.jsonl")
     assert sum(row["cut"] for row in rows) < sum(row["steps"] for row in rows)

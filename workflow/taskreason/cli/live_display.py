@@ -61,8 +61,7 @@ class Watch:
     """
 
     def __init__(self, total: int, tell: Callable[[str], None]):
-        self.total, self.tell = total, tell
-        self.done, self.started = 0, time.time()
+        self.total, self.tell, self.done, self.started = total, tell, 0, time.time()
         self.jobs: dict[int, Job] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()

@@ -62,8 +62,8 @@ def read_jobs(config: dict, gpu: Gpu) -> dict[int, Job]:
                 f"scale {cfg.scale} runs without a GPU and estimates are for GPU scales; "
                 "see the measured times in docs/performance.md."
             )
-        jobs = {dag.jobid(job): read_job(job, dag, cfg, gpu) for job in dag.jobs}
-    return dict(sorted(jobs.items(), key=lambda item: (-item[1].priority, item[0])))
+        urgent = sorted(dag.jobs, key=lambda job: (-job.priority, dag.jobid(job)))
+        return {dag.jobid(job): read_job(job, dag, cfg, gpu) for job in urgent}
 
 
 def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
@@ -90,7 +90,7 @@ def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
     for part, changes in job.params.get("changes", {}).items():
         cfg = change(cfg, part, changes)
     needs = frozenset(map(dag.jobid, dag.dependencies[job]))
-    return Job(cfg, gpu, SHAPES[shorten(name)], kind, tasks, stage, gpus, job.priority, needs)
+    return Job(cfg, gpu, SHAPES[shorten(name)], kind, tasks, stage, gpus, needs)
 
 
 def change(cfg: Config, part: str, changes: dict) -> Config:
@@ -177,16 +177,13 @@ def estimate(config: dict, gpu: str, gpus: int | None = None) -> dict:
     jobs = list(numbered.values())
     largest = max(jobs, key=lambda job: job.gpus)
     if gpus and gpus < largest.gpus:
-        raise UserError(
-            f"--gpus: {largest.stage} asks for {largest.gpus} GPUs at once, more than {gpus}; "
-            f"give {largest.gpus} or more."
-        )
+        needed = f"{largest.stage} asks for {largest.gpus} GPUs at once"
+        raise UserError(f"--gpus: {needed}, more than {gpus}; give {largest.gpus} or more.")
     gpus, cfg = gpus or largest.gpus, largest.cfg
     ends = schedule_jobs(numbered, gpus)
     names = dict.fromkeys(numbered[number].stage for number in ends)
-    stages = pd.DataFrame(
-        summarise_stage([job for job in jobs if job.stage == name]) for name in names
-    )
+    groups = ([job for job in jobs if job.stage == name] for name in names)
+    stages = pd.DataFrame(map(summarise_stage, groups))
     # A checkpoint has the weights and two moments in fp32; two are there while one replaces the other.
     trained = [job.shape.parameters for job in jobs if job.kind in TRAININGS]
     checkpoints = 0 if cfg.train.lora_rank else sum(nlargest(gpus, trained)) * 2 * 12
@@ -225,7 +222,7 @@ def format_estimate(result: dict, style: str) -> str:
     head = "Scale {scale} on {gpu}, train.lora_rank {lora_rank}: an estimate, not a measurement."
     total = "{gpu_hours:.1f} GPU-hours; wall time {wall_hours:.1f} hours, with GPUs: {gpus}; "
     total += "disk at its fullest, checkpoints included: {disk_gb:.0f} GB."
-    misfits = stages[stages.fix != ""].itertuples()
-    fixes = [f"{row.stage} does not fit, its hours are as if it did: {row.fix}." for row in misfits]
+    misfits = stages[stages.fix != ""]
+    fixes = misfits.stage + " does not fit, its hours are as if it did: " + misfits.fix + "."
     below = "\n".join([total.format_map(result), *fixes, *result["notes"]])
     return "\n\n".join([head.format_map(result), table, below])

@@ -159,7 +159,6 @@ class Job:
     tasks: tuple[str, ...] = ()
     stage: str = ""
     gpus: int = 0
-    priority: int = 0
     needs: frozenset[int] = frozenset()
 
     @property
@@ -215,10 +214,9 @@ class Job:
         engine, width = rollout.engine if gpus else "transformers", min(prompts, rollout.batch_size)
         # vLLM still holds what prompts share.
         read = width * (length.prompt - (length.shared if engine == "vllm" else 0))
-        held = width * (length.prompt + length.reply / 2)
-        work = read, held, length.longest_reply
-        one = generation_seconds(self.shape, *work, self.gpu, engine, gpus)
-        return prompts / width * rounds * one
+        work = read, width * (length.prompt + length.reply / 2), length.longest_reply
+        once = generation_seconds(self.shape, *work, self.gpu, engine, gpus)
+        return prompts / width * rounds * once
 
     def step_seconds(self, lengths: Lengths) -> float:
         """Time of one optimiser step: of arithmetic, or of the launches of every pass, and in GRPO of sampling."""
@@ -263,8 +261,8 @@ class Job:
             gpus = (self.cfg.expert if self.kind == "collect" else rollout).tensor_parallel
             return self.engine_bytes(gpus), rollout.gpu_memory * card
         tokens = rollout.batch_size * (lengths.prompt + rollout.max_new_tokens)
-        beside = generation_bytes(self.shape, tokens)
-        return RUNTIME_BYTES + 2 * self.shape.parameters + beside, card
+        weights = 2 * self.shape.parameters
+        return RUNTIME_BYTES + weights + generation_bytes(self.shape, tokens), card
 
     def engine_bytes(self, gpus: int = 1) -> float:
         """Bytes on each GPU without which vLLM does not start: weights, and the cache of one sequence."""

@@ -29,12 +29,9 @@ def locate_record(log: Path) -> Path:
     return Path(*parts[:place], FOLDER, *parts[place + 1 :]).with_suffix(".json")
 
 
-def read_records(root: Path) -> dict[str, Mapping[str, Any]]:
+def read_records(root: Path) -> Sums:
     """What is known of every file that the jobs under ``root`` have made."""
-    known: dict[str, Mapping[str, Any]] = {}
-    for file in list_records(root):
-        known |= read_record(file)
-    return known
+    return {path: sums for file in list_records(root) for path, sums in read_record(file).items()}
 
 
 def list_records(root: Path) -> list[Path]:
@@ -81,9 +78,8 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 def find_damage(path: str, known: Sums) -> str:
     """How a file differs from what its job has written, "" when it does not, is not there or has no record."""
-    if path not in known or not Path(path).is_file():
-        return ""
-    return explain_difference(Path(path), known[path])
+    there = path in known and Path(path).is_file()
+    return explain_difference(Path(path), known[path]) if there else ""
 
 
 def explain_difference(path: Path, wanted: Mapping[str, Any]) -> str:
@@ -128,7 +124,5 @@ def _decode_record(file: Path) -> dict[str, Any]:
 
 
 def _is_whole(sums: Any) -> bool:
-    kinds = {"sha256": str, "bytes": int, "mtime_ns": int}
-    return isinstance(sums, dict) and all(
-        isinstance(sums.get(key), kind) for key, kind in kinds.items()
-    )
+    kinds = {"sha256": str, "bytes": int, "mtime_ns": int}.items()
+    return isinstance(sums, dict) and all(isinstance(sums.get(key), kind) for key, kind in kinds)

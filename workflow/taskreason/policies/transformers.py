@@ -137,7 +137,6 @@ class TransformersPolicy(GeneratingPolicy):
         ).to(self.model.device)
         return generate_replies(self.model, inputs, group, **self._options)
 
-
     def _list_cut(self, output: torch.Tensor) -> list[int]:
         """Rows that are as long as a reply may be and hold no end."""
         if output.shape[1] < self.sampling.max_new_tokens:
