@@ -11,7 +11,7 @@ from taskreason.report.labels import label_policy, task_title
 from taskreason.report.tables.theory import make_grid
 from taskreason.report.tables.theory_specs import list_shared
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
-from taskreason.theory.fixed_point import amplify, find_fixed_point
+from taskreason.theory.theorems import amplify, find_fixed_point
 
 STEPS_SHOWN = (1, 2, 5)
 """Steps of the amplification recursion that are drawn."""

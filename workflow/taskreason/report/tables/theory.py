@@ -12,8 +12,8 @@ from taskreason.report.tables.spec import Table, spread
 from taskreason.report.tables.theory_specs import ALL, PARTS, REPLIES, make_specs
 from taskreason.report.theory_data import POLICIES, REFERENCE, Theory
 from taskreason.rollouts.metrics import wilson_interval
-from taskreason.theory.chance import expect_worse, sign_test
-from taskreason.theory.fixed_point import find_fixed_point
+from taskreason.theory.analysis import expect_worse, sign_test
+from taskreason.theory.theorems import find_fixed_point
 
 
 def make_single(theory: Theory) -> pd.DataFrame:
