@@ -12,7 +12,7 @@ from taskreason.durability.errors import UserError
 from taskreason.environments.base import format_reply
 from taskreason.policies.generation import Usage
 from taskreason.policies.reply import Reply, parse_reply, recount
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import TeacherPolicy
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 
