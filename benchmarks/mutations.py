@@ -161,13 +161,13 @@ MUTATIONS = (
     ),
     Mutation(
         "the recursion takes any action for an optimal one",
-        "theory/recursion.py",
+        "theory/theorems.py",
         (("self.teacher.optimal(state)", "self.world.actions(state)"),),
         "theory/test_theory.py::test_the_recursion_equals_brute_force",
     ),
     Mutation(
         "the recursion adds chances up along a trajectory",
-        "theory/recursion.py",
+        "theory/theorems.py",
         (("products.append(chance * products[-1]", "products.append(chance + products[-1]"),),
         "theory/test_theory.py::test_equally_good_actions_add_up_and_trajectories_multiply",
     ),

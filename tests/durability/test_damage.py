@@ -23,7 +23,7 @@ from taskreason.cli.main import main
 from taskreason.config.load import load_config
 from taskreason.durability.partial_results import PartialResults
 from taskreason.policies.prompt import choose_format
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import TeacherPolicy
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds

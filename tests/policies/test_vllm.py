@@ -24,8 +24,8 @@ from taskreason.environments.reply import parse_reply
 from taskreason.policies import Turn
 from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy
+from taskreason.policies.model_names import has_wide_heads
 from taskreason.policies.openai import EndpointPolicy
-from taskreason.policies.vllm import choose_implementation
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import draw_worlds, load_decisions, make_worlds
 from taskreason.rollouts.episode import Start, run_episodes
@@ -90,7 +90,7 @@ def serve(model, log):
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     command += ["--served-model-name", "laptop", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager"]
-    command += ["--model-impl", choose_implementation(model)]
+    command += ["--model-impl", "transformers" if has_wide_heads(model) else "auto"]
     with log.open("w") as output:
         server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -22,7 +22,7 @@ from taskreason.report.tables.theory import (
     make_tables,
     read_grid,
 )
-from taskreason.theory.chance import chance_of_worse, expect_worse, sign_test
+from taskreason.theory.analysis import chance_of_worse, expect_worse, sign_test
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
 GRID = {(a, b): 0.9 if TASKS.index(a) >= TASKS.index(b) else 0.3 for a in TASKS for b in TASKS}

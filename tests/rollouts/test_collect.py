@@ -11,7 +11,7 @@ from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.environments.reply import Reply, format_reply, parse_reply, recount
 from taskreason.policies.generation import Usage
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import TeacherPolicy
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 

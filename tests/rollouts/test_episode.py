@@ -3,8 +3,7 @@
 import pytest
 
 from kitchens import ENV, make_plan, make_world
-from taskreason.policies.random import RandomPolicy
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import RandomPolicy, TeacherPolicy
 from taskreason.rollouts.episode import Outcome, Start, rollout_to_file, run_episodes
 
 

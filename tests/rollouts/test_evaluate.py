@@ -8,8 +8,7 @@ import pytest
 
 from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
-from taskreason.policies.random import RandomPolicy
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import RandomPolicy, TeacherPolicy
 from taskreason.rollouts.dataset import load_starts, make_worlds
 from taskreason.rollouts.evaluate import evaluate, play, score_single_turns
 from taskreason.training.base_model import build_base

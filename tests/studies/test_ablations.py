@@ -20,7 +20,7 @@ from taskreason.report.tables.studies import (
     read_course,
 )
 from taskreason.rollouts.dataset import make_worlds
-from taskreason.studies.ablations import PLAIN, change, list_starts, list_studies
+from taskreason.studies.ablations import PLAIN, list_starts, list_studies
 
 PAPER = Path(__file__).resolve().parents[2] / "paper"
 CONFIG = resolve_config({"scale": "laptop"})
@@ -49,7 +49,8 @@ def test_the_trainings_are_those_that_the_configuration_asks_for():
     assert STUDIES["reward=optimal"].tokens == 0, "the steps of the reproduction"
     assert multi.grpo["rehearsal"] == STUDIES["turns=single.seed2"].grpo["rehearsal"] == 0
     # The reproduction's own number of trajectories: nothing of its own to train.
-    same = change(CONFIG, "ablation", {"trajectories": [100], "turns_trajectories": 100})
+    own = CONFIG["ablation"] | {"trajectories": [100], "turns_trajectories": 100}
+    same = CONFIG | {"ablation": own}
     assert list_studies(same)["turns=multi.seed0"].start == PLAIN
     assert not [name for name in list_starts(same) if name.startswith("trajectories")]
 

@@ -7,7 +7,7 @@ from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.report.render.tables import render_latex
 from taskreason.report.tables.studies import make_sweep
-from taskreason.studies.sweep import UNCHANGED, apply_point, list_points
+from taskreason.studies.ablations import UNCHANGED, list_points
 
 SWEPT = {
     "sft_learning_rate": [0.0001],
@@ -17,20 +17,24 @@ SWEPT = {
 }
 
 
+def merge(config, changes):
+    return config | {stage: config[stage] | part for stage, part in changes.items()}
+
+
 def test_a_sweep_changes_one_setting_at_a_time_and_keeps_the_batch():
     config = resolve_config({"scale": "smoke", "sweep": SWEPT})
     before = load_config(config)
-    names = [point.name for point in list_points(config)]
-    assert names == [
+    points = list_points(config)
+    assert list(points) == [
         *("sft_learning_rate=0.0001", "grpo_beta=0", "grpo_beta=0.1", "grpo_group_size=16"),
         "grpo_reward=optimal",
     ]
-    assert [point.trains_sft for point in list_points(config)] == [True, *[False] * 4]
-    after = load_config(apply_point(config, "grpo_group_size=16")).grpo
+    assert [list(changes) for changes in points.values()] == [["sft"], *[["grpo"]] * 4]
+    after = load_config(merge(config, points["grpo_group_size=16"])).grpo
     batch = before.grpo.prompts_per_step * before.grpo.group_size
     assert after.group_size == 16 and after.prompts_per_step * after.group_size == batch
-    assert load_config(apply_point(config, "sft_learning_rate=0.0001")).grpo == before.grpo
-    assert load_config(apply_point(config, "grpo_reward=optimal")).sft == before.sft
+    assert load_config(merge(config, points["sft_learning_rate=0.0001"])).grpo == before.grpo
+    assert load_config(merge(config, points["grpo_reward=optimal"])).sft == before.sft
 
 
 @pytest.mark.parametrize(

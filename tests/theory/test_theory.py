@@ -24,9 +24,14 @@ from taskreason.theory.analysis import (
     predict_worlds,
     read_measurement,
 )
-from taskreason.theory.fixed_point import amplify, find_fixed_point
 from taskreason.theory.measure import measure, measure_worlds
-from taskreason.theory.recursion import OptimalPaths, multiply_along, predict_success
+from taskreason.theory.theorems import (
+    OptimalPaths,
+    amplify,
+    find_fixed_point,
+    multiply_along,
+    predict_success,
+)
 
 CFG = load_config({"scale": "smoke"})
 

@@ -19,7 +19,7 @@ from taskreason.cli import live_display as watch
 from taskreason.cli.live_display import Job, Watch, format_time
 from taskreason.durability import progress
 from taskreason.durability.progress import LONG, Progress, follow
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import TeacherPolicy
 from taskreason.rollouts.episode import Start, run_episodes
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"

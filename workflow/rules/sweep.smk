@@ -1,8 +1,8 @@
 # `snakemake sweep`: settings of SFT and GRPO varied one at a time and judged in validation worlds, as a table.
 # Not part of the reproduction; the settings that it uses were chosen by looking at this table.
-from taskreason.studies.sweep import UNCHANGED, list_points
+from taskreason.studies.ablations import UNCHANGED, list_points
 
-POINTS = {point.name: point for point in list_points(config)}
+POINTS = list_points(config)
 SWEPT = cfg.sweep.task
 SWEEP = f"{OUT}/sweep/{SWEPT}"
 
@@ -12,7 +12,7 @@ use rule heavy as train_point with:
         trajectories=f"{OUT}/trajectories/{SWEPT}.jsonl",
         base=rules.prepare_base.output.model,
         sft=lambda wildcards: (
-            [] if POINTS[wildcards.point].trains_sft else model_files(f"{OUT}/models/{SWEPT}/sft")
+            [] if "sft" in POINTS[wildcards.point] else model_files(f"{OUT}/models/{SWEPT}/sft")
         ),
         validation=world_file(SWEPT, "validation"),
     output:
@@ -26,7 +26,7 @@ use rule heavy as train_point with:
         script="train_point",
         needs=["training"],
         task=SWEPT,
-        changes=lambda wildcards: POINTS[wildcards.point].changes,
+        changes=lambda wildcards: POINTS[wildcards.point],
         sft=asdict(cfg.for_task(SWEPT).sft),
         grpo=asdict(cfg.for_task(SWEPT).grpo),
         checkpoints=f"{OUT}/checkpoints/sweep/{SWEPT}/{{point}}",

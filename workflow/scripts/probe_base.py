@@ -5,7 +5,7 @@ from pathlib import Path
 from job import by_task, configure, folder, logged
 
 with logged(snakemake):
-    from taskreason.rollouts.probe import probe
+    from taskreason.rollouts.evaluate import probe
 
     probe(
         configure(snakemake),

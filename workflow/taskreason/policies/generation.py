@@ -5,7 +5,7 @@ answered once and remembered: a stuck episode asks the same question until the t
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from taskreason.policies import Turn
 from taskreason.policies.prompt import PLAIN, PromptFormat
@@ -36,11 +36,8 @@ class Usage:
 
     def since(self, before: "Usage") -> "Usage":
         """What was asked after ``before``."""
-        return Usage(
-            self.requests - before.requests,
-            self.prompt_tokens - before.prompt_tokens,
-            self.reply_tokens - before.reply_tokens,
-        )
+        pairs = zip(astuple(self), astuple(before), strict=True)
+        return Usage(*(now - then for now, then in pairs))
 
 
 class GeneratingPolicy(ABC):

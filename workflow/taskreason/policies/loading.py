@@ -9,11 +9,8 @@ from taskreason.environments.base import Environment
 from taskreason.policies import Policy
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import API, find_folder, is_api
-from taskreason.policies.noisy import NoisyPolicy
 from taskreason.policies.prompt import choose_format
-from taskreason.policies.random import RandomPolicy
-from taskreason.policies.rules import RulePolicy
-from taskreason.policies.teacher import TeacherPolicy
+from taskreason.policies.rules import NoisyPolicy, RandomPolicy, RulePolicy, TeacherPolicy
 
 TEACHER = ("expert", "planner")
 

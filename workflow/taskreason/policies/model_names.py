@@ -16,9 +16,6 @@ from taskreason.environments.base import Environment
 
 API, BUNDLED = "api:", "bundled:"
 HUB_ID = re.compile(r"(?!.*--)[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-NEEDED = ("config.json", "tokenizer.json")
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-ADAPTER = "adapter_config.json"
 FILES = ("*.json", "*.safetensors", "*.jinja")
 """What a snapshot needs; other formats of the weights stay where they are."""
 
@@ -29,23 +26,22 @@ def check_folder(folder: Path) -> None:
         raise UserError(
             f"{folder}: there is no such folder; give that of a saved causal language model."
         )
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    missing += [name for name in _list_weights(folder) if not (folder / name).is_file()]
-    if missing:
+    for name in ("config.json", "tokenizer.json", *_list_weights(folder)):
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{folder}: {name} is missing; give the folder of a saved causal language model, whose weights are "
+                "read from safetensors only."
+            )
+    if (folder / "adapter_config.json").exists():
         raise UserError(
-            f"{folder}: {missing[0]} is missing; give the folder of a saved causal language model, whose weights are "
-            "read from safetensors only."
-        )
-    if (folder / ADAPTER).exists():
-        raise UserError(
-            f"{folder}: {ADAPTER} makes this the folder of an adapter to another model; merge the two into one "
-            "model and give its folder."
+            f"{folder}: adapter_config.json makes this the folder of an adapter to another model; merge the two into "
+            "one model and give its folder."
         )
 
 
 def _list_weights(folder: Path) -> list[str]:
     """The files that hold a model's weights, by its index where there are several; UserError for other formats."""
-    whole, index = WEIGHTS
+    whole, index = "model.safetensors", "model.safetensors.index.json"
     if (folder / whole).is_file() or not (folder / index).is_file():
         return [whole]
     try:
@@ -155,30 +151,28 @@ def find_folder(name: str | Path) -> Path:
 
 def check_model(key: str, name: str) -> None:
     """Raise UserError, naming the configuration's key, when a local or hub model can't be had from here."""
-    if is_api(name):
-        return
-    if not is_hub(name):
-        try:
+    try:
+        if is_hub(name):
+            _check_hub(name)
+        elif not is_api(name):
             check_folder(Path(name))
-        except UserError as error:
-            raise UserError(f"{key}: {error}") from None
-        return
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None
+
+
+def _check_hub(name: str) -> None:
     try:
         from huggingface_hub import HfApi, snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError
-    except (
-        ImportError
-    ):  # the workflow runs in a light environment; the job that loads the model will tell
+    except ImportError:  # in a light environment; the job that loads the model will tell
         return
     try:
         check_folder(Path(snapshot_download(name, local_files_only=True)))
-        return
     except (LocalEntryNotFoundError, UserError):
-        pass
-    try:
-        HfApi().auth_check(name)
-    except Exception as error:  # the client's own types, and those of the library below it
-        raise UserError(f"{key}: {_explain(name, error)}") from None
+        try:
+            HfApi().auth_check(name)
+        except Exception as error:  # the client's own types, and those of the library below it
+            raise _explain(name, error) from None
 
 
 def _explain(name: str, error: Exception) -> UserError:

@@ -7,6 +7,7 @@ Training and rollouts build prompts here and nowhere else.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,8 @@ class PromptFormat:
 
     def list_messages(self, text: str) -> list[dict[str, str]]:
         """The conversation that asks a chat model for one decision."""
-        return [
-            {"role": "system", "content": self.rules},
-            {"role": "user", "content": self.example + text},
-        ]
+        messages = {"system": self.rules, "user": self.example + text}
+        return [{"role": role, "content": content} for role, content in messages.items()]
 
     def ask(self, text: str) -> str | list[dict[str, str]]:
         """A prompt as TRL takes it: text, or a conversation."""
@@ -52,12 +51,8 @@ class PromptFormat:
         """Token ids of what the model reads, up to where its reply begins."""
         if self.style == "plain":
             return tokenizer(texts)["input_ids"]
-        conversations = [
-            tokenizer.apply_chat_template(
-                self.list_messages(text), tokenize=False, add_generation_prompt=True
-            )
-            for text in texts
-        ]
+        write = partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=True)
+        conversations = [write(self.list_messages(text)) for text in texts]
         # The template has written every special token already.
         return tokenizer(conversations, add_special_tokens=False)["input_ids"]
 
@@ -75,6 +70,5 @@ PLAIN = PromptFormat()
 
 def choose_format(cfg: Config) -> PromptFormat:
     """The format that a configuration asks for."""
-    if cfg.prompt.style == "plain":
-        return PromptFormat(history=cfg.prompt.history)
-    return PromptFormat(cfg.prompt.style, cfg.prompt.history, cfg.env.rules, cfg.env.example)
+    texts = () if cfg.prompt.style == "plain" else (cfg.env.rules, cfg.env.example)
+    return PromptFormat(cfg.prompt.style, cfg.prompt.history, *texts)

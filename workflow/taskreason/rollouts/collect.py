@@ -28,24 +28,31 @@ from taskreason.rollouts.episode import FIELDS, Episode, Start, read_episode, ru
 
 CHUNK = 50
 """Worlds that one round of collection tries."""
+Trajectories = list[tuple[Start, Episode]]
 
 
 class Attempts:
     """Every episode of a collection, on disk from the moment it ends; one file a task."""
 
-    def __init__(self, path: Path, settings: dict, policy: Policy):
+    def __init__(self, path: Path, cfg: Config, bound: int, policy: Policy):
+        self.cfg, self.bound, self.policy = cfg, bound, policy
+        settings = {
+            "temperature": cfg.expert.temperature,
+            "noise": cfg.expert.noise,
+            "name": policy.name,
+            "bound": bound,
+            "prompt": asdict(cfg.prompt),
+        }
         # Episodes of another expert or other settings are not this collection's.
         self.partial = PartialResults(path, f"{json.dumps(settings)} {FIELDS}")
-        self.policy = policy
         self.episodes: dict[str, list[Episode]] = {}
-        self.usage, self.counted = Usage(), Usage()
+        self.usage, self.counted, self.number = Usage(), Usage(), 0
         kept = self.partial.read()
         for row in kept:
             self._add(read_episode(row["episode"]), Usage(**row["usage"]))
         self.partial.begin(kept)
-        self.number = len(kept)
-        if self.number:
-            print(f"{path.stem.lstrip('.')}: {self.number} episodes found, going on", flush=True)
+        if kept:
+            print(f"{path.stem.lstrip('.')}: {len(kept)} episodes found, going on", flush=True)
 
     def record(self, episode: Episode) -> None:
         """Keep an episode that has just ended, with what was asked of the model since the last one."""
@@ -53,12 +60,52 @@ class Attempts:
         spent = now.since(self.counted)
         self.counted = now.since(Usage())
         self._add(episode, spent)
-        self.number += 1
         self.partial.add({"episode": asdict(episode), "usage": asdict(spent)})
 
     def _add(self, episode: Episode, spent: Usage) -> None:
         self.episodes.setdefault(episode.layout_hash, []).append(episode)
-        self.usage.add(spent.requests, spent.prompt_tokens, spent.reply_tokens)
+        self.usage.add(**asdict(spent))
+        self.number += 1
+
+    def of(self, start: Start) -> list[Episode]:
+        """The episodes in a world."""
+        return self.episodes.get(start.world.id, [])[: self.cfg.expert.attempts]
+
+    def choose(self, start: Start) -> Episode | None:
+        """The shortest acceptable episode in a world, or None."""
+        good = [episode for episode in self.of(start) if not self.reject_reason(start, episode)]
+        return min(good, key=lambda episode: episode.steps, default=None)
+
+    def reject_reason(self, start: Start, episode: Episode) -> str | None:
+        """Why an episode is no expert trajectory, or None.
+
+        An expert trajectory is a shortest successful one. The exact teacher's are so by right; of a model's, every
+        step must be possible and must have a thought, and the choice among attempts stands in for "shortest".
+        """
+        if not episode.success:
+            return "not_solved_within_bound"
+        if episode.invalid:
+            return "invalid_action"
+        if not all(map(read_thought, episode.replies)):
+            return "no_thought"
+        if self.cfg.expert.is_exact and episode.steps > start.optimal_steps:
+            return "not_shortest"
+        return None
+
+    def is_beyond(self, start: Start) -> bool:
+        """Whether no plan is within the bound, so that no episode need be tried."""
+        return start.optimal_steps is None or start.optimal_steps > self.bound
+
+    def is_due(self, start: Start, number: int) -> bool:
+        """Whether a world gets another episode: it has had ``number``, and none of them as short as possible."""
+        if self.is_beyond(start) or len(self.of(start)) > number:
+            return False
+        best = self.choose(start)
+        return not (best and best.steps == start.optimal_steps)
+
+    def is_spent(self) -> bool:
+        """Whether there is a budget of episodes and it is used up."""
+        return bool(self.cfg.expert.budget) and self.number >= self.cfg.expert.budget
 
 
 def collect(
@@ -70,102 +117,61 @@ def collect(
     policy: Policy | None = None,
 ) -> None:
     """Write the expert's decisions in training worlds, and a summary of what was tried, accepted and rejected."""
-    policy = policy or load_expert(cfg)
-    starts, bound = load_starts(task, worlds_path, cfg.env), cfg.bound_of(task)
-    settings = {
-        "temperature": cfg.expert.temperature,
-        "noise": cfg.expert.noise,
-        "name": policy.name,
-        "bound": bound,
-        "prompt": asdict(cfg.prompt),
-    }
-    attempts = Attempts(output.with_name(f".{output.stem}.attempts.jsonl"), settings, policy)
-    accepted, tried = _try_worlds(task, cfg, starts, policy, attempts)
-    _check_number(len(accepted), cfg, worlds_path, len(tried), attempts.number, bound)
+    policy, bound, wanted = policy or load_expert(cfg), cfg.bound_of(task), cfg.expert.trajectories
+    starts = load_starts(task, worlds_path, cfg.env)
+    path = output.with_name(f".{output.stem}.attempts.jsonl")
+    attempts = Attempts(path, cfg, bound, policy)
+    accepted, tried = _try_worlds(task, starts, attempts)
+    # A budget that is used up suffices with one trajectory.
+    if len(accepted) < wanted and not (accepted and attempts.is_spent()):
+        way = "expert.budget" if attempts.is_spent() else "worlds.training or expert.attempts"
+        raise UserError(
+            f"{worlds_path}: only {len(accepted)} of {len(tried)} {cfg.env.worlds} gave an expert trajectory within "
+            f"{bound} steps but expert.trajectories asks for {wanted}; raise {way}."
+        )
     decisions = [
         decision
         for start, episode in follow(accepted, task, len(accepted), "trajectories written")
         for decision in list_decisions(start, episode, cfg)
     ]
     write_lines(output, map(asdict, decisions))
-    write_json(summary, summarise(task, tried, attempts, accepted, len(decisions), cfg, policy))
+    write_json(summary, summarise(task, tried, attempts, len(accepted), len(decisions)))
     attempts.partial.remove()
 
 
 def load_expert(cfg: Config) -> Policy:
     """The policy that ``expert`` names."""
-    if cfg.expert.policy == "planner":
-        return load_rules("planner", cfg.seed, cfg.env, cfg.expert.noise)
     expert = cfg.expert
+    if expert.policy == "planner":
+        return load_rules("planner", cfg.seed, cfg.env, expert.noise)
     return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
 
 
 def _try_worlds(
-    task: str, cfg: Config, starts: list[Start], policy: Policy, attempts: Attempts
-) -> tuple[list[tuple[Start, Episode]], list[Start]]:
+    task: str, starts: list[Start], attempts: Attempts
+) -> tuple[Trajectories, list[Start]]:
     """Accepted trajectories in the worlds' order, and the worlds that were looked at for them."""
-    accepted: list[tuple[Start, Episode]] = []
+    accepted: Trajectories = []
     tried: list[Start] = []
-    bound, wanted, budget = cfg.bound_of(task), cfg.expert.trajectories, cfg.expert.budget
+    cfg, wanted = attempts.cfg, attempts.cfg.expert.trajectories
     for first in range(0, len(starts), CHUNK):
         chunk = starts[first : first + CHUNK]
         for number in range(cfg.expert.attempts):
-            due = [start for start in chunk if _is_due(start, number, attempts, cfg)]
-            if budget:
-                due = due[: max(0, budget - attempts.number)]
-            run_episodes(policy, due, bound, cfg.rollout.batch_size, cfg.seed, attempts.record)
+            due = [start for start in chunk if attempts.is_due(start, number)]
+            if cfg.expert.budget:
+                due = due[: max(0, cfg.expert.budget - attempts.number)]
+            size = cfg.rollout.batch_size
+            run_episodes(attempts.policy, due, attempts.bound, size, cfg.seed, attempts.record)
         for start in chunk:
-            episodes = _episodes_of(start, attempts, cfg)
-            if len(accepted) == wanted or not (episodes or _is_beyond(start, cfg)):
+            if len(accepted) == wanted or not (attempts.of(start) or attempts.is_beyond(start)):
                 break
             tried.append(start)
-            if best := choose_episode(start, episodes, cfg):
+            if best := attempts.choose(start):
                 accepted.append((start, best))
         say(f"{task}: {len(accepted)}/{wanted} trajectories from {len(tried)} {cfg.env.worlds}")
-        if len(accepted) == wanted or budget and attempts.number >= budget:
+        if len(accepted) == wanted or attempts.is_spent():
             break
     return accepted, tried
-
-
-def _is_beyond(start: Start, cfg: Config) -> bool:
-    """Whether no plan is within the bound, so that no episode need be tried."""
-    return start.optimal_steps is None or start.optimal_steps > cfg.bound_of(start.task)
-
-
-def _episodes_of(start: Start, attempts: Attempts, cfg: Config) -> list[Episode]:
-    return attempts.episodes.get(start.world.id, [])[: cfg.expert.attempts]
-
-
-def _is_due(start: Start, number: int, attempts: Attempts, cfg: Config) -> bool:
-    """Whether a world gets another episode: it has had ``number``, and none of them as short as possible."""
-    if _is_beyond(start, cfg):
-        return False
-    episodes = _episodes_of(start, attempts, cfg)
-    best = choose_episode(start, episodes, cfg)
-    return len(episodes) <= number and not (best and best.steps == start.optimal_steps)
-
-
-def choose_episode(start: Start, episodes: Sequence[Episode], cfg: Config) -> Episode | None:
-    """The shortest acceptable episode, or None."""
-    good = [episode for episode in episodes if not reject_reason(episode, start, cfg)]
-    return min(good, key=lambda episode: episode.steps, default=None)
-
-
-def reject_reason(episode: Episode, start: Start, cfg: Config) -> str | None:
-    """Why an episode is no expert trajectory, or None.
-
-    An expert trajectory is a shortest successful one. The exact teacher's are so by right; of a model's, every step
-    must be possible and must have a thought, and the choice among attempts stands in for "shortest".
-    """
-    if not episode.success:
-        return "not_solved_within_bound"
-    if episode.invalid:
-        return "invalid_action"
-    if not all(map(read_thought, episode.replies)):
-        return "no_thought"
-    if cfg.expert.is_exact and episode.steps > start.optimal_steps:
-        return "not_shortest"
-    return None
 
 
 def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision]:
@@ -190,46 +196,22 @@ def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision
     return decisions
 
 
-def _check_number(
-    accepted: int, cfg: Config, worlds: Path, tried: int, attempts: int, bound: int
-) -> None:
-    """Raise UserError where the trajectories don't suffice; a budget that is used up suffices with one."""
-    wanted, budget = cfg.expert.trajectories, cfg.expert.budget
-    spent = bool(budget) and attempts >= budget
-    if accepted >= wanted or spent and accepted:
-        return
-    fix = "raise expert.budget" if spent else "raise worlds.training or expert.attempts"
-    raise UserError(
-        f"{worlds}: only {accepted} of {tried} {cfg.env.worlds} gave an expert trajectory within "
-        f"{bound} steps but expert.trajectories asks for {wanted}; {fix}."
-    )
-
-
 def summarise(
-    task: str,
-    starts: Sequence[Start],
-    attempts: Attempts,
-    accepted: Sequence[tuple[Start, Episode]],
-    decisions: int,
-    cfg: Config,
-    policy: Policy,
+    task: str, starts: Sequence[Start], attempts: Attempts, accepted: int, decisions: int
 ) -> dict:
     """What collection did: worlds, episodes, reasons for rejection (of episodes, and of worlds without), tokens."""
-    tried = [(start, episode) for start in starts for episode in _episodes_of(start, attempts, cfg)]
-    reasons = Counter(reject_reason(episode, start, cfg) for start, episode in tried)
-    good = reasons.pop(None, 0)
-    reasons["longer_than_another"] = good - len(accepted)
-    reasons["kitchen_beyond_bound"] = sum(_is_beyond(start, cfg) for start in starts)
+    tried = [(start, episode) for start in starts for episode in attempts.of(start)]
+    reasons = Counter(attempts.reject_reason(*pair) for pair in tried)
+    reasons["longer_than_another"] = reasons.pop(None, 0) - accepted
+    reasons["kitchen_beyond_bound"] = sum(map(attempts.is_beyond, starts))
     return {
         "task": task,
-        "policy": policy.name,
+        "policy": attempts.policy.name,
         "kitchens_tried": len(starts),
         "episodes": len(tried),
-        "accepted": len(accepted),
+        "accepted": accepted,
         "rejected": {reason: number for reason, number in sorted(reasons.items()) if number},
         "decisions": decisions,
-        "mean_steps": decisions / len(accepted),
-        "requests": attempts.usage.requests,
-        "prompt_tokens": attempts.usage.prompt_tokens,
-        "reply_tokens": attempts.usage.reply_tokens,
+        "mean_steps": decisions / accepted,
+        **asdict(attempts.usage),
     }

@@ -61,19 +61,12 @@ def make_worlds(
     env, mode = cfg.env, cfg.mode
     exclude = {row["layout_hash"] for path in disjoint_from for row in _read_worlds(path)}
     drawn = list(draw_worlds(env, cfg.task(task), mode, seed, number, exclude))
-    write_lines(
-        output,
-        (
-            {
-                **env.dump(world),
-                "layout_hash": world.id,
-                "seed": seed,
-                "mode": mode,
-                "optimal_steps": env.teacher(world).distance(world.initial),
-            }
-            for seed, world in follow(drawn, task, number, env.worlds)
-        ),
-    )
+    rows = []
+    for seed, world in follow(drawn, task, number, env.worlds):
+        known = {"layout_hash": world.id, "seed": seed, "mode": mode}
+        optimal_steps = env.teacher(world).distance(world.initial)
+        rows.append({**env.dump(world), **known, "optimal_steps": optimal_steps})
+    write_lines(output, rows)
 
 
 def _read_worlds(path: Path) -> list[dict]:
@@ -115,9 +108,8 @@ def load_decisions(path: Path, exact: bool = True) -> list[Decision]:
 def _find_fault(decision: Decision, exact: bool) -> str | None:
     """What is wrong with a decision, or None."""
     texts = (decision.prompt, decision.completion, decision.action)
-    if not all(isinstance(text, str) for text in texts) or not isinstance(
-        decision.optimal_actions, list | tuple
-    ):
+    is_text = all(isinstance(text, str) for text in texts)
+    if not is_text or not isinstance(decision.optimal_actions, list):
         return "prompt, completion and action must be text and optimal_actions a list"
     if f"\n{decision.action}\n" not in decision.prompt:
         return f"the action {quote(decision.action)} is not among the prompt's valid actions"

@@ -1,19 +1,19 @@
 """Episodes: a policy plays in many worlds at once, step by step, until success or the timeout.
 
-Input: worlds and a policy. Output: one :class:`Episode` a world. Every reply costs one step; a reply whose
-action is not valid leaves the state as it is and is counted. Episodes that have ended are written at once, so an
-interrupted rollout resumes with the worlds that are missing.
+Every reply costs one step; a reply whose action is not valid leaves the state as it is and is counted. Episodes that
+have ended are written at once, so an interrupted rollout resumes with the worlds that are missing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from taskreason.durability.files import write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import Progress, say
-from taskreason.environments.base import State, World
+from taskreason.environments.base import World
 from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Policy, Turn
 
@@ -66,13 +66,11 @@ class Run:
     """An episode in progress; greedy or sampled replies are fed to it one by one."""
 
     def __init__(self, start: Start):
-        self.start = start
-        self.state: State = start.world.initial
+        self.start, self.state, self.before = start, start.world.initial, ""
         self.success = start.world.solved(self.state)
         self.actions: list[str] = []
         self.replies: list[str] = []
         self.invalid = self.malformed = self.cut = 0
-        self.before = ""
 
     def next_turn(self) -> Turn:
         return Turn(self.start.world, self.state, self.before)
@@ -118,46 +116,38 @@ def run_episodes(
     on_end: Callable[[Episode], None] | None = None,
 ) -> list[Episode]:
     """One episode per start, in their order; at most ``batch_size`` run at once. ``timeout`` is in steps."""
-    waiting = list(enumerate(starts))[::-1]
-    running: list[tuple[int, Run]] = []
+    waiting = iter(enumerate(starts))
+    running: dict[int, Run] = {}
     cut = getattr(policy, "cut", ())
     done: dict[int, Episode] = {}
     progress = Progress(starts[0].task if starts else "", len(starts), "episodes")
 
     def settle() -> None:
-        for n, run in list(running):
+        for n, run in list(running.items()):
             if run.success or len(run.actions) >= timeout:
-                running.remove((n, run))
+                del running[n]
                 done[n] = run.finish(seed, policy.name)
                 if on_end:
                     on_end(done[n])
 
-    while waiting or running:
-        while waiting and len(running) < batch_size:
-            n, start = waiting.pop()
-            running.append((n, Run(start)))
+    def describe() -> Iterator[str]:
+        if done:
+            solved = sum(episode.success for episode in done.values())
+            yield f"SR so far {solved / len(done):.2f}"
+        if running:
+            step = max(len(run.actions) for run in running.values())
+            yield f"{len(running)} under way at step {step} of at most {timeout}"
+
+    while len(done) < len(starts):
+        running |= {n: Run(start) for n, start in islice(waiting, batch_size - len(running))}
         settle()
         if running:
-            replies = policy.act([run.next_turn() for _, run in running])
-            for (_, run), reply in zip(running, replies, strict=True):
+            replies = policy.act([run.next_turn() for run in running.values()])
+            for run, reply in zip(running.values(), replies, strict=True):
                 run.advance(reply, reply in cut)
             settle()
-            progress.show(len(done), *_describe_running(running, done, timeout))
+            progress.show(len(done), *describe())
     return [done[n] for n in range(len(starts))]
-
-
-def _describe_running(
-    running: list[tuple[int, Run]], done: dict[int, Episode], timeout: int
-) -> list[str]:
-    """What is known while episodes go on: SR of those that have ended, and how far the others are."""
-    told = []
-    if done:
-        solved = sum(episode.success for episode in done.values())
-        told.append(f"SR so far {solved / len(done):.2f}")
-    if running:
-        step = max(len(run.actions) for _, run in running)
-        told.append(f"{len(running)} under way at step {step} of at most {timeout}")
-    return told
 
 
 def rollout_to_file(
@@ -179,7 +169,7 @@ def rollout_to_file(
         if (e.seed, e.model) == (seed, policy.name)
         and (e.steps == timeout or e.success and e.steps < timeout)
     }
-    distinct = {s.world.id: s for s in starts}  # a world may be given twice
+    distinct = {start.world.id: start for start in starts}  # a world may be given twice
     missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
     if found:
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
@@ -190,7 +180,7 @@ def rollout_to_file(
         partial.add(asdict(episode))
 
     run_episodes(policy, missing, timeout, batch_size, seed, record)
-    episodes = [found[s.world.id] for s in starts]
+    episodes = [found[start.world.id] for start in starts]
     if found:
         rate = sum(episode.success for episode in found.values()) / len(found)
         say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")

@@ -1,18 +1,21 @@
-"""Evaluation of one policy: episodes in unseen worlds, and single replies on unseen expert states.
+"""Evaluation of one policy: episodes in unseen worlds, single replies on unseen expert states, and probes.
 
-The second tells how often one decision is right (the quantity that single-turn training raises), the first what
-that is worth over a whole episode.
+Single replies tell how often one decision is right (the quantity that single-turn training raises), episodes what
+that is worth. Probes are the environment's own questions to the base model before any task is taught.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from taskreason.config.models import Config
 from taskreason.durability.files import write_json
 from taskreason.durability.progress import follow
-from taskreason.environments.base import Environment, State, Teacher, list_plan
-from taskreason.environments.reply import parse_reply, recount
+from taskreason.environments.base import Environment, list_plan
+from taskreason.environments.reply import read_action, recount
 from taskreason.policies import Policy, Turn
+from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy, load_rules
+from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import Start, rollout_to_file
 
@@ -40,10 +43,8 @@ def evaluate(
             f"{policy} trained on {train_task}: {task}, {len(starts)} {cfg.env.worlds}", flush=True
         )
         rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, path, cfg.seed)
-        write_json(
-            single_turn[task],
-            score_single_turns(actor, starts, cfg.rollout.single_turn_states, cfg.env),
-        )
+        counts = score_single_turns(actor, starts, cfg.rollout.single_turn_states, cfg.env)
+        write_json(single_turn[task], counts)
 
 
 def play(model: Path, task: str, cfg: Config, worlds: Path, episodes: Path) -> None:
@@ -51,6 +52,24 @@ def play(model: Path, task: str, cfg: Config, worlds: Path, episodes: Path) -> N
     actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
     starts = load_starts(task, worlds, cfg.env)
     rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, episodes, cfg.seed)
+
+
+def probe(cfg: Config, model: Path, worlds: Mapping[str, Path], output: Path) -> None:
+    """Write how often a model answers right; worlds: unseen ones, by task.
+
+    Output: {name of the probe: {"right": count, "asked": count}}, such as {"at": {"right": 399, "asked": 400}}.
+    """
+    from taskreason.policies.transformers import TransformersPolicy
+
+    sampling = Sampling(cfg.rollout.max_new_tokens)
+    policy = TransformersPolicy.load(model, cfg.rollout.batch_size, sampling, choose_format(cfg))
+    starts = {task: load_starts(task, path, cfg.env) for task, path in worlds.items()}
+    unseen = {task: [start.world for start in part] for task, part in starts.items()}
+    counts = {}
+    for asked in cfg.env.draw_probes(cfg.probes, unseen):
+        right = asked.judge(policy.complete(list(asked.prompts)))
+        counts |= {name: {"right": n, "asked": len(asked.prompts)} for name, n in right.items()}
+    write_json(output, counts)
 
 
 def score_single_turns(
@@ -62,28 +81,20 @@ def score_single_turns(
     """
     visited = []
     for start in follow(starts, "the expert's plans", len(starts), environment.worlds):
-        teacher = environment.teacher(start.world)
-        plan = list_plan(start.world, teacher)
-        visited += [(start, teacher, plan, step) for step in range(len(plan))]
-    stride = max(1, -(-len(visited) // limit))
-    chosen = visited[::stride]
-    replies = policy.act(
-        [
-            Turn(start.world, plan[step][0], _tell_before(teacher, plan, step))
-            for start, teacher, plan, step in chosen
-        ]
-    )
+        teacher, last = environment.teacher(start.world), None
+        for state, action in list_plan(start.world, teacher):
+            visited.append((start.world, teacher, state, action, last))
+            last = state
+    chosen = visited[:: max(1, -(-len(visited) // limit))]
+    turns = []
+    for world, teacher, state, _, last in chosen:
+        before = "" if last is None else recount(teacher.reply(last), accepted=True)
+        turns.append(Turn(world, state, before))
     counts = {"states": len(chosen), "valid": 0, "expert": 0, "optimal": 0}
-    pairs = zip(chosen, replies, strict=True)
-    for (start, teacher, plan, step), reply in follow(pairs, "judged", len(chosen), "replies"):
-        state, wanted = plan[step]
-        text = parse_reply(reply).action or ""
-        counts["valid"] += start.world.step(state, text) is not None
+    replies = follow(policy.act(turns), "judged", len(chosen), "replies")
+    for (world, teacher, state, wanted, _), reply in zip(chosen, replies, strict=True):
+        text = read_action(reply)
+        counts["valid"] += world.step(state, text) is not None
         counts["expert"] += text == wanted
         counts["optimal"] += text in teacher.optimal(state)
     return counts
-
-
-def _tell_before(teacher: Teacher, plan: list[tuple[State, str]], step: int) -> str:
-    """The expert's step before, as the prompt of a policy with a memory of it tells it."""
-    return recount(teacher.reply(plan[step - 1][0]), accepted=True) if step else ""

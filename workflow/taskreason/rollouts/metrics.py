@@ -1,11 +1,10 @@
 """Success rate, steps and their intervals for the episodes of one table cell.
 
-Input: an episode file (JSON Lines, one episode a line) and the task's timeout; output: a frozen
-`CellMetrics`. The paper reports three metrics: SR, the share of episodes that reach the goal; ASAT,
-the average steps over all episodes, a failure counting as the timeout; ASST, the average steps over
-successful episodes. They satisfy ASAT = SR * ASST + (1 - SR) * timeout, which is checked on every
-cell. Departures from the paper: SR carries a Wilson score interval, ASAT a bootstrap interval, and
-the rates of minimal episodes and of invalid and malformed replies are measured, too.
+The paper reports three metrics: SR, the share of episodes that reach the goal; ASAT, the average steps over all
+episodes, a failure counting as the timeout; ASST, the average steps over successful episodes. They satisfy
+ASAT = SR * ASST + (1 - SR) * timeout, which is checked on every cell. Departures from the paper: SR carries a Wilson
+score interval, ASAT a bootstrap interval, and the rates of minimal episodes and of invalid and malformed replies are
+measured, too.
 """
 
 import math
@@ -20,16 +19,8 @@ import pandas as pd
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import read_lines
 
-EPISODE_TYPES = {
-    "layout_hash": str,
-    "task": str,
-    "steps": int,
-    "success": bool,
-    "optimal_steps": int,
-    "actions": list,
-    "invalid": int,
-    "malformed": int,
-}
+EPISODE_TYPES = {"layout_hash": str, "task": str, "steps": int, "success": bool}
+EPISODE_TYPES |= {"optimal_steps": int, "actions": list, "invalid": int, "malformed": int}
 EPISODE_DEFAULTS = {"seed": 0, "model": "", "replies": (), "cut": 0}
 BOOTSTRAP_RESAMPLES = 2000
 Interval = tuple[float, float]
@@ -40,14 +31,13 @@ class CellMetrics:
     """Metrics of one policy on one task; rates are shares in [0, 1], steps are environment steps.
 
     episodes: episodes counted
-    sr, sr_low, sr_high: success rate with its Wilson score interval, or over several seeds the
-        crossed bootstrap's, never narrower than Wilson's for the same number of worlds
-    asat, asat_low, asat_high: average steps, a failure counting as the timeout, with a bootstrap
-        interval
+    sr, sr_low, sr_high: success rate with its Wilson score interval, or over several seeds the crossed bootstrap's,
+        never narrower than Wilson's for the same number of worlds
+    asat, asat_low, asat_high: average steps, a failure counting as the timeout, with a bootstrap interval
     asst: average steps of successful episodes; None when there is none
     minimal_rate: share of episodes that succeed in exactly the optimal number of steps
-    excess_steps: by what share successful episodes are longer than the shortest plans of the same
-        worlds, 0.05 for five per cent; None when there is no success
+    excess_steps: by what share successful episodes are longer than the shortest plans of the same worlds, 0.05 for
+        five per cent; None when there is no success
     invalid_rate: share of replies whose action is not possible, malformed ones among them
     malformed_rate: share of replies that name no action at all
     cut_rate: share of replies that ended at the limit of tokens
@@ -87,9 +77,10 @@ def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> Inter
     return 0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half
 
 
-def _cut_tails(means: np.ndarray, confidence: float) -> Interval:
+def cut_tails(draws: np.ndarray, confidence: float) -> Interval:
+    """Between which values the draws lie with the given confidence."""
     tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -105,7 +96,7 @@ def crossed_interval(table: pd.DataFrame, column: str, confidence: float = 0.95)
     worlds, seeds = values.shape
     rows = draw.multinomial(worlds, [1 / worlds] * worlds, BOOTSTRAP_RESAMPLES)
     columns = draw.multinomial(seeds, [1 / seeds] * seeds, BOOTSTRAP_RESAMPLES)
-    return _cut_tails(((rows @ values) * columns).sum(axis=1) / (worlds * seeds), confidence)
+    return cut_tails(((rows @ values) * columns).sum(axis=1) / (worlds * seeds), confidence)
 
 
 def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -115,7 +106,7 @@ def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> Int
     """
     values = np.asarray(values, dtype=float)
     picks = np.random.default_rng(0).integers(len(values), size=(BOOTSTRAP_RESAMPLES, len(values)))
-    return _cut_tails(values[picks].mean(axis=1), confidence)
+    return cut_tails(values[picks].mean(axis=1), confidence)
 
 
 def paired_gain(
@@ -123,10 +114,10 @@ def paired_gain(
 ) -> tuple[float, float, float]:
     """Difference in SR of two policies on the same worlds, and its Agresti-Min (2005) interval.
 
-    The interval adds half an observation to each cell of the paired 2 x 2 table, so that it keeps a
-    width even when the two policies agree on every world. Over several seeds the interval is the crossed bootstrap
-    of :func:`crossed_interval`, or that of one training of average outcome where it is wider; a policy that has one
-    seed only is compared with every seed of the other.
+    The interval adds half an observation to each cell of the paired 2 x 2 table, so that it keeps a width even when the
+    two policies agree on every world. Over several seeds it is that of :func:`crossed_interval`, or that of one
+    training of average outcome where it is wider; a policy that has one seed only is compared with every seed of the
+    other.
     """
     counts = [part["seed"].nunique() for part in (better, worse)]
     keys = ["layout_hash"] if min(counts) == 1 else ["layout_hash", "seed"]
@@ -235,18 +226,14 @@ def check_asat_identity(
 
 
 def _check_episodes(episodes: pd.DataFrame, timeout: int, source: str) -> None:
-    steps, optimal = episodes["steps"], episodes["optimal_steps"]
+    steps, optimal, invalid = episodes["steps"], episodes["optimal_steps"], episodes["invalid"]
+    too_short = episodes["success"] & (steps < optimal)
+    miscounted = ~episodes["malformed"].between(0, invalid)
     faults = {
         "steps": (~steps.between(0, timeout), f"lies outside 0 to the timeout of {timeout}"),
-        "optimal_steps": (
-            episodes["success"] & (steps < optimal),
-            "exceeds the steps of a successful episode",
-        ),
-        "invalid": (~episodes["invalid"].between(0, steps), "lies outside 0 to 'steps'"),
-        "malformed": (
-            ~episodes["malformed"].between(0, episodes["invalid"]),
-            "lies outside 0 to 'invalid', which counts it too",
-        ),
+        "optimal_steps": (too_short, "exceeds the steps of a successful episode"),
+        "invalid": (~invalid.between(0, steps), "lies outside 0 to 'steps'"),
+        "malformed": (miscounted, "lies outside 0 to 'invalid', which counts it too"),
     }
     for key, (wrong, fault) in faults.items():
         if wrong.any():

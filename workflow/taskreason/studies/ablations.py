@@ -1,8 +1,9 @@
-"""Ablations: what the expert's data and the reward are worth, and single decisions against whole episodes.
+"""Trainings that differ from the reproduction's: ablations, and the points of a sweep.
 
-A study is one choice that differs from the reproduction's: a number of trajectories, an expert with slips, another
-reward, or the kind of episode that GRPO rewards. Each is trained from the base model on, or from an SFT policy that it
-shares with others, and judged in the evaluation worlds of one task.
+A study of the ablations is one choice: a number of trajectories, an expert with slips, another reward, or the kind of
+episode that GRPO rewards. Each is trained from the base model on, or from an SFT policy that it shares with others,
+and judged in the evaluation worlds of one task. A sweep varies the settings of SFT and GRPO one at a time and judges
+in validation worlds alone.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from typing import Any
 
 PLAIN = "as_configured"
 """The reproduction's own SFT policy, of which no other is trained."""
+UNCHANGED = "as configured"
+"""The point of a sweep without a change, which is the training of the reproduction itself."""
 VALIDATIONS = 4
 """How often a comparison of single decisions with episodes is validated in ``grpo.steps`` steps."""
 
@@ -32,13 +35,9 @@ class Study:
 
 def list_starts(config: Mapping) -> dict[str, dict[str, Any]]:
     """The SFT policies to be trained: name -> what changes in the configuration's ``expert``."""
-    ablation = config["ablation"]
+    ablation, own = config["ablation"], config["expert"]["trajectories"]
     numbers = dict.fromkeys([*ablation["trajectories"], ablation["turns_trajectories"]])
-    starts = {
-        f"trajectories={number}": {"trajectories": number}
-        for number in numbers
-        if number != config["expert"]["trajectories"]
-    }
+    starts = {f"trajectories={n}": {"trajectories": n} for n in numbers if n != own}
     for noise in ablation["noise"]:
         starts[f"noise={noise:g}"] = {"noise": noise, "attempts": ablation["attempts"]}
     return starts
@@ -58,14 +57,25 @@ def list_studies(config: Mapping) -> dict[str, Study]:
     start = weak if weak in known else PLAIN
     every = max(1, config["grpo"]["steps"] // VALIDATIONS)
     for turns in ("single", "multi"):
+        # Neither rehearses, so that all tokens are spent on the task.
+        changes = {"turns": turns, "eval_steps": every, "rehearsal": 0}
         for number in ablation["turns_seeds"]:
-            # Neither rehearses, so that all tokens are spent on the task.
-            changes = {"turns": turns, "eval_steps": every, "rehearsal": 0}
             name = f"turns={turns}.seed{number}"
             studies.append(Study(name, start, changes, number, ablation["turns_tokens"]))
     return {study.name: study for study in studies}
 
 
-def change(config: Mapping, group: str, changes: Mapping[str, Any]) -> dict:
-    """The configuration with changes to one of its groups."""
-    return dict(config) | {group: dict(config[group]) | dict(changes)}
+def list_points(config: Mapping) -> dict[str, dict[str, dict[str, Any]]]:
+    """The points of a sweep: name -> what changes, such as "grpo_beta=0.1" -> {"grpo": {"beta": 0.1}}."""
+    points, grpo = {}, config["grpo"]
+    for key, values in config["sweep"].items():
+        stage, _, setting = key.partition("_")
+        if stage not in ("sft", "grpo"):
+            continue
+        for value in values:
+            changes = {setting: value}
+            if setting == "group_size":  # the batch stays as it is
+                changes["prompts_per_step"] = grpo["prompts_per_step"] * grpo["group_size"] // value
+            name = f"{key}={value}" if isinstance(value, str) else f"{key}={value:g}"
+            points[name] = {stage: changes}
+    return points

@@ -1,15 +1,15 @@
-"""Whether a run's results agree with the reference results that come with the project.
+"""Two results folders side by side, and whether a run agrees with the reference results that come with the project.
 
-Input: a results folder and a folder of reference tables; output: a verdict in plain words. Worlds and rules are the
-same everywhere, so policies without a model must come out exactly alike. Trained ones need not: processors round
-differently, and a rounding can turn a decision. So success rates are compared cell by cell with Fisher's exact test, as
-if the worlds were two independent draws (which errs on the lenient side, since they are the same), at 5 % over all
-cells together (Holm's correction). Then come the paper's claims, which are judged in both by the same words.
+Worlds and rules are the same everywhere, so policies without a model must come out exactly alike. Trained ones need
+not: processors round differently, and a rounding can turn a decision. So success rates are compared cell by cell with
+Fisher's exact test, as if the worlds were two independent draws (which errs on the lenient side, since they are the
+same), at 5 % over all cells together (Holm's correction). Then come the paper's claims, which are judged in both by the
+same words.
 """
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -22,15 +22,21 @@ from taskreason.durability.errors import UserError
 from taskreason.durability.files import decode, write_json
 from taskreason.environments import load_environment
 from taskreason.rollouts.metrics import wilson_interval
-from taskreason.studies.compare import TABLES
 
-LEVEL = 0.05
+TABLES = {"main": ["task", "policy"], "generalization": ["train_task", "eval_task"]}
+"""The tables that are compared, or kept as a reference, and what names a row of each."""
 PROVENANCE = "provenance.json"
-EXACT = "expert"
-"""The policy without a model, the same on every machine in all of SAME."""
 SAME = ("sr", "asat", "minimal_rate")
+"""What the policy without a model must have in common with the reference, on every machine."""
 APART = {"report", "resources", "probes", "theory", "ablation", "sweep", "endpoint"}
 """Parts of the configuration that change no number of the tables that are kept."""
+CLAIMS = (
+    "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks",
+    "SFT+GRPO does better than SFT alone, intervals apart, on {} of {} tasks",
+    "training on the more complex task carries over better than the reverse in {} of {} pairs of tasks",
+)
+"""What the paper claims."""
+Tables = Mapping[str, pd.DataFrame]
 Count = tuple[int, int]
 """In how many cases a claim holds, and out of how many."""
 
@@ -43,7 +49,46 @@ class Verdict:
     text: str
 
 
-def reject_by_holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
+def compare(first: Path, second: Path) -> str:
+    """SR and ASAT of two results folders, row by row; a star marks rows whose intervals of SR do not touch."""
+    parts = []
+    for name, keys in TABLES.items():
+        files = [folder / "tables" / f"{name}.csv" for folder in (first, second)]
+        means = [_read_means(file, keys) for file in files]
+        both = pd.concat(means, axis=1, join="inner", keys=["A", "B"])
+        if both.empty:
+            raise UserError(f"{files[1]}: has no row of {first}; compare runs of the same tasks.")
+        a, b = both["A"], both["B"]
+        apart = (a["sr_low"] > b["sr_high"]) | (b["sr_low"] > a["sr_high"])
+        shown = {
+            "SR A": a.apply(_print_rate, axis=1),
+            "SR B": b.apply(_print_rate, axis=1),
+            "B - A": (b["sr"] - a["sr"]).map("{:+.2f}".format),
+            "": apart.map({True: "*", False: ""}),
+            "ASAT A": a["asat"].map("{:.1f}".format),
+            "ASAT B": b["asat"].map("{:.1f}".format),
+        }
+        parts.append(pd.DataFrame(shown).reset_index().to_string(index=False))
+    head = f"A: {first}\nB: {second}\n*: the intervals of SR do not touch"
+    return "\n\n".join([head, *parts])
+
+
+def _print_rate(row: pd.Series) -> str:
+    return f"{row.sr:.2f} ({row.sr_low:.2f}-{row.sr_high:.2f})"
+
+
+def _read_means(path: Path, keys: list[str]) -> pd.DataFrame:
+    """Rates of every row, their means over seeds."""
+    try:
+        rows = pd.read_csv(path).groupby(keys, sort=False)
+        return rows[["sr", "sr_low", "sr_high", "asat"]].mean()
+    except (OSError, ValueError, KeyError):
+        raise UserError(
+            f"{path}: is no table of this report; give a results folder of a finished run."
+        ) from None
+
+
+def reject_by_holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
     """Which hypotheses Holm's step-down procedure rejects, in the order given."""
     rejected = [False] * len(p_values)
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
@@ -57,12 +102,10 @@ def reject_by_holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool
 def keep(results: Path, scale: str, folder: Path) -> None:
     """Make the tables of a finished run the reference, with what they were made with."""
     provenance = read_provenance(results, scale)
-    tables = [results / "tables" / f"{name}.csv" for name in TABLES]
-    for table in tables:
-        _read_table(table)
+    _read_tables(results / "tables")
     folder.mkdir(parents=True, exist_ok=True)
-    for table in tables:
-        shutil.copyfile(table, folder / table.name)
+    for name in TABLES:
+        shutil.copyfile(results / "tables" / f"{name}.csv", folder / f"{name}.csv")
     write_json(folder / PROVENANCE, provenance)
 
 
@@ -97,22 +140,51 @@ def find_reference(results: Path, scale: str) -> Path:
 def verify(results: Path, scale: str, folder: Path) -> Verdict:
     """Hold the tables of a run against the reference."""
     reference, found = _read_json(folder / PROVENANCE), read_provenance(results, scale)
-    sides = [
-        {name: _read_table(place / f"{name}.csv") for name in TABLES}
-        for place in (folder, results / "tables")
-    ]
+    sides = [_read_tables(folder), _read_tables(results / "tables")]
     cells = compare_cells(*sides)
     if cells.empty:
         raise UserError(f"{results}/tables: has no row in common with {folder}.")
-    claims = {text: tuple(count(**side) for side in sides) for text, count in CLAIMS.items()}
-    agrees = bool(cells["agrees"].all()) and all(hold(a) == hold(b) for a, b in claims.values())
+    claims = list(zip(CLAIMS, *map(count_claims, sides), strict=True))
+    alike = sum(hold(there) == hold(here) for _, there, here in claims)
+    agrees = bool(cells["agrees"].all() and alike == len(CLAIMS))
     changed = list_changes(reference["config"], found["config"])
-    return Verdict(agrees, _describe(reference, found, changed, cells, claims, agrees))
+    head = ("AGREES" if agrees else "DIFFERS") + (", under other settings" if changed else "")
+    exact, trained = cells[cells["exact"]], cells[~cells["exact"]]
+    seen = trained if len(trained) else cells
+    furthest = seen.loc[(seen["sr_b"] - seen["sr_a"]).abs().idxmax()]
+    lines = [*_describe_cells(cells), ""]
+    for claim, there, here in claims:
+        lines.append(f"{claim.format(*here)}; in the reference {there[0]} of {there[1]}.")
+    lines += ["", _describe_run("Reference", reference), _describe_run("Here", found)]
+    if changed:
+        lines += ["", "Settings that differ, so results may, too:", *(f"  {it}" for it in changed)]
+    verdict = (
+        f"{head}: {trained['agrees'].sum()} of {len(trained)} success rates of models agree with the reference "
+        f"(Fisher's exact test, 5 % over all of them; the largest difference is "
+        f"{furthest['sr_b'] - furthest['sr_a']:+.2f}, {furthest['name']}), {exact['agrees'].sum()} of {len(exact)} of "
+        f"the exact expert are the same, and {alike} of {len(claims)} claims fare as in the reference."
+    )
+    return Verdict(agrees, "\n".join([*lines, "", verdict]))
 
 
-def compare_cells(
-    reference: Mapping[str, pd.DataFrame], found: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
+def _describe_cells(cells: pd.DataFrame) -> Iterator[str]:
+    """A line for every rate that is compared, under a head."""
+    width = cells["name"].str.len().max()
+    yield f"{'':{width}}  reference  here  p"
+    for cell in cells.itertuples():
+        p, mark = "exact" if cell.exact else f"{cell.p:.2f}", "" if cell.agrees else "  DIFFERS"
+        yield f"{cell.name:{width}}  {cell.sr_a:9.2f}  {cell.sr_b:4.2f}  {p}{mark}"
+
+
+def _describe_run(place: str, record: Mapping[str, Any]) -> str:
+    """What a run was made with."""
+    hardware, minutes = record["hardware"], record["training_seconds"] / 60
+    machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
+    commit = record["commit"] or "unknown"
+    return f"{place}: commit {commit}, {machine}, {minutes:.0f} minutes of training."
+
+
+def compare_cells(reference: Tables, found: Tables) -> pd.DataFrame:
     """The rows that the reference's tables and this run's have in common, with the same seed.
 
     columns: name; sr_a, sr_b, the reference's rate and this run's; p, of Fisher's test; exact, whether no model plays;
@@ -125,7 +197,7 @@ def compare_cells(
             both = both[both["train_task"] != both["eval_task"]]
         between = " -> " if table == "generalization" else ", "
         both["name"] = [between.join(names) for names in both[keys].itertuples(index=False)]
-        both["exact"] = both["policy"] == EXACT if "policy" in both else False
+        both["exact"] = both["policy"] == "expert" if "policy" in both else False
         known = [key for key in SAME if f"{key}_a" in both]
         left, right = (both[[f"{key}{end}" for key in known]].to_numpy() for end in ("_a", "_b"))
         parts.append(both.assign(same=(left == right).all(axis=1)))
@@ -142,27 +214,24 @@ def compare_cells(
 def list_changes(reference: Any, found: Any, path: str = "") -> list[str]:
     """Settings in which two configurations differ, in words."""
     if isinstance(reference, dict) and isinstance(found, dict):
+        changes = []
         # What came after the reference changed nothing by default, and is not listed.
-        keys = sorted(key for key in reference if path or key not in APART)
-        parts = [
-            list_changes(reference[key], found.get(key), f"{path}.{key}".strip(".")) for key in keys
-        ]
-        return sum(parts, [])
+        for key in sorted(key for key in reference if path or key not in APART):
+            changes += list_changes(reference[key], found.get(key), f"{path}.{key}".strip("."))
+        return changes
     if reference == found:
         return []
     return [f"{path}: {json.dumps(reference)} there, {json.dumps(found)} here"]
 
 
-def _count_better(main: pd.DataFrame, policy: str, other: str) -> Count:
-    """On how many tasks the Wilson interval of one policy lies above the other's, and how many tasks have both."""
+def _count_better(main: pd.DataFrame, other: str) -> Count:
+    """On how many tasks SFT+GRPO's Wilson interval lies above another policy's, and how many tasks have both."""
     # More seeds play in the same worlds: they sharpen a mean, not the number of worlds.
     rates = main.groupby(["policy", "task"]).agg({"sr": "mean", "episodes": "max"})
-    ends = {
-        key: wilson_interval(row.sr * row.episodes, int(row.episodes))
-        for key, row in rates.iterrows()
-    }
-    tasks = [task for name, task in ends if name == policy and (other, task) in ends]
-    return sum(ends[policy, task][0] > ends[other, task][1] for task in tasks), len(tasks)
+    cells = rates.itertuples()
+    ends = {cell.Index: wilson_interval(cell.sr * cell.episodes, cell.episodes) for cell in cells}
+    tasks = [task for policy, task in ends if policy == "sft_grpo" and (other, task) in ends]
+    return sum(ends["sft_grpo", task][0] > ends[other, task][1] for task in tasks), len(tasks)
 
 
 def _count_downward(grid: pd.DataFrame) -> Count:
@@ -173,18 +242,10 @@ def _count_downward(grid: pd.DataFrame) -> Count:
     return sum(rates[hard, easy] > rates[easy, hard] for easy, hard in pairs), len(pairs)
 
 
-CLAIMS = {
-    "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks": (
-        lambda main, generalization: _count_better(main, "sft_grpo", "base")
-    ),
-    "SFT+GRPO does better than SFT alone, intervals apart, on {} of {} tasks": (
-        lambda main, generalization: _count_better(main, "sft_grpo", "sft")
-    ),
-    "training on the more complex task carries over better than the reverse in {} of {} pairs of tasks": (
-        lambda main, generalization: _count_downward(generalization)
-    ),
-}
-"""What the paper claims, and in how many cases a run bears it out."""
+def count_claims(tables: Tables) -> list[Count]:
+    """In how many cases the tables bear out each of ``CLAIMS``, and out of how many."""
+    main, grid = tables["main"], tables["generalization"]
+    return [_count_better(main, "base"), _count_better(main, "sft"), _count_downward(grid)]
 
 
 def hold(count: Count) -> bool:
@@ -192,56 +253,18 @@ def hold(count: Count) -> bool:
     return 2 * count[0] > count[1]
 
 
-def _describe(
-    reference: Mapping,
-    found: Mapping,
-    changed: Sequence[str],
-    cells: pd.DataFrame,
-    claims: Mapping[str, tuple[Count, Count]],
-    agrees: bool,
-) -> str:
-    """The whole answer as text."""
-    width = cells["name"].str.len().max()
-    lines = [f"{'':{width}}  reference  here  p"]
-    for cell in cells.itertuples():
-        p, mark = "exact" if cell.exact else f"{cell.p:.2f}", "" if cell.agrees else "  DIFFERS"
-        lines.append(f"{cell.name:{width}}  {cell.sr_a:9.2f}  {cell.sr_b:4.2f}  {p}{mark}")
-    lines.append("")
-    for claim, (there, here) in claims.items():
-        lines.append(f"{claim.format(*here)}; in the reference {there[0]} of {there[1]}.")
-    lines.append("")
-    for place, record in (("Reference", reference), ("Here", found)):
-        hardware, minutes = record["hardware"], record["training_seconds"] / 60
-        machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
-        commit = record["commit"] or "unknown"
-        lines.append(f"{place}: commit {commit}, {machine}, {minutes:.0f} minutes of training.")
-    if changed:
-        lines += ["", "Settings that differ, so results may, too:"]
-        lines += [f"  {line}" for line in changed]
-    exact, trained = cells[cells["exact"]], cells[~cells["exact"]]
-    seen = trained if len(trained) else cells
-    furthest = seen.loc[(seen["sr_b"] - seen["sr_a"]).abs().idxmax()]
-    alike = sum(hold(there) == hold(here) for there, here in claims.values())
-    head = ("AGREES" if agrees else "DIFFERS") + (", under other settings" if changed else "")
-    verdict = (
-        f"{head}: {trained['agrees'].sum()} of {len(trained)} success rates of models agree with the reference "
-        f"(Fisher's exact test, 5 % over all of them; the largest difference is "
-        f"{furthest['sr_b'] - furthest['sr_a']:+.2f}, {furthest['name']}), {exact['agrees'].sum()} of {len(exact)} of "
-        f"the exact expert are the same, and {alike} of {len(claims)} claims fare as in the reference."
-    )
-    return "\n".join([*lines, "", verdict])
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    fix = f"make it with `snakemake results/tables/{path.name}`."
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError):
-        raise UserError(f"{path}: is no table; {fix}") from None
-    missing = [key for key in (*TABLES[path.stem], "seed", "episodes", "sr") if key not in table]
-    if missing or table.empty:
-        raise UserError(f"{path}: lacks {', '.join(missing) or 'rows'}; {fix}")
-    return table
+def _read_tables(folder: Path) -> Tables:
+    tables = {}
+    for name, keys in TABLES.items():
+        path, fix = folder / f"{name}.csv", f"make it with `snakemake results/tables/{name}.csv`."
+        try:
+            tables[name] = pd.read_csv(path)
+        except (OSError, ValueError):
+            raise UserError(f"{path}: is no table; {fix}") from None
+        missing = [key for key in (*keys, "seed", "episodes", "sr") if key not in tables[name]]
+        if missing or tables[name].empty:
+            raise UserError(f"{path}: lacks {', '.join(missing) or 'rows'}; {fix}")
+    return tables
 
 
 def _read_json(path: Path) -> dict[str, Any]:

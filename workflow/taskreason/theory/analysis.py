@@ -6,22 +6,29 @@ not needed.
 Intervals come from a posterior: at each state the chances of its optimal actions and of all others together are drawn
 from a Dirichlet distribution whose prior is uniform for the success of a whole trajectory, not for that of each state
 (uniform at each of twenty states would put success at (n/(n+1))^20 before a single failure was seen).
+
+States that are asked about before GRPO and after it are compared pair by pair. A state whose chance of a right reply
+stays the same still has fewer right ones in every other sample, so a count of states that became worse means something
+only against the count that no change at all would give.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest, hypergeom
 
 from taskreason.durability.files import read_lines
-from taskreason.theory.recursion import Chance, multiply_along, predict_success
+from taskreason.rollouts.metrics import cut_tails
+from taskreason.theory.theorems import Chance, multiply_along, predict_success
 
 DRAWS = 2000
 KEYS = ("layout_hash", "optimal_steps", "states", "off_path", "rollouts")
 UNASKED = -1
-GOAL = None
 
 Row = Mapping[str, Any]
 
@@ -57,34 +64,34 @@ def list_states(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def predict_worlds(rows: Sequence[Row], confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def predict_worlds(rows: Sequence[Row], confidence: float = 0.95) -> pd.DataFrame:
     """Theorem 3.2 in each world: minimal-step success by the recursion, and in episodes of their own.
 
     columns: layout_hash; optimal_steps; unique, whether every state of the expert's trajectory has one optimal action;
     predicted; missed, by how much states that were not asked about could raise it; observed, out of rollouts episodes;
     low and high, between which the observed share lies with the given confidence if the recursion holds; inside.
     """
-    rng, tail = np.random.default_rng(seed), (1 - confidence) / 2
+    rng = np.random.default_rng(0)
     found = []
     for row in rows:
         rollouts = sum(row["rollouts"].values())
         observed = row["rollouts"].get(str(row["optimal_steps"]), 0) / rollouts
-        predicted = solve(row, estimate_chances(row))
+        predicted = float(solve(row, estimate_chances(row)))
         draws = np.clip(solve(row, draw_chances(row, rng)), 0, 1)
-        low, high = np.quantile(rng.binomial(rollouts, draws) / rollouts, [tail, 1 - tail])
-        missed = solve(row, estimate_chances(row), unasked=1.0) - predicted
+        low, high = cut_tails(rng.binomial(rollouts, draws) / rollouts, confidence)
+        missed = float(solve(row, estimate_chances(row), unasked=1.0)) - predicted
         found.append(
             {
                 "layout_hash": row["layout_hash"],
                 "optimal_steps": row["optimal_steps"],
                 "unique": all(len(s["optimal"]) == 1 for s in row["states"] if s["expert"]),
-                "predicted": float(predicted),
-                "missed": float(missed),
-                "low": float(low),
-                "high": float(high),
+                "predicted": predicted,
+                "missed": missed,
+                "low": low,
+                "high": high,
                 "observed": observed,
                 "rollouts": rollouts,
-                "inside": bool(low <= observed <= high + missed),
+                "inside": low <= observed <= high + missed,
             }
         )
     return pd.DataFrame(found)
@@ -100,15 +107,9 @@ def predict_along(rows: Sequence[Row]) -> pd.DataFrame:
         chances = estimate_chances(row)
         for number, state in enumerate(row["states"]):
             if state["expert"]:
-                found.append(
-                    {
-                        "layout_hash": row["layout_hash"],
-                        "depth": state["depth"],
-                        "left": row["optimal_steps"] - state["depth"],
-                        "success": float(solve(row, chances, start=number)),
-                    }
-                )
-    return pd.DataFrame(found)
+                depth, success = state["depth"], float(solve(row, chances, start=number))
+                found.append((row["layout_hash"], depth, row["optimal_steps"] - depth, success))
+    return pd.DataFrame(found, columns=["layout_hash", "depth", "left", "success"])
 
 
 def follow_horizons(rows: Sequence[Row]) -> pd.DataFrame:
@@ -124,24 +125,14 @@ def follow_horizons(rows: Sequence[Row]) -> pd.DataFrame:
         lasted = {int(steps): times for steps, times in row["rollouts"].items()}
         for horizon, product in enumerate(multiply_along(chances), start=1):
             through = sum(times for steps, times in lasted.items() if steps >= horizon)
-            found.append(
-                {
-                    "layout_hash": row["layout_hash"],
-                    "horizon": horizon,
-                    "product": product,
-                    "observed": through / sum(lasted.values()),
-                }
-            )
-    return pd.DataFrame(found)
+            found.append((row["layout_hash"], horizon, product, through / sum(lasted.values())))
+    return pd.DataFrame(found, columns=["layout_hash", "horizon", "product", "observed"])
 
 
 def estimate_chances(row: Row) -> list[dict[str, float]]:
     """For each state of a world, the share of replies that named each action."""
-    shares = []
-    for state in row["states"]:
-        replies = sum(state["counts"].values())
-        shares.append({text: times / replies for text, times in state["counts"].items()})
-    return shares
+    counted = [state["counts"] for state in row["states"]]
+    return [{text: n / sum(counts.values()) for text, n in counts.items()} for counts in counted]
 
 
 def draw_chances(row: Row, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
@@ -162,20 +153,13 @@ def solve(
     row: Row, chances: Sequence[Mapping[str, Chance]], unasked: float = 0.0, start: int = 0
 ) -> Chance:
     """The recursion on a measured world. unasked: P of the states that were not asked about."""
-    end, states = len(row["states"]), row["states"]
-
-    def successors(number: int) -> dict[str, int]:
-        if number == end:
-            return {}
-        if number == UNASKED:
-            return {"": end}
-        leads = states[number]["optimal"]
-        return {text: end if after is GOAL else after for text, after in leads.items()}
-
-    def look_up(number: int) -> Mapping[str, Chance]:
-        return {"": unasked} if number == UNASKED else chances[number]
-
-    return predict_success(start, successors, look_up)
+    goal = len(row["states"])
+    leads = {goal: {}, UNASKED: {"": goal}}
+    for number, state in enumerate(row["states"]):
+        ends = state["optimal"].items()
+        leads[number] = {text: goal if after is None else after for text, after in ends}
+    known = dict(enumerate(chances)) | {UNASKED: {"": unasked}}
+    return predict_success(start, leads.get, known.get)
 
 
 def mean_interval(
@@ -186,6 +170,28 @@ def mean_interval(
     sums = groups.groupby("world")["value"].agg(["sum", "count"]).to_numpy()
     picks = np.random.default_rng(0).integers(len(sums), size=(DRAWS, len(sums)))
     drawn = sums[picks].sum(axis=1)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [tail, 1 - tail])
-    return float(groups["value"].mean()), float(low), float(high)
+    return float(groups["value"].mean()), *cut_tails(drawn[:, 0] / drawn[:, 1], confidence)
+
+
+def sign_test(better: int, worse: int) -> float:
+    """Two-sided exact p-value of these numbers of signs up and down, if both were equally likely; 1 without any."""
+    return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
+
+
+@cache
+def chance_of_worse(hits: int, before: int, after: int) -> float:
+    """How likely it is that the second sample has the lower share of hits, if both are dealt from one population.
+
+    hits: in both samples together, which hold ``before`` and ``after`` replies. The hits in the first sample are then
+    hypergeometric, whatever the chance of a hit is; the share falls where it holds more than its part of them.
+    """
+    return float(hypergeom.sf(hits * before // (before + after), before + after, hits, before))
+
+
+def expect_worse(counts: Iterable[tuple[int, int, int]]) -> tuple[float, float]:
+    """By chance alone: the share of states with a lower share of hits, and how likely it is that there is none.
+
+    counts: hits in both samples together, replies before and after, of every state.
+    """
+    chances = [chance_of_worse(*map(int, count)) for count in counts]
+    return sum(chances) / max(1, len(chances)), prod(1 - chance for chance in chances)

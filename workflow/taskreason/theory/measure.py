@@ -22,63 +22,115 @@ from taskreason.durability.files import write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Environment, State, list_plan
-from taskreason.environments.reply import parse_reply, recount
+from taskreason.environments.reply import read_action, recount
 from taskreason.policies import Turn
 from taskreason.policies.generation import GeneratingPolicy
 from taskreason.rollouts.episode import Start
-from taskreason.theory.recursion import OptimalPaths
+from taskreason.theory.theorems import OptimalPaths
 
 LEAST_REACH = 0.005
 """States that are not the expert's and that the policy gets to less often than this are not asked about."""
 WORLDS_AT_ONCE = 10
+GROUP = 16
+"""Replies drawn to a text at once; where fewer are needed, the rest are thrown away."""
 
 
 @dataclass
 class _Node:
-    """A state along shortest plans. before: the step that led here, in words.
+    """A state that may be asked about, with the step that led here. expert: the expert's action, if it gets here.
 
     reach: how often the policy gets here from the start or from one of the expert's states, past none of the others.
     """
 
-    state: State
+    turn: Turn
     depth: int
-    reach: float
-    before: str
     expert: str | None = None
+    reach: float = 0.0
     counts: Counter = field(default_factory=Counter)
 
 
 class _Case:
-    """One world with what is known of it so far."""
+    """One world with what is known of it so far.
 
-    def __init__(self, start: Start, environment: Environment):
+    nodes: states along shortest plans; strayed: states one wrong step away. lasted: number of optimal decisions before
+    another one -> episodes.
+    """
+
+    def __init__(self, start: Start, environment: Environment, off_path: int):
         self.world, teacher = start.world, environment.teacher(start.world)
         self.paths = OptimalPaths(start.world, teacher)
         self.plan = list_plan(start.world, teacher)
         self.nodes: dict[State, _Node] = {}
+        self.lasted: Counter = Counter()
+        before = ""
         for depth, (state, action) in enumerate(self.plan):
-            before = recount(teacher.reply(self.plan[depth - 1][0]), True) if depth else ""
-            self.nodes[state] = _Node(state, depth, 1.0, before, action)
+            self.nodes[state] = _Node(Turn(self.world, state, before), depth, action, 1.0)
+            before = recount(teacher.reply(state), accepted=True)
+        self.strayed = self._stray(off_path)
 
     def follow(self, node: _Node, replies: list[str]) -> None:
-        """Count the replies at a node and note where its optimal ones lead."""
-        actions = [parse_reply(reply).action or "" for reply in replies]
-        node.counts.update(actions)
-        for text, after in self.paths.successors(node.state).items():
+        """Note where the optimal replies at a node lead."""
+        actions = list(map(read_action, replies))
+        for text, after in self.paths.successors(node.turn.state).items():
             times = node.counts[text]
             if times and not self.world.solved(after):
-                before = recount(replies[actions.index(text)], True)
-                found = self.nodes.setdefault(after, _Node(after, node.depth + 1, 0.0, before))
+                before = recount(replies[actions.index(text)], accepted=True)
+                new = _Node(Turn(self.world, after, before), node.depth + 1)
+                found = self.nodes.setdefault(after, new)
                 if not found.expert:
                     found.reach += node.reach * times / len(replies)
 
     def list_nodes(self, depth: int) -> list[_Node]:
         """The nodes at a depth that are to be asked about."""
-        return [
-            node
-            for node in self.nodes.values()
-            if node.depth == depth and (node.expert or node.reach >= LEAST_REACH)
-        ]
+        nodes = [node for node in self.nodes.values() if node.depth == depth]
+        return [node for node in nodes if node.expert or node.reach >= LEAST_REACH]
+
+    def _stray(self, number: int) -> list[_Node]:
+        """States one possible, not optimal action away from the expert's, at most ``number``, alike for any policy."""
+        rng = random.Random(f"stray {self.world.id}")
+        found = []
+        for depth, (state, _) in enumerate(self.plan):
+            optimal, possible = self.paths.successors(state), self.world.actions(state)
+            for action in rng.sample(possible, min(3, len(possible))):
+                after = self.world.step(state, action)
+                new = action not in optimal and after not in self.nodes
+                if new and self.paths.successors(after):
+                    before = recount(f"Action: {action}", accepted=True)
+                    found.append(_Node(Turn(self.world, after, before), depth + 1))
+                    break
+        return sorted(rng.sample(found, min(number, len(found))), key=lambda node: node.depth)
+
+    def describe(self) -> dict[str, Any]:
+        """One line of the file.
+
+        states: along shortest plans, the start first. Each has its depth, the expert's action (null off its
+        trajectory), the optimal actions with the number of the state that each leads to (null: the goal; -1: a state
+        that was not asked about), and how often replies named which action ("" for none). off_path: states one wrong
+        step away. rollouts: number of optimal decisions before another one -> episodes; optimal_steps of them are
+        success.
+        """
+        asked = sorted((n for n in self.nodes.values() if n.counts), key=lambda node: node.depth)
+        numbers = {node.turn.state: n for n, node in enumerate(asked)}
+        states, off_path = [], []
+        for node in asked:
+            after = self.paths.successors(node.turn.state).items()
+            optimal = {
+                text: None if self.world.solved(state) else numbers.get(state, -1)
+                for text, state in after
+            }
+            known = {"depth": node.depth, "expert": node.expert, "optimal": optimal}
+            states.append(known | {"counts": dict(node.counts)})
+        for node in self.strayed:
+            optimal = list(self.paths.successors(node.turn.state))
+            counts = dict(node.counts)
+            off_path.append({"depth": node.depth, "optimal": optimal, "counts": counts})
+        return {
+            "layout_hash": self.world.id,
+            "optimal_steps": len(self.plan),
+            "states": states,
+            "off_path": off_path,
+            "rollouts": {str(steps): times for steps, times in sorted(self.lasted.items())},
+        }
 
 
 def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path: Path) -> None:
@@ -105,127 +157,48 @@ def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path
 def measure_worlds(
     policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory, environment: Environment
 ) -> list[dict[str, Any]]:
-    """What is measured in each world, as plain values (see :func:`describe_case`)."""
+    """What is measured in each world, as plain values (see :meth:`_Case.describe`)."""
     cases = [
-        _Case(start, environment)
+        _Case(start, environment, theory.off_path)
         for start in follow(starts, "the expert's plans", len(starts), environment.worlds)
     ]
-    _explore(policy, cases, theory.replies)
-    strayed = [_stray(case, theory.off_path) for case in cases]
-    _ask(
-        policy,
-        [(case, node) for case, nodes in zip(cases, strayed, strict=True) for node in nodes],
-        theory,
-    )
-    depths = _play(policy, cases, theory.rollouts)
-    return [
-        describe_case(case, nodes, lasted)
-        for case, nodes, lasted in zip(cases, strayed, depths, strict=True)
-    ]
-
-
-def describe_case(case: _Case, strayed: list[_Node], lasted: Counter) -> dict[str, Any]:
-    """One line of the file.
-
-    states: along shortest plans, the start first. Each has its depth, the expert's action (null off its trajectory),
-    the optimal actions with the number of the state that each leads to (null: the goal; -1: a state that was not
-    asked about), and how often replies named which action ("" for none). off_path: states one wrong step away.
-    rollouts: number of optimal decisions before another one -> episodes; optimal_steps of them are success.
-    """
-    asked = sorted((n for n in case.nodes.values() if n.counts), key=lambda node: node.depth)
-    numbers = {node.state: n for n, node in enumerate(asked)}
-
-    def lead(node: _Node) -> dict[str, int | None]:
-        return {
-            text: None if case.world.solved(after) else numbers.get(after, -1)
-            for text, after in case.paths.successors(node.state).items()
-        }
-
-    return {
-        "layout_hash": case.world.id,
-        "optimal_steps": len(case.plan),
-        "states": [
-            {"depth": n.depth, "expert": n.expert, "optimal": lead(n), "counts": dict(n.counts)}
-            for n in asked
-        ],
-        "off_path": [
-            {
-                "depth": node.depth,
-                "optimal": list(case.paths.successors(node.state)),
-                "counts": dict(node.counts),
-            }
-            for node in strayed
-        ],
-        "rollouts": {str(steps): times for steps, times in sorted(lasted.items())},
-    }
-
-
-def _explore(policy: GeneratingPolicy, cases: list[_Case], replies: int) -> None:
-    """Ask at all states along shortest plans that the expert or the policy gets to, from the start on."""
+    # All states along shortest plans that the expert or the policy gets to, from the start on.
     for depth in range(max(len(case.plan) for case in cases)):
         chosen = [(case, node) for case in cases for node in case.list_nodes(depth)]
-        texts = [_describe(policy, case, node) for case, node in chosen]
-        for (case, node), given in zip(chosen, policy.sample(texts, replies), strict=True):
+        replies = _ask(policy, [node for _, node in chosen], theory.replies)
+        for (case, node), given in zip(chosen, replies, strict=True):
             case.follow(node, given)
+    _ask(policy, [node for case in cases for node in case.strayed], theory.replies)
+    _play(policy, cases, theory.rollouts)
+    return [case.describe() for case in cases]
 
 
-def _stray(case: _Case, number: int) -> list[_Node]:
-    """States one possible, not optimal action away from the expert's, at most ``number``, the same for all policies."""
-    rng = random.Random(f"stray {case.world.id}")
-    found, planned = [], {state for state, _ in case.plan}
-    for depth, (state, _) in enumerate(case.plan):
-        optimal, possible = case.paths.successors(state), case.world.actions(state)
-        for action in rng.sample(possible, min(3, len(possible))):
-            after = case.world.step(state, action)
-            new = action not in optimal and after not in planned
-            if new and case.paths.successors(after):
-                before = recount(f"Action: {action}", True)
-                found.append(_Node(after, depth + 1, 0.0, before))
-                break
-    return sorted(rng.sample(found, min(number, len(found))), key=lambda node: node.depth)
+def _ask(policy: GeneratingPolicy, nodes: list[_Node], number: int) -> list[list[str]]:
+    """Sample ``number`` replies at each node and count the actions that they name."""
+    replies = policy.sample([policy.prompt.describe(node.turn) for node in nodes], number)
+    for node, given in zip(nodes, replies, strict=True):
+        node.counts.update(map(read_action, given))
+    return replies
 
 
-def _ask(policy: GeneratingPolicy, chosen: list[tuple[_Case, _Node]], theory: Theory) -> None:
-    texts = [_describe(policy, case, node) for case, node in chosen]
-    for (_, node), given in zip(chosen, policy.sample(texts, theory.replies), strict=True):
-        node.counts.update(parse_reply(reply).action or "" for reply in given)
-
-
-@dataclass
-class _Episode:
-    """An episode that has made optimal decisions only."""
-
-    number: int
-    state: State
-    before: str = ""
-
-
-def _play(policy: GeneratingPolicy, cases: list[_Case], rollouts: int) -> list[Counter]:
-    """For each world, how many optimal decisions its episodes make before another one or the goal."""
-    lasted = [Counter() for _ in cases]
-    running = [_Episode(n, c.world.initial) for n, c in enumerate(cases) for _ in range(rollouts)]
+def _play(policy: GeneratingPolicy, cases: list[_Case], rollouts: int) -> None:
+    """Count how many optimal decisions episodes in each world make before another one or the goal."""
+    starts = [(case, Turn(case.world, case.world.initial)) for case in cases]
+    running = [start for start in starts for _ in range(rollouts)]
     depth = 0
     while running:
-        texts = [
-            policy.prompt.describe(Turn(cases[e.number].world, e.state, e.before)) for e in running
-        ]
+        replies = _sample_each(policy, [policy.prompt.describe(turn) for _, turn in running])
         remaining = []
-        for episode, reply in zip(running, _sample_each(policy, texts), strict=True):
-            case = cases[episode.number]
-            after = case.paths.successors(episode.state).get(parse_reply(reply).action or "")
+        for (case, turn), reply in zip(running, replies, strict=True):
+            after = case.paths.successors(turn.state).get(read_action(reply))
             if after is None:
-                lasted[episode.number][depth] += 1
+                case.lasted[depth] += 1
             elif case.world.solved(after):
-                lasted[episode.number][depth + 1] += 1
+                case.lasted[depth + 1] += 1
             else:
-                remaining.append(_Episode(episode.number, after, recount(reply, True)))
+                remaining.append((case, Turn(case.world, after, recount(reply, accepted=True))))
         running = remaining
         depth += 1
-    return lasted
-
-
-GROUP = 16
-"""Replies drawn to a text at once; where fewer are needed, the rest are thrown away."""
 
 
 def _sample_each(policy: GeneratingPolicy, texts: list[str]) -> list[str]:
@@ -237,7 +210,3 @@ def _sample_each(policy: GeneratingPolicy, texts: list[str]) -> list[str]:
     for text, replies in zip(asked, drawn, strict=True):
         pool.setdefault(text, []).extend(replies)
     return [pool[text].pop() for text in texts]
-
-
-def _describe(policy: GeneratingPolicy, case: _Case, node: _Node) -> str:
-    return policy.prompt.describe(Turn(case.world, node.state, node.before))

@@ -10,7 +10,7 @@ from taskreason.report.figures import style
 from taskreason.report.labels import label_policy, task_title
 from taskreason.report.tables.theory import Theory, make_grid
 from taskreason.report.tables.theory_specs import POLICIES, REFERENCE, list_shared
-from taskreason.theory.fixed_point import amplify, find_fixed_point
+from taskreason.theory.theorems import amplify, find_fixed_point
 
 STEPS_SHOWN = (1, 2, 5)
 """Steps of the amplification recursion that are drawn."""

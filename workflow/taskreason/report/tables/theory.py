@@ -25,8 +25,8 @@ from taskreason.report.tables.theory_specs import (
 )
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.theory import analysis
-from taskreason.theory.chance import expect_worse, sign_test
-from taskreason.theory.fixed_point import find_fixed_point
+from taskreason.theory.analysis import expect_worse, sign_test
+from taskreason.theory.theorems import find_fixed_point
 
 Tables = Mapping[tuple[str, str], pd.DataFrame]
 """By policy and task."""

@@ -1,8 +1,14 @@
-"""Theorem 3.2: from the success of single decisions to the success of whole episodes in the fewest steps.
+"""The recursions that the paper's theorems are about.
 
-With deterministic transitions, P(s) = E_a[r(s, a) P(s')], where r is 1 for the actions that start a shortest plan: a
-product along the expert's trajectory where each state has one such action, a sum over the graph of optimal actions
-where several are equally good. P(s) = 1 at the goal. Both forms are here, for probabilities and for arrays of draws.
+Theorem 3.2, from the success of single decisions to that of whole episodes in the fewest steps: with deterministic
+transitions, P(s) = E_a[r(s, a) P(s')], where r is 1 for the actions that start a shortest plan, and P is 1 at the
+goal. That is a product along the expert's trajectory where each state has one such action, a sum over the graph of
+optimal actions where several are equally good. Both forms are here, for probabilities and for arrays of draws.
+
+Corollary 3.1, what GRPO should make of a success rate by Mroueh's (2025) recursion for rewards of 0 and 1: one exact
+step of GRPO with whitened advantages and a KL penalty of weight beta to the reference turns a prompt's success
+probability p into sigmoid(logit p_ref + 1 / (beta sqrt(p (1 - p) + epsilon))). Repeated, it ends in a fixed point
+above p_ref: success is amplified.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -14,6 +20,8 @@ from taskreason.environments.base import State, Teacher, World
 
 Node = TypeVar("Node", bound=Hashable)
 Chance = float | np.ndarray
+EPSILON = 1e-4
+"""Keeps the whitening finite where all replies of a group earn the same."""
 
 
 class OptimalPaths:
@@ -66,3 +74,23 @@ def multiply_along(chances: Sequence[Chance]) -> list[Chance]:
     for chance in chances:
         products.append(chance * products[-1] if products else chance)
     return products
+
+
+def amplify(p: np.ndarray, p_ref: np.ndarray, beta: float, epsilon: float = EPSILON) -> np.ndarray:
+    """One step of GRPO's recursion, on arrays of probabilities; beta > 0."""
+    if beta <= 0:
+        raise ValueError(
+            "without a KL penalty (beta 0) the recursion has no reference to start from"
+        )
+    p, p_ref = np.asarray(p, dtype=float), np.asarray(p_ref, dtype=float)
+    with np.errstate(divide="ignore", over="ignore"):
+        odds = np.log(p_ref) - np.log1p(-p_ref) + 1 / (beta * np.sqrt(p * (1 - p) + epsilon))
+        return 1 / (1 + np.exp(-odds))
+
+
+def find_fixed_point(p_ref: np.ndarray, beta: float) -> np.ndarray:
+    """Where GRPO's recursion from p = p_ref has got to after a thousand steps."""
+    p = p_ref
+    for _ in range(1000):
+        p = amplify(p, p_ref, beta)
+    return p
