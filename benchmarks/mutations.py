@@ -84,7 +84,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the names that are rewarded are not those of the renamed prompt",
-        "training/examples.py",
+        "training/grpo.py",
         (('for key in ("prompt", "completion", "action")', 'for key in ("prompt", "completion")'),),
         "training/test_training.py::test_augmentation_renames_what_is_accepted_with_the_prompt",
     ),
@@ -102,7 +102,7 @@ MUTATIONS = (
     ),
     Mutation(
         "SFT learns the prompts, too",
-        "training/examples.py",
+        "training/sft.py",
         (("[-100] * len(p) + c", "p + c"),),
         "training/test_training.py::test_sft_learns_replies_and_nothing_of_the_prompt",
     ),

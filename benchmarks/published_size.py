@@ -37,7 +37,7 @@ from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, make_worlds
-from taskreason.training.curve import CurveLog
+from taskreason.training.checkpoints import CurveLog
 from taskreason.training.launch import Job, train
 from taskreason.training.setup import TrainingFiles
 from taskreason.training.trainer import SharedPromptTrainer
@@ -184,6 +184,8 @@ def measure_training(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str
         checkpoints=work / "checkpoints",
         curve=work / f"{stage}.csv",
         provenance=work / f"{stage}.provenance.json",
+        worlds=work / f"{stage}.worlds",
+        validation=work / "validation.csv",
     )
     shutil.rmtree(files.checkpoints, ignore_errors=True)
     decisions = load_decisions(files.trajectories)
@@ -191,7 +193,7 @@ def measure_training(stage: str, cfg: Config, work: Path, tokenizer) -> dict[str
     prompts = [len(ids) for ids in choose_format(cfg).tokenize(texts, tokenizer)]
     replies = [len(ids) for ids in tokenizer([d.completion for d in decisions])["input_ids"]]
     watch = Watch()
-    train(Job(stage, TASK, files, work / f"{stage}.worlds", work / "validation.csv"), cfg)
+    train(Job(stage, TASK, files), cfg)
     watch.stop()
     found = {
         "prompt": fmean(prompts),

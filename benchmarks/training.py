@@ -29,10 +29,10 @@ from taskreason.policies.attention import share_prompts
 from taskreason.policies.generation import Sampling
 from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
 from taskreason.rollouts.episode import Start, run_episodes
-from taskreason.training.examples import encode
 from taskreason.training.grpo import list_rewards
 from taskreason.training.rewards import expert
 from taskreason.training.setup import common_arguments
+from taskreason.training.sft import encode
 from taskreason.training.trainer import SharedPromptTrainer, copy_model, score_completions
 
 ENV = load_environment("robotouille")

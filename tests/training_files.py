@@ -3,8 +3,8 @@
 from taskreason.training.setup import TrainingFiles
 
 
-def files_in(folder, trajectories, start):
-    """The files of a training from a model's folder."""
+def files_in(folder, trajectories, start, worlds=None, training=None):
+    """The files of a training from a model's folder; worlds, training: those of GRPO."""
     return TrainingFiles(
         trajectories=trajectories,
         start=start,
@@ -12,4 +12,7 @@ def files_in(folder, trajectories, start):
         checkpoints=folder / "checkpoints",
         curve=folder / "curve.csv",
         provenance=folder / "provenance.json",
+        worlds=worlds,
+        validation=folder / "validation.csv",
+        training=training,
     )

@@ -10,7 +10,7 @@ from taskreason.durability.errors import UserError
 from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Turn
 from taskreason.policies.prompt import PLAIN
-from taskreason.training.examples import encode
+from taskreason.training.sft import encode
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from taskreason.durability.errors import UserError
 from taskreason.policies.model_names import expand
 from taskreason.policies.transformers import load_model
 from taskreason.training.base_model import build_base, install_base
-from taskreason.training.examples import encode
+from taskreason.training.sft import encode
 
 SHIPPED = ENV.data / "base_model"
 

@@ -17,8 +17,7 @@ from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import make_worlds
 from taskreason.training.grpo import train_grpo
-from taskreason.training.multi_turn import MultiTurnTrainer, episode_reward
-from taskreason.training.trainer import SharedPromptTrainer
+from taskreason.training.trainer import MultiTurnTrainer, SharedPromptTrainer, episode_reward
 from training_files import files_in
 
 TASK = "burger"
@@ -119,8 +118,8 @@ def test_a_training_on_episodes_is_logged_like_any_other(tmp_path, tokens):
     make_worlds(TASK, "train", cfg, train)
     collect(TASK, cfg, train, tmp_path / "decisions.jsonl", tmp_path / "summary.json")
     make_worlds(TASK, "validation", cfg, validation, [train])
-    files = files_in(tmp_path, tmp_path / "decisions.jsonl", MODEL)
-    train_grpo(TASK, cfg, files, validation, tmp_path / "validation.csv", train, tokens)
+    files = files_in(tmp_path, tmp_path / "decisions.jsonl", MODEL, validation, train)
+    train_grpo(TASK, cfg, files, tokens)
     log = pd.read_csv(files.curve)
     assert log["reward"].between(0, 1).all()
     drawn = log["generated_tokens"]

@@ -30,7 +30,7 @@ from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 from taskreason.training import checkpoints
 from taskreason.training.base_model import install_base
-from taskreason.training.curve import CurveLog
+from taskreason.training.checkpoints import CurveLog
 from taskreason.training.sft import train_sft
 from training_files import files_in
 

@@ -24,10 +24,15 @@ from taskreason.policies.transformers import load_model
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, make_worlds
 from taskreason.training.base_model import build_base
-from taskreason.training.curve import CurveLog
-from taskreason.training.examples import draw_rehearsed, encode, mix_lessons, repeat_decisions
-from taskreason.training.grpo import choose_sampler, draw_prompts, list_rewards, train_grpo
-from taskreason.training.sft import train_sft
+from taskreason.training.checkpoints import CurveLog
+from taskreason.training.grpo import (
+    choose_sampler,
+    draw_prompts,
+    draw_rehearsed,
+    list_rewards,
+    train_grpo,
+)
+from taskreason.training.sft import encode, mix_lessons, repeat_decisions, train_sft
 from taskreason.training.trainer import TRL_RELEASE, SharedPromptTrainer, copy_model
 from training_files import files_in
 
@@ -66,9 +71,9 @@ def made(tmp_path_factory):
 
 def run(stage, made, out, cfg=CFG, start=None):
     train = {"sft": train_sft, "grpo": train_grpo}[stage]
-    watched = [made / "validation.jsonl", out / "validation.csv"] if stage == "grpo" else []
-    files = files_in(out, made / "decisions.jsonl", start or made / "base")
-    train(TASK, cfg, files, *watched)
+    worlds = made / "validation.jsonl"
+    files = files_in(out, made / "decisions.jsonl", start or made / "base", worlds)
+    train(TASK, cfg, files)
     return pd.read_csv(files.curve)
 
 

@@ -50,9 +50,9 @@ def made(tmp_path_factory):
 
 
 def train(stage, made, out, cfg):
-    files = files_in(out, made / "decisions.jsonl", made / "model")
-    watched = (made / "validation.jsonl", out / "validation.csv") if stage == "grpo" else ()
-    run(Job(stage, TASK, files, *watched), cfg)
+    worlds = made / "validation.jsonl"
+    files = files_in(out, made / "decisions.jsonl", made / "model", worlds)
+    run(Job(stage, TASK, files), cfg)
     return pd.read_csv(files.curve)
 
 
@@ -173,8 +173,8 @@ def test_groups_share_their_prompts_under_adapters_with_the_gradients_of_stock_s
 
 def test_a_job_is_read_back_as_it_was_written(tmp_path):
     files = TrainingFiles(**{field.name: tmp_path / field.name for field in fields(TrainingFiles)})
-    watched = Job("grpo", TASK, files, *(tmp_path / name for name in "kvt"), tokens=5)
-    for job in (watched, Job("sft", TASK, files)):
+    without = replace(files, worlds=None, validation=None, training=None)
+    for job in (Job("grpo", TASK, files, tokens=5), Job("sft", TASK, without)):
         write_job(tmp_path / "jobs" / "one.json", job, CFG)
         assert read_job(tmp_path / "jobs" / "one.json") == (job, CFG)
 

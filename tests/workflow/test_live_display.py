@@ -217,7 +217,7 @@ def test_redirected_output_has_no_control_characters(workflow, tmp_path):
 
 
 def test_a_training_speaks_within_a_step_that_takes_long(clock, capsys, tmp_path):
-    from taskreason.training.curve import CurveLog
+    from taskreason.training.checkpoints import CurveLog
 
     log = CurveLog(tmp_path / "grpo.csv", {"loss": "loss", "reward": "reward"}, 1, "GRPO burger")
     args = SimpleNamespace(gradient_accumulation_steps=4, logging_steps=1)

@@ -1,5 +1,6 @@
 """Train one policy of one task: SFT from the base model, GRPO or longer SFT from an SFT policy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from job import configure, folder, logged
@@ -17,12 +18,9 @@ with logged(snakemake):
         curve=Path(output.curve),
         provenance=Path(output.provenance),
     )
-    watched = {}
     if params.stage == "grpo":
-        watched = {
-            "worlds": Path(given.validation),
-            "validation": Path(output.validation),
-            "training": Path(given.training) if given.training else None,
-            "tokens": params.get("tokens", 0),
-        }
-    run(Job(params.stage, params.task, files, **watched), configure(snakemake))
+        training = Path(given.training) if given.training else None
+        worlds, validation = Path(given.validation), Path(output.validation)
+        files = replace(files, worlds=worlds, validation=validation, training=training)
+    job = Job(params.stage, params.task, files, params.get("tokens", 0))
+    run(job, configure(snakemake))

@@ -20,10 +20,12 @@ with logged(snakemake):
         checkpoints=work / "checkpoints",
         curve=work / "sft.csv",
         provenance=work / "provenance.json",
+        worlds=Path(given.validation),
+        validation=Path(output.validation),
     )
     if not given.sft and not files.model.is_dir():
         train_sft(task, cfg, files)
     start = folder(given.sft) if given.sft else files.model
     tuned = replace(files, start=start, model=work / "grpo", curve=Path(output.curve))
-    train_grpo(task, cfg, tuned, Path(given.validation), Path(output.validation))
+    train_grpo(task, cfg, tuned)
     shutil.rmtree(work)

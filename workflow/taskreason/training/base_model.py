@@ -6,15 +6,11 @@ Qwen2.5-1.5B stands in the paper. The bundled weights are this module's output; 
 """
 
 import math
-import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 from trl import SFTConfig, SFTTrainer
 
@@ -23,10 +19,9 @@ from taskreason.environments.base import Pretraining
 from taskreason.policies.model_names import find_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
 from taskreason.policies.transformers import ATTENTION, load_model
-from taskreason.training.curve import CurveLog
-from taskreason.training.examples import encode, order_by_length
-from taskreason.training.setup import common_arguments, train_and_save
-from taskreason.training.sft import COLUMNS
+from taskreason.training.checkpoints import CurveLog
+from taskreason.training.setup import common_arguments, train_and_save, write_folder
+from taskreason.training.sft import COLUMNS, Rows, encode, order_by_length
 
 CONTEXT = 1024
 ROPE_THETA = 1e6
@@ -36,13 +31,10 @@ BACKWARD_BIAS, BACKWARD_PAIRS = 7.0, 6
 LOADERS = 4
 """Processes that lay out batches for a GPU, on which a step is over before one of them has done it."""
 FILES = (
-    "config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "generation_config.json",
+    *("config.json", "generation_config.json", "model.safetensors"),
+    *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
 )
-OPTIONAL = ("chat_template.jinja",)
+"""What is copied of a base model's folder, as far as it is there."""
 
 
 def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
@@ -95,8 +87,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
         train_dataset=encode_curriculum(rows, tokenizer, pretraining, processes),
         processing_class=tokenizer,
     )
-    curve = CurveLog(log_csv, COLUMNS, base.epochs, "base")
-    train_and_save(trainer, tokenizer, output_dir, checkpoint_dir, curve)
+    train_and_save(trainer, output_dir, CurveLog(log_csv, COLUMNS, base.epochs, "base"))
 
 
 @torch.no_grad()
@@ -123,28 +114,14 @@ def point_heads_back(model: Qwen2ForCausalLM) -> None:
 
 
 def encode_curriculum(
-    rows: list[dict[str, str]],
-    tokenizer: PreTrainedTokenizerBase,
-    pretraining: Pretraining,
-    processes: int,
+    rows: Rows, tokenizer: PreTrainedTokenizerBase, pretraining: Pretraining, processes: int
 ) -> Dataset:
-    """Token ids and labels, the same for any number of processes, each of which takes a part of the rows."""
-    encode_part = partial(_encode_part, tokenizer=tokenizer, pretraining=pretraining)
-    if processes == 1:
-        return encode_part(rows)
-    size = -(-len(rows) // processes)
-    parts = [rows[n : n + size] for n in range(0, len(rows), size)]
-    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-        return concatenate_datasets(list(pool.map(encode_part, parts)))
+    """Token ids and labels, the same for any number of processes, each of which labels a part of the rows."""
 
-
-def _encode_part(
-    rows: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, pretraining: Pretraining
-) -> Dataset:
     def label(row: dict[str, list[int]]) -> dict[str, list[int]]:
         return {"labels": pretraining.label(row["input_ids"], row["labels"], tokenizer)}
 
-    return encode(rows, tokenizer).map(label)
+    return encode(rows, tokenizer).map(label, num_proc=processes if processes > 1 else None)
 
 
 def install_base(source: str | Path, output_dir: Path, prompt: PromptFormat = PLAIN) -> None:
@@ -155,19 +132,13 @@ def install_base(source: str | Path, output_dir: Path, prompt: PromptFormat = PL
     folder = find_folder(source)
     model, tokenizer = load_model(folder, torch.bfloat16)
     prompt.check_template(tokenizer, folder)
-    output_dir.mkdir(parents=True, exist_ok=True)
-    fresh = output_dir.with_name(f".{output_dir.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    for name in (*FILES, *OPTIONAL):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, fresh / name)
-    if not (fresh / "model.safetensors").exists():
-        model.save_pretrained(fresh, max_shard_size="1TB")
-    if not (fresh / "tokenizer_config.json").exists():
-        tokenizer.save_pretrained(fresh)
-    if not (fresh / "generation_config.json").exists():
-        model.generation_config.save_pretrained(fresh)
-    for file in fresh.iterdir():
-        os.replace(file, output_dir / file.name)
-    fresh.rmdir()
+    with write_folder(output_dir) as fresh:
+        for name in FILES:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, fresh / name)
+        if not (fresh / "model.safetensors").exists():
+            model.save_pretrained(fresh, max_shard_size="1TB")
+        if not (fresh / "tokenizer_config.json").exists():
+            tokenizer.save_pretrained(fresh)
+        if not (fresh / "generation_config.json").exists():
+            model.generation_config.save_pretrained(fresh)

@@ -5,42 +5,41 @@ state, a group is ``group_size`` sampled replies to it, the reward one of :mod:`
 advantage (reward - group mean) / group std, and beta weighs the KL divergence from the SFT policy.
 Departures: with ``augment`` objects carry other names at every visit, and with ``rehearsal`` some states are those of
 the environment's rehearsal, where any optimal action counts.
-With ``turns: multi`` whole episodes take the place of single decisions (:mod:`taskreason.training.multi_turn`).
+With ``turns: multi`` whole episodes take the place of single decisions.
 """
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig
 
 from taskreason.config.models import Config
-from taskreason.durability.provenance import write_provenance
+from taskreason.durability.progress import say
 from taskreason.environments.base import Decision, Environment
+from taskreason.environments.reply import parse_reply
+from taskreason.policies.generation import Sampling
 from taskreason.policies.model_names import check_colocation, limit_length
 from taskreason.policies.prompt import choose_format
+from taskreason.policies.transformers import TransformersPolicy
 from taskreason.rollouts.dataset import load_decisions, load_starts
-from taskreason.training import count_steps
-from taskreason.training.curve import CurveLog
-from taskreason.training.examples import draw_rehearsed, rename_decision
-from taskreason.training.multi_turn import MultiTurnTrainer, episode_reward
+from taskreason.rollouts.episode import run_episodes
+from taskreason.rollouts.evaluate import score_single_turns
+from taskreason.training import VALIDATION_STATES, count_steps, setup
+from taskreason.training.checkpoints import CurveLog, RowLog
 from taskreason.training.rewards import REWARDS
-from taskreason.training.setup import (
-    TrainingFiles,
-    common_arguments,
-    load_trainee,
-    make_adapters,
-    read_dtype,
-    split_batch,
-    train_and_save,
+from taskreason.training.sft import count_rehearsed
+from taskreason.training.trainer import (
+    MultiTurnTrainer,
+    SharedPromptTrainer,
+    copy_model,
+    episode_reward,
 )
-from taskreason.training.trainer import SharedPromptTrainer
-from taskreason.training.validation import ValidationLog
 
+BATCH_KEY = "grpo.prompts_per_step times grpo.group_size"
 SPARE_TOKENS = 8
 """Tokens by which a sampled reply may exceed the longest of the expert's."""
 
@@ -61,23 +60,13 @@ MISMATCH = {"sampler_mismatch": "sampling/sampling_logp_difference/mean"}
 """Where vLLM samples: by how much its log-probabilities of the sampled tokens differ from the trainer's, on average."""
 
 
-def train_grpo(
-    task: str,
-    cfg: Config,
-    files: TrainingFiles,
-    worlds: Path,
-    validation: Path,
-    training: Path | None = None,
-    tokens: int = 0,
-) -> None:
+def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int = 0) -> None:
     """Improve the SFT policy of one task by GRPO on its expert states; resumes from the checkpoints.
 
-    worlds: validation worlds, in which the policy is watched meanwhile. validation: CSV log of that. training: the
-    worlds of the trajectories, where ``grpo.turns`` is multi. tokens: end with the step that brings the tokens
-    sampled to this number; 0: after ``grpo.steps`` or ``grpo.epochs``.
+    tokens: end with the step that brings the tokens sampled to this number; 0: after ``grpo.steps`` or ``grpo.epochs``.
     """
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
-    model, tokenizer = load_trainee(files.start, cfg)
+    model, tokenizer = setup.load_trainee(files.start, cfg)
     grpo = cfg.grpo
     pool = decisions + draw_rehearsed(cfg, len(decisions))
     lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
@@ -85,16 +74,16 @@ def train_grpo(
     # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.
     steps = -(-tokens // (completions * min(lengths))) or count_steps(grpo, len(pool))
     prompts = steps * grpo.prompts_per_step
-    # One reply that rambles on holds up its whole batch, and nothing longer than the expert's can be right.
-    longest = max(lengths)
     asked = choose_format(cfg)
     kind, rewards, options = SharedPromptTrainer, list_rewards(grpo.reward), {}
     if grpo.turns == "multi":
         seen = {decision.layout_hash for decision in decisions}
-        starts = [s for s in load_starts(task, training, cfg.env) if s.world.id in seen]
+        starts = [s for s in load_starts(task, files.training, cfg.env) if s.world.id in seen]
         kind, rewards = MultiTurnTrainer, [episode_reward]
         options = {"starts": starts, "timeout": cfg.timeout_of(task)}
         options |= {"prompt": asked, "rename": cfg.env if grpo.augment else None}
+    drawn = draw_prompts(pool, prompts, grpo.augment, cfg.seed, cfg.env)
+    rows = [{"prompt": asked.ask(d.prompt), "decision": asdict(d)} for d in drawn]
     trainer = kind(
         model=model,
         reward_funcs=rewards,
@@ -102,7 +91,8 @@ def train_grpo(
             max_steps=steps,
             generation_batch_size=completions,
             num_generations=grpo.group_size,
-            max_completion_length=min(cfg.rollout.max_new_tokens, longest + SPARE_TOKENS),
+            # One reply that rambles on holds up its batch, and nothing longer than the expert's can be right.
+            max_completion_length=min(cfg.rollout.max_new_tokens, max(lengths) + SPARE_TOKENS),
             temperature=grpo.temperature,
             beta=grpo.beta,
             loss_type="grpo",
@@ -113,33 +103,84 @@ def train_grpo(
             shuffle_dataset=False,
             logging_steps=1,
             **choose_sampler(cfg, files.start),
-            **split_batch(
-                "grpo.prompts_per_step times grpo.group_size", completions, grpo.micro_batch
-            ),
-            **common_arguments(files.checkpoints, grpo.save_steps, cfg.seed, cfg.train),
+            **setup.split_batch(BATCH_KEY, completions, grpo.micro_batch),
+            **setup.common_arguments(files.checkpoints, grpo.save_steps, cfg.seed, cfg.train),
         ),
-        train_dataset=Dataset.from_list(
-            [
-                {"prompt": asked.ask(decision.prompt), "decision": asdict(decision)}
-                for decision in draw_prompts(pool, prompts, grpo.augment, cfg.seed, cfg.env)
-            ]
-        ),
+        train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=make_adapters(cfg.train),
+        peft_config=setup.make_adapters(cfg.train),
         **options,
     )
     columns = COLUMNS if grpo.vllm == "none" else COLUMNS | MISMATCH
     curve = CurveLog(files.curve, columns, prompts / len(pool), f"GRPO {task}")
-    watch = ValidationLog(validation, task, cfg, decisions, worlds, tokenizer)
-    trainer.add_callback(watch)
+    trainer.add_callback(ValidationLog(task, cfg, files, decisions, tokenizer))
     if tokens:
         trainer.add_callback(TokenBudget(tokens))
-    seconds = train_and_save(
-        trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
-    )
-    if seconds is not None:
-        watch.write()
-        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
+    setup.train_policy(trainer, cfg, files, curve)
+
+
+class ValidationLog(RowLog):
+    """Validates the policy before the first step, every ``eval_steps`` steps and after the last; 0: never.
+
+    That tells learning from fitting by three greedy measures: the share of training states on which the reply names the
+    expert's action, the same on the expert's states in worlds that training never saw, and SR in those worlds. None of
+    them touches the evaluation worlds, and none draws a random number, so watching changes nothing about the training.
+    """
+
+    file = "validation.json"
+    header = ["step", "training_states", "unseen_states", "sr"]
+
+    def __init__(
+        self,
+        task: str,
+        cfg: Config,
+        files: setup.TrainingFiles,
+        decisions: list[Decision],
+        tokenizer,
+    ):
+        super().__init__(files.validation)
+        self.task, self.cfg, self.tokenizer = task, cfg, tokenizer
+        rng = random.Random("validation")
+        self.known = rng.sample(decisions, min(VALIDATION_STATES, len(decisions)))
+        self.starts = load_starts(task, files.worlds, cfg.env)
+
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        """Take up what was seen before the checkpoint; without one, the first validation."""
+        super().on_train_begin(args, state, control)
+        if not state.global_step:
+            self._validate(state, model)
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        """A validation after every ``eval_steps`` steps."""
+        if self.cfg.grpo.eval_steps and state.global_step % self.cfg.grpo.eval_steps == 0:
+            self._validate(state, model)
+
+    def on_train_end(self, args, state, control, model=None, **kwargs):
+        """A validation after the last step, whether or not that was planned."""
+        if self.rows and self.rows[-1]["step"] < state.global_step:
+            self._validate(state, model)
+        super().on_train_end(args, state, control)
+
+    def _validate(self, state, model) -> None:
+        if not (self.cfg.grpo.eval_steps and state.is_world_process_zero):
+            return
+        size, sampling = self.cfg.rollout.batch_size, Sampling(self.cfg.rollout.max_new_tokens)
+        policy = TransformersPolicy(
+            copy_model(model), self.tokenizer, "policy", size, sampling, choose_format(self.cfg)
+        )
+        replies = policy.complete([decision.prompt for decision in self.known])
+        pairs = zip(replies, self.known, strict=True)
+        right = sum(parse_reply(reply).action == known.action for reply, known in pairs)
+        unseen = score_single_turns(policy, self.starts, VALIDATION_STATES, self.cfg.env)
+        episodes = run_episodes(policy, self.starts, self.cfg.timeout_of(self.task), size)
+        row = {
+            "training_states": right / len(self.known),
+            "unseen_states": unseen["expert"] / unseen["states"],
+            "sr": sum(episode.success for episode in episodes) / len(episodes),
+        }
+        self.rows.append({"step": state.global_step} | row)
+        shown = ", ".join(f"{key} {value:.2f}" for key, value in row.items())
+        say(f"GRPO {self.task}: step {state.global_step}/{state.max_steps}, {shown}")
 
 
 class TokenBudget(TrainerCallback):
@@ -169,6 +210,12 @@ def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
     }
 
 
+def draw_rehearsed(cfg: Config, number: int) -> list[Decision]:
+    """The decisions that GRPO rehearses with ``number`` of a task."""
+    wanted = count_rehearsed(number, cfg.grpo.rehearsal)
+    return cfg.env.rehearsal.draw_decisions(cfg.seed, wanted) if wanted else []
+
+
 def draw_prompts(
     decisions: list[Decision], number: int, augment: bool, seed: int, environment: Environment
 ) -> Iterator[Decision]:
@@ -176,10 +223,18 @@ def draw_prompts(
     rng = random.Random(f"grpo {seed}")
     pending: list[Decision] = []
     for _ in range(number):
-        if not pending:
-            pending = rng.sample(decisions, len(decisions))
+        pending = pending or rng.sample(decisions, len(decisions))
         decision = pending.pop()
         yield rename_decision(decision, rng, environment) if augment else decision
+
+
+def rename_decision(decision: Decision, rng: random.Random, environment: Environment) -> Decision:
+    """The same decision under other names, in prompt, reply and actions alike."""
+    renaming = environment.draw_renaming(decision.prompt, rng)
+    texts = {key: getattr(decision, key) for key in ("prompt", "completion", "action")}
+    renamed = {key: environment.rename(text, renaming) for key, text in texts.items()}
+    accepted = (environment.rename(action, renaming) for action in decision.optimal_actions)
+    return replace(decision, **renamed, optimal_actions=tuple(accepted))
 
 
 def list_rewards(name: str) -> list[Callable]:
@@ -188,20 +243,12 @@ def list_rewards(name: str) -> list[Callable]:
 
     def pay(place: int, part: str) -> Callable:
         def earn(completions: list, decision: list[dict], **columns) -> list[float]:
-            pairs = zip(completions, decision, strict=True)
-            return [chosen.function(_read(c), _restore(d))[place] for c, d in pairs]
+            # TRL gives a conversation where the prompt is one.
+            replies = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
+            pairs = zip(replies, decision, strict=True)
+            return [chosen.function(reply, Decision(**row))[place] for reply, row in pairs]
 
         earn.__name__ = f"{part}_reward"  # under which TRL logs it
         return earn
 
     return [pay(place, part) for place, part in enumerate(chosen.parts)]
-
-
-def _read(completion: str | list[dict[str, str]]) -> str:
-    """A completion as TRL gives it, which is a conversation where the prompt is one, as text."""
-    return completion if isinstance(completion, str) else completion[-1]["content"]
-
-
-def _restore(columns: dict[str, Any]) -> Decision:
-    """A decision as it went into the data set."""
-    return Decision(**columns | {"optimal_actions": tuple(columns["optimal_actions"])})

@@ -7,31 +7,24 @@ With ``train.accelerate`` the job is written down as JSON and read by every proc
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from taskreason.config.load import load_config
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.training.setup import TrainingFiles
 
-STAGES = ("sft", "sft_longer", "grpo")
-WATCHED = ("worlds", "validation", "training")
-
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be done.
-
-    stage: one of ``STAGES``. worlds, validation, training, tokens: of GRPO, which says what for.
-    """
+    """A training to be done. stage: "sft", "sft_longer" or "grpo". tokens: of GRPO, which says what for."""
 
     stage: str
     task: str
     files: TrainingFiles
-    worlds: Path | None = None
-    validation: Path | None = None
-    training: Path | None = None
     tokens: int = 0
 
 
@@ -43,13 +36,8 @@ def run(job: Job, cfg: Config) -> None:
     path = job.files.checkpoints.with_name(f".{job.files.checkpoints.name}.job.json")
     write_job(path, job, cfg)
     command = [sys.executable, "-m", "accelerate.commands.launch"]
-    command += [
-        "--config_file",
-        cfg.train.accelerate,
-        "-m",
-        "taskreason.training.launch",
-        str(path),
-    ]
+    command += ["--config_file", cfg.train.accelerate]
+    command += ["-m", "taskreason.training.launch", str(path)]
     done = subprocess.run(command)
     path.unlink()
     if done.returncode:
@@ -65,8 +53,7 @@ def train(job: Job, cfg: Config) -> None:
     from taskreason.training.sft import train_sft, train_sft_longer
 
     if job.stage == "grpo":
-        watched = job.worlds, job.validation, job.training
-        train_grpo(job.task, cfg, job.files, *watched, job.tokens)
+        train_grpo(job.task, cfg, job.files, job.tokens)
     else:
         {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)
 
@@ -74,18 +61,13 @@ def train(job: Job, cfg: Config) -> None:
 def write_job(path: Path, job: Job, cfg: Config) -> None:
     """Write a job and its configuration down as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(job) | {"config": asdict(cfg)}, default=str))
+    path.write_text(json.dumps({"job": asdict(job), "config": asdict(cfg)}, default=str))
 
 
 def read_job(path: Path) -> tuple[Job, Config]:
     """What :func:`write_job` wrote down."""
     values = json.loads(path.read_text())
-    files = {field.name: Path(values["files"][field.name]) for field in fields(TrainingFiles)}
-    watched = {key: values[key] and Path(values[key]) for key in WATCHED}
-    given = watched | {"tokens": values["tokens"]}
-    return Job(values["stage"], values["task"], TrainingFiles(**files), **given), load_config(
-        values["config"]
-    )
+    return TypeAdapter(Job).validate_python(values["job"]), load_config(values["config"])
 
 
 if __name__ == "__main__":

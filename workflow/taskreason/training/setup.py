@@ -7,33 +7,30 @@ model is written to a folder of its own first and moved into place whole.
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from transformers import (
-    AutoConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-)
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
 
 from taskreason.config.groups import Train
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
+from taskreason.durability.provenance import write_provenance
 from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import has_fast_bf16, load_model
-from taskreason.training.checkpoints import CheckpointSums, find_checkpoint
-from taskreason.training.curve import CurveLog
+from taskreason.training.checkpoints import CheckpointSums, CurveLog, find_checkpoint
 
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """What one training reads and writes.
+    """What one training reads (the expert's decisions, the folder of the model to start from) and writes.
 
-    trajectories: the expert's decisions (read). start: folder of the model to start from (read). model: folder of the
-    result. checkpoints: folder from which a killed training resumes, gone at the end. curve: CSV log.
-    provenance: JSON record.
+    model: folder of the result. checkpoints: folder from which a killed training resumes, gone at the end. curve: CSV
+    log. provenance: JSON record. Of GRPO alone: worlds, in which the policy is watched meanwhile (read); validation,
+    the CSV log of that; training, the worlds of the trajectories, where ``grpo.turns`` is multi (read).
     """
 
     trajectories: Path
@@ -42,6 +39,9 @@ class TrainingFiles:
     checkpoints: Path
     curve: Path
     provenance: Path
+    worlds: Path | None = None
+    validation: Path | None = None
+    training: Path | None = None
 
 
 def read_dtype(folder: Path) -> torch.dtype:
@@ -108,24 +108,42 @@ def make_adapters(train: Train):
     )
 
 
+@contextmanager
+def write_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to write a model to, whose files are then moved into place.
+
+    The place may exist already (a workflow makes it for its outputs), so files are replaced one by one.
+    """
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    yield fresh
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in fresh.iterdir():
+        os.replace(file, folder / file.name)
+    fresh.rmdir()
+
+
+def train_policy(trainer, cfg: Config, files: TrainingFiles, curve: CurveLog) -> None:
+    """Train, and write the model in the dtype of the one that it started from, with the record of how it was made."""
+    seconds = train_and_save(trainer, files.model, curve, read_dtype(files.start))
+    if seconds is not None:
+        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
+
+
 def train_and_save(
-    trainer,
-    tokenizer,
-    output_dir: Path,
-    checkpoint_dir: Path,
-    curve: CurveLog,
-    dtype: torch.dtype = torch.float32,
+    trainer, output_dir: Path, curve: CurveLog, dtype: torch.dtype = torch.float32
 ) -> float | None:
     """Train (resuming where a checkpoint lies), write the model folder whole, and return the wall time in seconds.
 
     Of several processes the first one writes; the others return None. dtype: of the weights on disk.
     """
-    accelerator = trainer.accelerator
-    with (
-        accelerator.main_process_first()
-    ):  # which removes what is damaged; the others find the same
-        last = find_checkpoint(checkpoint_dir, curve.label)
-    if accelerator.is_main_process and accelerator.num_processes > 1:
+    accelerator, checkpoints = trainer.accelerator, Path(trainer.args.output_dir)
+    several = accelerator.num_processes > 1
+    # The first process removes what is damaged, the others find the same.
+    with accelerator.main_process_first():
+        last = find_checkpoint(checkpoints, curve.label)
+    if accelerator.is_main_process and several:
         print(f"{curve.label}: {accelerator.num_processes} processes", flush=True)
     if last and accelerator.is_main_process:
         print(f"{curve.label}: resuming from {last}", flush=True)
@@ -134,9 +152,7 @@ def train_and_save(
     trainer.add_callback(CheckpointSums)
     trainer.train(resume_from_checkpoint=last)
     # Where the weights are spread over processes, all of these have to take part in collecting them.
-    state = (
-        accelerator.get_state_dict(trainer.model_wrapped) if accelerator.num_processes > 1 else None
-    )
+    state = accelerator.get_state_dict(trainer.model_wrapped) if several else None
     if not accelerator.is_main_process:
         return None
     seconds = curve.before + time.time() - curve.started
@@ -146,15 +162,8 @@ def train_and_save(
     model.to(dtype)
     if state is not None:
         state = {name: weight.to(dtype) for name, weight in state.items()}
-    fresh = output_dir.with_name(f".{output_dir.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(fresh, state_dict=state, max_shard_size="1TB")
-    tokenizer.save_pretrained(fresh)
-    # The folder may exist already (a workflow makes it for its outputs); files are replaced one by one.
-    output_dir.mkdir(parents=True, exist_ok=True)
-    for file in fresh.iterdir():
-        os.replace(file, output_dir / file.name)
-    fresh.rmdir()
-    curve.write()
-    shutil.rmtree(checkpoint_dir, ignore_errors=True)
+    with write_folder(output_dir) as fresh:
+        model.save_pretrained(fresh, state_dict=state, max_shard_size="1TB")
+        trainer.processing_class.save_pretrained(fresh)
+    shutil.rmtree(checkpoints, ignore_errors=True)
     return seconds

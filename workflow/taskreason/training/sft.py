@@ -1,49 +1,35 @@
 """Supervised fine-tuning on expert decisions: the reference policy that GRPO starts from.
 
-TRL's SFTTrainer on prompt and completion pairs; the loss is on the reply alone. With augmentation every epoch sees
-the decisions under other names, and with rehearsal it sees the environment's lessons among them, so that the base
-model's skills are not lost. The paper does neither.
+TRL's SFTTrainer on examples, which are prompts with their completions; the loss is on the reply alone. With
+augmentation every epoch sees the decisions under other names, and with rehearsal it sees the environment's lessons
+among them, so that the base model's skills are not lost. The paper does neither. Everything is drawn from seeds, so
+that a training can be made again.
 """
 
 import math
-from dataclasses import asdict
+import random
 
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
 from taskreason.config.models import Config
-from taskreason.durability.provenance import write_provenance
-from taskreason.policies.prompt import choose_format
+from taskreason.durability.progress import follow
+from taskreason.environments.base import Decision
+from taskreason.policies.prompt import PLAIN, PromptFormat, choose_format
 from taskreason.rollouts.dataset import load_decisions
-from taskreason.training import count_steps
-from taskreason.training.curve import CurveLog
-from taskreason.training.examples import (
-    count_rehearsed,
-    encode,
-    mix_lessons,
-    order_by_length,
-    repeat_decisions,
-)
-from taskreason.training.setup import (
-    TrainingFiles,
-    common_arguments,
-    load_trainee,
-    make_adapters,
-    read_dtype,
-    split_batch,
-    train_and_save,
-)
+from taskreason.training import count_steps, setup
+from taskreason.training.checkpoints import CurveLog
 
-COLUMNS = {
-    "loss": "loss",
-    "mean_token_accuracy": "mean_token_accuracy",
-    "learning_rate": "learning_rate",
-}
+Rows = list[dict[str, str]]
+"""Examples: each a prompt with its completion."""
+COLUMNS = {name: name for name in ("loss", "mean_token_accuracy", "learning_rate")}
 
 LONGER = 1_000_000
 """What the seed of longer SFT adds to the training's seed."""
 
 
-def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
+def train_sft(task: str, cfg: Config, files: setup.TrainingFiles) -> None:
     """Fine-tune the base model on one task's trajectories; resumes from the checkpoints."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg, cfg.seed)
@@ -51,12 +37,11 @@ def train_sft(task: str, cfg: Config, files: TrainingFiles) -> None:
     _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
 
 
-def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
+def train_sft_longer(task: str, cfg: Config, files: setup.TrainingFiles) -> None:
     """Train the SFT policy on for the number of replies that GRPO samples: what more training alone is worth."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     pool = len(decisions) + count_rehearsed(len(decisions), cfg.grpo.rehearsal)
-    steps = count_steps(cfg.grpo, pool)
-    replies = steps * cfg.grpo.prompts_per_step * cfg.grpo.group_size
+    replies = count_steps(cfg.grpo, pool) * cfg.grpo.prompts_per_step * cfg.grpo.group_size
     epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
     # Another seed than SFT's: other names, another order, other lessons.
     seed = cfg.seed + LONGER
@@ -65,35 +50,89 @@ def train_sft_longer(task: str, cfg: Config, files: TrainingFiles) -> None:
     _fit(rows, cfg, files, epochs, f"longer SFT {task}")
 
 
-def _fit(
-    rows: list[dict[str, str]], cfg: Config, files: TrainingFiles, epochs: float, label: str
-) -> None:
+def _fit(rows: Rows, cfg: Config, files: setup.TrainingFiles, epochs: float, label: str) -> None:
     """Train a model on rows once, about in their order; they are ``epochs`` passes over the decisions."""
-    model, tokenizer = load_trainee(files.start, cfg)
-    rows = order_by_length(rows, cfg.sft.batch_size, cfg.seed)
-    steps = -(-len(rows) // cfg.sft.batch_size)
+    model, tokenizer = setup.load_trainee(files.start, cfg)
+    sft, size = cfg.sft, cfg.sft.batch_size
+    rows = order_by_length(rows, size, cfg.seed)
+    steps = -(-len(rows) // size)
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
             num_train_epochs=1,
-            learning_rate=cfg.sft.learning_rate,
+            learning_rate=sft.learning_rate,
             lr_scheduler_type="cosine",
-            warmup_steps=round(cfg.sft.warmup_ratio * steps),
+            warmup_steps=round(sft.warmup_ratio * steps),
             logging_steps=max(1, steps // 200),
             max_length=None,
             train_sampling_strategy="sequential",
-            **split_batch(
-                "sft.batch_size", cfg.sft.batch_size, cfg.sft.micro_batch or cfg.sft.batch_size
-            ),
-            **common_arguments(files.checkpoints, cfg.sft.save_steps, cfg.seed, cfg.train),
+            **setup.split_batch("sft.batch_size", size, sft.micro_batch or size),
+            **setup.common_arguments(files.checkpoints, sft.save_steps, cfg.seed, cfg.train),
         ),
         train_dataset=encode(rows, tokenizer, choose_format(cfg)),
         processing_class=tokenizer,
-        peft_config=make_adapters(cfg.train),
+        peft_config=setup.make_adapters(cfg.train),
     )
-    curve = CurveLog(files.curve, COLUMNS, epochs, label)
-    seconds = train_and_save(
-        trainer, tokenizer, files.model, files.checkpoints, curve, read_dtype(files.start)
-    )
-    if seconds is not None:
-        write_provenance(files.provenance, asdict(cfg), cfg.seed, seconds)
+    setup.train_policy(trainer, cfg, files, CurveLog(files.curve, COLUMNS, epochs, label))
+
+
+def count_rehearsed(number: int, share: float) -> int:
+    """Rehearsed examples to be added to ``number`` of a task so that they make up ``share`` of the whole."""
+    return round(number * share / (1 - share))
+
+
+def repeat_decisions(decisions: list[Decision], epochs: int, cfg: Config, seed: int) -> Rows:
+    """The decisions once an epoch, shuffled in each, under other names each time if ``sft.augment``."""
+    rng = random.Random(f"epochs {seed}")
+    rows = []
+    for _ in follow(range(epochs), "decisions shuffled", epochs, "times"):
+        for decision in rng.sample(decisions, len(decisions)):
+            renaming = cfg.env.draw_renaming(decision.prompt, rng) if cfg.sft.augment else {}
+            texts = {"prompt": decision.prompt, "completion": decision.completion}
+            rows.append({key: cfg.env.rename(text, renaming) for key, text in texts.items()})
+    return rows
+
+
+def mix_lessons(rows: Rows, cfg: Config, seed: int) -> Rows:
+    """The rows in their order, with lessons strewn in at random until these make up ``sft.rehearsal`` of the whole."""
+    number = count_rehearsed(len(rows), cfg.sft.rehearsal)
+    if not number:
+        return rows
+    own, lessons = iter(rows), iter(cfg.env.rehearsal.draw_lessons(seed, number))
+    from_task = [True] * len(rows) + [False] * number
+    random.Random(f"mix {seed}").shuffle(from_task)
+    return [next(own if task else lessons) for task in from_task]
+
+
+def encode(rows: Rows, tokenizer: PreTrainedTokenizerBase, prompt: PromptFormat = PLAIN) -> Dataset:
+    """Prompt and completion pairs as token ids; labels are -100 on the prompt, so only replies are learnt.
+
+    A thought without an action (a reading exercise) has no end token: a model that learns to stop there stops there
+    when it should act, too.
+    """
+    prompts = prompt.tokenize([row["prompt"] for row in rows], tokenizer)
+    replies = tokenizer([row["completion"] for row in rows], add_special_tokens=False)["input_ids"]
+    for row, reply in zip(rows, replies, strict=True):
+        thinks, acts = (word in row["completion"] for word in ("Thought: ", "\nAction: "))
+        if acts or not thinks:
+            reply.append(tokenizer.eos_token_id)
+    pairs = list(zip(prompts, replies, strict=True))
+    labels = [[-100] * len(p) + c for p, c in pairs]
+    return Dataset.from_dict({"input_ids": [p + c for p, c in pairs], "labels": labels})
+
+
+def order_by_length(rows: Rows, batch_size: int, seed: int) -> Rows:
+    """Batches of like length in random order, so that little is padded and the lengths still mix."""
+    rng = random.Random(f"order {seed}")
+    span = 32 * batch_size
+    ordered = []
+
+    def measure(row: dict[str, str]) -> int:
+        return len(row["prompt"]) + len(row["completion"])
+
+    for first in range(0, len(rows), span):
+        part = sorted(rows[first : first + span], key=measure)
+        batches = [part[n : n + batch_size] for n in range(0, len(part), batch_size)]
+        rng.shuffle(batches)
+        ordered += [row for batch in batches for row in batch]
+    return ordered

@@ -1,4 +1,4 @@
-"""GRPO that reads each prompt once per group, in sampling and in the loss.
+"""The trainers of GRPO: on single decisions, reading each prompt once per group, and for comparison on whole episodes.
 
 TRL runs the model over prompt and completion for every completion, so a group of eight reads its prompt eight times,
 twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time: the
@@ -12,6 +12,9 @@ and says which has changed.
 """
 
 import copy
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -19,10 +22,14 @@ from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from taskreason.policies.attention import GROUPED, share_prompts
+from taskreason.policies.prompt import PromptFormat
 from taskreason.policies.transformers import generate_replies, has_fast_bf16
+from taskreason.rollouts.episode import Run, Start
 
 TRL_RELEASE = "1.16"
 """What the overridden methods were written for."""
+EPSILON = 1e-4
+"""Added to the standard deviation of a group, as in TRL."""
 
 
 class SharedPromptTrainer(GRPOTrainer):
@@ -62,7 +69,7 @@ class SharedPromptTrainer(GRPOTrainer):
         self._drawn = 0
         return output
 
-    # Overridden to read each prompt once. What TRL passes beyond text (images and the like) goes to its own method.
+    # Overridden to read each prompt once. What TRL asks beyond that (images, other losses) goes to its own method.
     def _get_per_token_logps_and_entropies(
         self,
         model,
@@ -71,21 +78,12 @@ class SharedPromptTrainer(GRPOTrainer):
         logits_to_keep,
         batch_size=None,
         compute_entropy=False,
-        compute_aux_loss=False,
-        **modalities,
+        **others,
     ):
-        plain = not compute_aux_loss and all(value is None for value in modalities.values())
+        plain = all(value is None or value is False for value in others.values())
         if not (self.shares_prompts and plain):
-            return super()._get_per_token_logps_and_entropies(
-                model,
-                input_ids,
-                attention_mask,
-                logits_to_keep,
-                batch_size,
-                compute_entropy,
-                compute_aux_loss,
-                **modalities,
-            )
+            given = model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy
+            return super()._get_per_token_logps_and_entropies(*given, **others)
         rows = batch_size or len(input_ids)
         with self.accelerator.autocast():
             parts = [
@@ -100,33 +98,30 @@ class SharedPromptTrainer(GRPOTrainer):
     def _generate_single_turn(
         self, prompt_ids, images, multimodal_fields, num_generations, **options
     ):
-        replies, log_probs = self._draw_replies(
-            prompt_ids, images, multimodal_fields, num_generations, **options
-        )
+        on_cpu = self.accelerator.device.type == "cpu" and self.accelerator.num_processes == 1
+        if on_cpu and not self.use_vllm:
+            replies, log_probs = self._sample(prompt_ids, num_generations), None
+        else:
+            replies, log_probs = super()._generate_single_turn(
+                prompt_ids, images, multimodal_fields, num_generations, **options
+            )
         self._drawn += sum(map(len, replies))
         return replies, log_probs
 
-    def _draw_replies(self, prompt_ids, images, multimodal_fields, num_generations, **options):
-        if (
-            self.use_vllm
-            or self.accelerator.num_processes > 1
-            or self.accelerator.device.type != "cpu"
-        ):
-            return super()._generate_single_turn(
-                prompt_ids, images, multimodal_fields, num_generations, **options
-            )
+    def _sample(self, prompt_ids: list[list[int]], group: int) -> list[list[int]]:
+        """Replies up to and with their end tokens; TRL has repeated each prompt ``group`` times in a row."""
         policy = self._copy_policy()
         training = policy.training
         policy.eval()
-        inputs = self._tokenizer.pad(
-            {"input_ids": prompt_ids}, padding_side="left", return_tensors="pt"
-        )
-        # TRL repeats each prompt num_generations times in a row.
-        output = generate_replies(
-            policy, inputs, num_generations, generation_config=self.generation_config
-        )
+        unpadded = {"input_ids": prompt_ids}
+        inputs = self._tokenizer.pad(unpadded, padding_side="left", return_tensors="pt")
+        output = generate_replies(policy, inputs, group, generation_config=self.generation_config)
         policy.train(training)  # without a copy it is the model that is being trained
-        return [self._cut(row) for row in output.tolist()], None
+        return [self._cut(row) for row in output.tolist()]
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        end = next((n for n, token in enumerate(ids) if token in self.eos_token_ids), len(ids))
+        return ids[: end + 1]
 
     def _copy_policy(self):
         """The policy for sampling: in bf16 where that is quick, else itself."""
@@ -140,10 +135,107 @@ class SharedPromptTrainer(GRPOTrainer):
                 mine.copy_(theirs)
         return self._sampler
 
-    def _cut(self, ids: list[int]) -> list[int]:
-        """The reply up to and with its end token."""
-        end = next((n for n, token in enumerate(ids) if token in self.eos_token_ids), len(ids))
-        return ids[: end + 1]
+
+class Step(NamedTuple):
+    """One decision of an episode. reply: token ids; earned: the episode's reward; advantage: within its group."""
+
+    prompt: str
+    reply: list[int]
+    earned: float
+    advantage: float
+
+
+class MultiTurnTrainer(SharedPromptTrainer):
+    """GRPO on whole episodes: the sparse reward that the paper's single-turn training does without.
+
+    A group is ``group_size`` sampled episodes in one world, an episode earns 1 when it succeeds before the timeout and
+    0 otherwise, and each of its decisions gets the episode's advantage, (reward - group mean) / group std. The loss is
+    that of the single-turn training, on the same number of decisions a step, which is all that the dataset says:
+    episodes are played until there are enough, and decisions beyond that number are dropped at random.
+
+    starts: worlds to play in; timeout: in steps; rename: the environment that names objects anew in every group, None
+    to keep their names.
+    """
+
+    def __init__(
+        self, *args, starts: Sequence[Start], timeout: int, prompt: PromptFormat, rename, **kwargs
+    ):
+        super().__init__(*args, **kwargs)
+        self.starts, self.timeout, self.prompt_format, self.names = starts, timeout, prompt, rename
+        self._replies: list[list[int]] = []
+
+    def _generate_and_score_completions(self, inputs):
+        steps = self.collect(len(inputs))
+        self._replies = [step.reply for step in steps]
+        output = super()._generate_and_score_completions(
+            [{"prompt": self.prompt_format.ask(s.prompt), "earned": s.earned} for s in steps]
+        )
+        # TRL took neighbouring rows for groups.
+        found = output["advantages"]
+        output["advantages"] = torch.tensor([s.advantage for s in steps]).to(found)
+        return output
+
+    def _generate_single_turn(self, prompt_ids, *args, **options):
+        if not self._replies:
+            return super()._generate_single_turn(prompt_ids, *args, **options)
+        replies, self._replies = self._replies, []
+        return replies, None
+
+    def collect(self, number: int) -> list[Step]:
+        """So many decisions of new episodes, those with equal prompts side by side."""
+        # Drawn from the step's own seed, so that an interrupted training plays in the same worlds.
+        rng = random.Random(f"episodes {self.args.seed} {self.state.global_step}")
+        waiting: list[Start] = []
+        steps: list[Step] = []
+        while len(steps) < number:
+            waiting = waiting or rng.sample(self.starts, len(self.starts))
+            length = self.num_generations * (waiting[-1].optimal_steps or self.timeout)
+            groups = min(-(-(number - len(steps)) // length), len(waiting))
+            steps += self.play([waiting.pop() for _ in range(groups)], rng)
+        return sorted(rng.sample(steps, number), key=lambda step: step.prompt)
+
+    def play(self, starts: Sequence[Start], rng: random.Random) -> list[Step]:
+        """Every decision of one group of episodes in each world."""
+        groups = []
+        for start in starts:
+            runs = [Run(start) for _ in range(self.num_generations)]
+            text = self.prompt_format.describe(runs[0].next_turn())
+            names = self.names.draw_renaming(text, rng) if self.names else {}
+            groups.append([(run, names, []) for run in runs])  # with its prompts and replies
+        episodes = [episode for group in groups for episode in group]
+        while running := [
+            (run, names, turns)
+            for run, names, turns in episodes
+            if not run.success and len(run.actions) < self.timeout
+        ]:
+            told = [
+                (self.prompt_format.describe(run.next_turn()), names) for run, names, _ in running
+            ]
+            texts = [self._rename(text, names) for text, names in told]
+            ids = self.prompt_format.tokenize(texts, self._tokenizer)
+            replies, _ = super()._generate_single_turn(ids, None, {}, 1)
+            written = self._tokenizer.batch_decode(replies, skip_special_tokens=True)
+            for (run, names, turns), words, *turn in zip(
+                running, written, texts, replies, strict=True
+            ):
+                turns.append(turn)
+                run.advance(self._rename(words, {new: old for old, new in names.items()}))
+        steps = []
+        for group in groups:
+            rewards = torch.tensor([float(run.success) for run, *_ in group])
+            advantages = (rewards - rewards.mean()) / (rewards.std() + EPSILON)
+            earned = zip(group, rewards.tolist(), advantages.tolist(), strict=True)
+            for (*_, turns), reward, advantage in earned:
+                steps += [Step(*turn, reward, advantage) for turn in turns]
+        return steps
+
+    def _rename(self, text: str, renaming: dict[str, str]) -> str:
+        return self.names.rename(text, renaming) if self.names else text
+
+
+def episode_reward(completions, earned: list[float], **columns) -> list[float]:
+    """What the decisions' episodes have earned."""
+    return earned
 
 
 def copy_model(model: PreTrainedModel) -> PreTrainedModel:
