@@ -40,12 +40,12 @@ def read_lines(path: Path, keys: Iterable[str], made_by: str) -> list[dict[str, 
     """Read JSON lines whose objects have at least ``keys``; ``made_by`` is the target that makes the file again."""
     fix = f"delete the file and run `snakemake {made_by}` to make it again"
     try:
-        # Lines end at "\n" alone: other ends may stand in a text.
-        lines = path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
+        text = path.read_text(encoding="utf-8-sig").removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: the file can't be read ({error}); {fix}.") from None
     rows = []
-    for number, line in enumerate(lines, start=1):
+    # Lines end at "\n" alone: the ends that other systems have may stand in a text.
+    for number, line in enumerate(text.split("\n") if text else [], start=1):
         try:
             row = decode(line)
         except ValueError:
