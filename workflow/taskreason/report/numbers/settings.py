@@ -6,39 +6,36 @@ nothing while another setting has its value.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 from taskreason.config.models import Config
+from taskreason.policies.model_names import BUNDLED, expand
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.render.latex import escape, format_value, make_row, name_macro
 from taskreason.report.weights import count_parameters
 from taskreason.training.rewards import ACTION_REWARD, FORMAT_REWARD
 
-BUNDLED = "bundled:"
-"""Begins the name of a model in the environment's data, which this project has trained."""
 # Not settings of the experiment: where things are, how a job is scheduled, what a study would try.
 UNPRINTED_SETTINGS = (
     *("task_settings.", "resources.", "sweep.", "ablation.", "endpoint."),
     *("base.model", "base.compare", "base.rebuild", "report.drawn_task", "report.gallery"),
 )
-# Nor those that mean nothing while another setting has its value: (key, value) -> keys.
+# Nor those that are switched off, and those that mean nothing while another has its value: (key, value) -> keys.
+SWITCHES = (
+    *("expert.noise", "train.accelerate", "train.gradient_checkpointing", "sft.micro_batch"),
+    *("grpo.epochs", "report.ablations", "report.theory"),
+)
 IDLE_SETTINGS = {
     ("expert.policy", "planner"): (
         *("expert.model", "expert.attempts", "expert.budget"),
         *("expert.temperature", "expert.tensor_parallel"),
     ),
-    ("expert.noise", 0): ("expert.noise",),
-    ("train.accelerate", ""): ("train.accelerate",),
-    ("train.gradient_checkpointing", False): ("train.gradient_checkpointing",),
     ("train.lora_rank", 0): ("train.lora_alpha", "train.lora_dropout"),
-    ("sft.micro_batch", 0): ("sft.micro_batch",),
-    ("grpo.epochs", 0): ("grpo.epochs",),
     ("grpo.vllm", "none"): ("grpo.vllm_server", "grpo.vllm_memory"),
     ("grpo.vllm", "colocate"): ("grpo.vllm_server",),
     ("grpo.vllm", "server"): ("grpo.vllm_memory",),
-    ("report.ablations", False): ("report.ablations",),
-    ("report.theory", False): ("report.theory", "theory."),
+    ("report.theory", False): ("theory.",),
     ("rollout.engine", "transformers"): (
         *("rollout.tensor_parallel", "rollout.gpu_memory", "rollout.max_model_len"),
     ),
@@ -79,17 +76,11 @@ def describe_compared(cfg: Config) -> str:
     """The models next to the base model, with their numbers of parameters where their weights are in a folder."""
     found = []
     for name in cfg.base.compare:
-        label, folder = escape(label_policy(name_compared(name))), find_folder(name, cfg)
+        label, folder = escape(label_policy(name_compared(name))), Path(expand(name, cfg.env))
         if folder.is_dir():
             label += f" ({format_value(count_parameters(folder))} parameters)"
         found.append(label)
     return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
-
-
-def find_folder(name: str, cfg: Config) -> Path:
-    """Where the weights of a model are, if it is a folder."""
-    bundled = name.startswith(BUNDLED) and cfg.env.data
-    return cfg.env.data / name.removeprefix(BUNDLED) if bundled else Path(name)
 
 
 def flatten_settings(config: Mapping, prefix: str = "") -> dict[str, object]:
@@ -114,7 +105,8 @@ def list_printed(cfg: Config) -> list[str]:
     idle = [keys for (key, value), keys in IDLE_SETTINGS.items() if settings[key] == value]
     left_out = (
         *UNPRINTED_SETTINGS,
-        *(key for keys in idle for key in keys),
+        *(key for key in SWITCHES if not settings[key]),
+        *chain(*idle),
         *(["grpo.steps"] if cfg.grpo.epochs else []),
         *(["base."] if is_pretrained(cfg) else []),
     )
