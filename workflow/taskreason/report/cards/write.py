@@ -55,10 +55,17 @@ def write_model_card(card: Path, cfg: Config, episodes: Sequence[Path]) -> None:
     """Write results/SCALE/models/[TASK/]STAGE/README.md; episodes: TASK.jsonl of the model's evaluation."""
     stage, run = card.parent.name, card.parent.parent.name
     task, record, title, settings = "", None, "Base model", {}
+    training = f"The weights are those of `{cfg.base.model}`."
+    if cfg.base.model.startswith(BUNDLED):
+        training = (
+            "Trained from scratch on the environment's curriculum, never on one of its tasks."
+        )
     if stage != "base":
         task = run.partition(".")[0]
         record = read_json(card.parents[3] / "training" / run / f"{stage}.provenance.json")
         title = f"{label_policy('sft_grpo' if stage == 'grpo' else stage)}, {task_title(run)}"
+        start = "the run's base model" if stage == "sft" else "the SFT model of the same task"
+        training = f"Trained on one decision at a time, from {start}, with TRL."
         group = stage.removesuffix("_longer")
         settings = {
             f"{group}.{key}": value
@@ -71,7 +78,7 @@ def write_model_card(card: Path, cfg: Config, episodes: Sequence[Path]) -> None:
         metadata=_describe_model(cfg, title, rows).to_yaml(),
         title=title,
         story=STORIES[stage].format(task=task_title(task).lower()),
-        training=_tell_training(stage, cfg),
+        training=training,
         cfg=cfg,
         folder=card.parent.as_posix(),
         task=task or cfg.tasks[0],
@@ -122,16 +129,6 @@ def _describe_model(cfg: Config, title: str, rows: pd.DataFrame) -> ModelCardDat
         model_name=title,
         eval_results=results,
     )
-
-
-def _tell_training(stage: str, cfg: Config) -> str:
-    """One sentence on what the weights come from."""
-    if stage != "base":
-        start = "the run's base model" if stage == "sft" else "the SFT model of the same task"
-        return f"Trained on one decision at a time, from {start}, with TRL."
-    if cfg.base.model.startswith(BUNDLED):
-        return "Trained from scratch on the environment's curriculum, never on one of its tasks."
-    return f"The weights are those of `{cfg.base.model}`."
 
 
 def write_dataset_card(card: Path, cfg: Config, summaries: Sequence[Path]) -> None:

@@ -17,23 +17,17 @@ from seaborn.utils import relative_luminance
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs
+from taskreason.report import training_logs as logs
 from taskreason.report.figures import style
 from taskreason.report.labels import GRID_POLICY, break_title, label_policy, task_title
 from taskreason.report.numbers.episode import choose_episode
 from taskreason.report.published import load_published
 from taskreason.report.results import Results, load_results
-from taskreason.report.training_logs import (
-    GRPO_COLUMNS,
-    SFT_COLUMNS,
-    VALIDATION_COLUMNS,
-    average_logs,
-    read_training_log,
-)
 
 CURVES = {
-    "learning_sft": ("sft", SFT_COLUMNS),
-    "learning_grpo": ("grpo", GRPO_COLUMNS),
-    "learning_validation": ("grpo_validation", VALIDATION_COLUMNS),
+    "learning_sft": ("sft", logs.SFT_COLUMNS),
+    "learning_grpo": ("grpo", logs.GRPO_COLUMNS),
+    "learning_validation": ("grpo_validation", logs.VALIDATION_COLUMNS),
 }
 """Stage and columns of the log of trainings that a figure draws."""
 PANELS = {
@@ -48,10 +42,8 @@ PANELS = {
     "sr": "SR in validation",
 }
 """The columns that have a panel, in the order in which a figure shows its own."""
-RANGES = {
-    **dict.fromkeys(("zero_std_share", *VALIDATION_COLUMNS[1:]), (-0.02, 1.02)),
-    "reward": (None, 1.02),
-}
+RANGES = dict.fromkeys(("zero_std_share", *logs.VALIDATION_COLUMNS[1:]), (-0.02, 1.02))
+RANGES |= {"reward": (None, 1.02)}
 """Ends of the axes of columns that are shares."""
 GRID_LABELS = {
     "sr": "Success rate",
@@ -73,17 +65,15 @@ def make_figure(name: str, root: Path, cfg: Config) -> Figure:
 
 
 def draw_learning(root: Path, cfg: Config, stage: str, columns: Sequence[str]) -> Figure:
-    """A panel for each column of a stage's logs, in it a line for each task: the mean over its seeds.
-
-    Where every step is logged, that is a running mean, with the raw values faint.
-    """
+    """A panel for each column of a stage's logs, in it each task's mean over seeds; raw values are faint."""
     panels = [column for column in PANELS if column in columns]
     rows, height = (2, 3.9) if len(panels) > 3 else (1, 2.3)
     x, x_label = ("epoch", "Epoch") if "epoch" in columns else ("step", "GRPO step")
     figure, axes = style.new_figure(rows, len(panels) // rows, height, sharex=True)
     for number, task in enumerate(cfg.tasks):
         homes = [root / "training" / f"{task}{run}" for run in list_runs(cfg.seeds)]
-        log = average_logs([read_training_log(home / f"{stage}.csv", columns) for home in homes])
+        files = [home / f"{stage}.csv" for home in homes]
+        log = logs.average_logs([logs.read_training_log(file, columns) for file in files])
         look = {"color": style.TASK_COLOURS[number % 4]}
         for axis, column in zip(axes.flat, panels, strict=True):
             known = log.dropna(subset=[x, column])
@@ -154,11 +144,9 @@ def draw_grid(results: Results, metric: str) -> Figure:
     if metric != "sr":
         low, colours, digits = np.nanmin([0.9, *shades.flat]), "viridis_r", 1
     figure, axes = style.new_figure(1, 2, 2.9)
-    titles = [break_title(task) for task in tasks]
-    for axis, title, grid, shade in zip(
-        axes[0], ["This reproduction", "Published"], grids, shades, strict=True
-    ):
-        labels = {"xticklabels": titles, "yticklabels": titles}
+    labels = dict.fromkeys(("xticklabels", "yticklabels"), list(map(break_title, tasks)))
+    heads = ("This reproduction", "Published")
+    for axis, head, grid, shade in zip(axes[0], heads, grids, shades, strict=True):
         seaborn.heatmap(shade, vmin=low, vmax=1, cmap=colours, ax=axis, cbar=False, **labels)
         image = axis.collections[0]
         for (row, column), value in np.ndenumerate(grid):
@@ -168,7 +156,7 @@ def draw_grid(results: Results, metric: str) -> Figure:
                 ink = choose_ink(image.to_rgba(shade[row, column]))
             axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink)
         axis.tick_params(length=0, labelsize=6, rotation=0)
-        axis.set(xlabel="Evaluated on", facecolor="#E5E5E5", title=title)
+        axis.set(xlabel="Evaluated on", facecolor="#E5E5E5", title=head)
     axes[0, 0].set_ylabel("Trained on")
     axes[0, 1].set_yticklabels([])
     axes[0, 1].set_visible(bool(published))
@@ -225,8 +213,7 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
     for axis in axes[:, 0]:
         axis.set_ylabel("Steps taken")
     for policy in policies:
-        mark = style.mark(policy)
-        axes[0, 0].plot([], [], linestyle="none", label=label_policy(policy), **mark)
+        axes[0, 0].plot([], [], linestyle="none", label=label_policy(policy), **style.mark(policy))
     axes[0, 0].plot([], [], label="Optimal", **THIN)
     axes[0, 0].plot([], [], linestyle=":", label="Timeout", **THIN)
     style.add_legend(figure, axes[0, 0], len(policies) + 2)

@@ -3,7 +3,6 @@
 Input: a `Theory` or `Ablations`; output: a figure. The theory's have a panel a task, but for its grid.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -143,9 +142,8 @@ def draw_data(ablations: Ablations) -> Figure:
     configured = (cfg.expert.trajectories, cfg.expert.noise, cfg.grpo.reward)
     table = make_points(ablations).csv.set_index("study")
     figure, axes = style.new_figure(1, len(CHOICES), 2.5, sharey=True)
-    for axis, plain, (kind, (label, aside)) in zip(
-        axes[0], configured, CHOICES.items(), strict=True
-    ):
+    panels = zip(axes[0], configured, CHOICES.items(), strict=True)
+    for axis, plain, (kind, (label, aside)) in panels:
         names = {_read_value(name): name for name in table.index if name.startswith(f"{kind}=")}
         names |= {plain: PLAIN}
         values = sorted(names)
@@ -212,11 +210,6 @@ PANELS = {
     "theory_horizons": (_draw_horizons, "Steps of the sub-task", "Success so far", 2.3, 4),
 }
 """What fills a panel, the labels of its axes, the height of the figure, the columns of its legend."""
-THEORY_FIGURES: dict[str, Callable[[Theory], Figure]] = {
-    **{name: partial(_draw_tasks, panels=panels) for name, panels in PANELS.items()},
-    "theory_grid": draw_grid,
-}
-ABLATION_FIGURES: dict[str, Callable[[Ablations], Figure]] = {
-    "ablation_data": draw_data,
-    "ablation_turns": draw_turns,
-}
+THEORY_FIGURES = {name: partial(_draw_tasks, panels=panels) for name, panels in PANELS.items()}
+THEORY_FIGURES["theory_grid"] = draw_grid
+ABLATION_FIGURES = {"ablation_data": draw_data, "ablation_turns": draw_turns}

@@ -2,8 +2,7 @@
 
 Input: the run's folder; output: an HTML file. The world replays the stored actions, and the teacher says of every state
 which actions begin a shortest plan and how many steps that has, so the page needs neither. It opens from disk and asks
-no other file for anything: style and programs stand in it, and each task's data as compressed JSON, which the browser
-unpacks when the task is chosen. How a state is drawn is up to the environment.
+no other file for anything: style, programs and each task's data (compressed JSON) stand in it.
 """
 
 import base64
@@ -37,11 +36,12 @@ def write_gallery(cfg: Config, root: Path, output: Path) -> None:
     about |= {"tasks": tasks, "policies": policies}
     styles = [SOURCES / "style.css", *([gallery.style] if gallery.style else [])]
     programs = [SOURCES / "episodes.js", *gallery.programs, SOURCES / "page.js"]
-    blobs = [
-        f'<script type="application/gzip" id="data-{task}">'
-        f"{_pack(collect_task(cfg, root, task))}</script>"
-        for task in tasks
-    ]
+    blobs = []
+    for task in cfg.tasks:
+        text = json.dumps(collect_task(cfg, root, task), separators=(",", ":"))
+        # A date in the header would make every build differ.
+        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        blobs.append(f'<script type="application/gzip" id="data-{task}">{packed}</script>')
     page = Template((SOURCES / "page.html").read_text("utf-8")).substitute(
         about,
         style="\n".join(path.read_text("utf-8") for path in styles),
@@ -51,12 +51,6 @@ def write_gallery(cfg: Config, root: Path, output: Path) -> None:
         data="\n".join(blobs),
     )
     output.write_text(page, encoding="utf-8")
-
-
-def _pack(values: Mapping) -> str:
-    text = json.dumps(values, separators=(",", ":"))
-    # A date in the header would make every build differ.
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 class PlainGallery(Gallery):
@@ -74,7 +68,7 @@ class PlainGallery(Gallery):
 
 
 def choose_gallery(environment: Environment) -> Gallery:
-    """The environment's own, or the plain one."""
+    """How states are drawn: the environment's own way, or the plain one."""
     return environment.gallery or PlainGallery()
 
 

@@ -10,15 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from taskreason.durability.files import list_runs
+from taskreason.report import training_logs as logs
 from taskreason.report.labels import GRID_POLICY, POLICIES, list_reported_tasks
+from taskreason.report.numbers import verdicts
 from taskreason.report.numbers.episode import make_episode_macros
 from taskreason.report.numbers.settings import make_setting_macros
-from taskreason.report.numbers.verdicts import (
-    average_rates,
-    judge_results,
-    judge_tables,
-    print_rate,
-)
 from taskreason.report.published import load_published
 from taskreason.report.render import latex
 from taskreason.report.render.latex import format_value, name_macro
@@ -26,12 +22,6 @@ from taskreason.report.results import Cell, Results
 from taskreason.report.tables.comparison import make_comparison
 from taskreason.report.tables.expert import SIDES, split_at_bound
 from taskreason.report.tables.gains import make_baselines
-from taskreason.report.training_logs import (
-    GRPO_COLUMNS,
-    average_logs,
-    read_json,
-    read_training_log,
-)
 from taskreason.report.weights import count_parameters
 from taskreason.rollouts.metrics import bootstrap_interval, wilson_interval
 
@@ -43,18 +33,12 @@ GAINS = {"grpo": "sft", "grpo_over_longer": "sft_longer"}
 
 def collect_macros(results: Results) -> dict[str, str]:
     """Macro name -> LaTeX text."""
-    claims = judge_tables(make_comparison(results).csv, make_baselines(results).csv)
-    return {
-        **dict(make_setting_macros(results.cfg)),
-        **dict(_cell_macros(results)),
-        **dict(_gain_macros(results)),
-        **dict(_world_macros(results)),
-        **dict(_training_macros(results)),
-        **dict(_provenance_macros(results)),
-        **dict(make_episode_macros(results)),
-        **claims,
-        **judge_results(results),
-    }
+    comparison, baselines = make_comparison(results).csv, make_baselines(results).csv
+    macros = dict(make_setting_macros(results.cfg))
+    macros |= verdicts.judge_tables(comparison, baselines) | verdicts.judge_results(results)
+    for make in (_cell_macros, _world_macros, _training_macros, _provenance_macros):
+        macros |= dict(make(results))
+    return macros | dict(make_episode_macros(results))
 
 
 def write_macros(macros: Mapping[str, str], path: Path) -> None:
@@ -65,7 +49,7 @@ def write_macros(macros: Mapping[str, str], path: Path) -> None:
 
 
 def _cell_macros(results: Results) -> Macros:
-    """The metrics of every policy on every task, ours and the published ones, and the published setting."""
+    """The metrics of every policy on every task, ours and the published ones; the published setting; GRPO's gains."""
     published = load_published(results.cfg.env)
     for key, text in published.setting.items():
         yield name_macro("pub", "setting", key), latex.escape(text)
@@ -77,7 +61,15 @@ def _cell_macros(results: Results) -> Macros:
                 yield name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
             yield name_macro("single_turn", policy, task), _print_single_turn(cell, results)
     expert = (results.cell("expert", task).metrics.rate for task in results.tasks)
-    yield "ExpertSrMean", print_rate(average_rates([rate] for rate in expert))
+    mean = verdicts.average_rates([rate] for rate in expert)
+    yield "ExpertSrMean", verdicts.print_rate(mean)
+    for name, worse in GAINS.items():
+        for task in list_reported_tasks(results.cfg):
+            gain = [latex.MISSING] * 3
+            if results.cell(worse, task):
+                gain = map(latex.format_signed, results.gain(GRID_POLICY, worse, task))
+            for suffix, text in zip(("", "low", "high"), gain, strict=True):
+                yield name_macro("gain", name, task, suffix), text
 
 
 def _print_single_turn(cell: Cell | None, results: Results) -> str:
@@ -87,17 +79,7 @@ def _print_single_turn(cell: Cell | None, results: Results) -> str:
         return latex.MISSING
     states = cell.single_turn_states
     ends = wilson_interval(rate * states, states, results.cfg.report.confidence)
-    return print_rate((rate, *ends))
-
-
-def _gain_macros(results: Results) -> Macros:
-    for name, worse in GAINS.items():
-        for task in list_reported_tasks(results.cfg):
-            gain = [latex.MISSING] * 3
-            if results.cell(worse, task):
-                gain = map(latex.format_signed, results.gain(GRID_POLICY, worse, task))
-            for suffix, text in zip(("", "low", "high"), gain, strict=True):
-                yield name_macro("gain", name, task, suffix), text
+    return verdicts.print_rate((rate, *ends))
 
 
 def _world_macros(results: Results) -> Macros:
@@ -132,9 +114,9 @@ def _training_macros(results: Results) -> Macros:
     for task in list_reported_tasks(results.cfg):
         summary, rewards = {}, [latex.MISSING] * 2
         if task in results.tasks:
-            summary = read_json(results.root / "trajectories" / f"{task}.summary.json")
+            summary = logs.read_json(results.root / "trajectories" / f"{task}.summary.json")
             files = _list_files(results, task, "grpo.csv")
-            log = average_logs([read_training_log(file, GRPO_COLUMNS) for file in files])
+            log = logs.average_logs([logs.read_training_log(f, logs.GRPO_COLUMNS) for f in files])
             curve = log["reward"].dropna().to_numpy()
             part, rewards = max(1, len(curve) // 4), []
             for steps in (curve[:part], curve[-part:]):
@@ -151,7 +133,7 @@ def _provenance_macros(results: Results) -> Macros:
     for stage in ("sft", "grpo"):
         name = f"{stage}.provenance.json"
         files = [file for task in results.tasks for file in _list_files(results, task, name)]
-        records = [read_json(file) for file in files]
+        records = [logs.read_json(file) for file in files]
         seconds = sum(record.get("wall_seconds") or 0.0 for record in records)
         yield name_macro(stage, "minutes", "total"), f"{seconds / 60:.1f}"
     versions, hardware = (records[-1].get(key, {}) for key in ("versions", "hardware"))
@@ -163,6 +145,6 @@ def _provenance_macros(results: Results) -> Macros:
     yield "HardwareGpus", latex.escape(", ".join(hardware.get("gpus", [])) or "none")
     base = results.root / "models" / "base"
     yield "BaseParameters", format_value(count_parameters(base))
-    model = read_json(base / "config.json")
+    model = logs.read_json(base / "config.json")
     for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"):
         yield name_macro("base", key), format_value(model.get(key))

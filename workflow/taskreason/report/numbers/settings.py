@@ -6,7 +6,7 @@ nothing while another setting has its value.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from pathlib import Path
 
 from taskreason.config.models import Config
@@ -102,31 +102,28 @@ def is_pretrained(cfg: Config) -> bool:
 def list_printed(cfg: Config) -> list[str]:
     """Keys of the settings that the appendix prints, in the order of the configuration."""
     settings = flatten_settings(asdict(cfg))
-    idle = [keys for (key, value), keys in IDLE_SETTINGS.items() if settings[key] == value]
+    idle = (keys for (key, value), keys in IDLE_SETTINGS.items() if settings[key] == value)
     left_out = (
         *UNPRINTED_SETTINGS,
         *(key for key in SWITCHES if not settings[key]),
-        *chain(*idle),
+        *chain.from_iterable(idle),
         *(["grpo.steps"] if cfg.grpo.epochs else []),
         *(["base."] if is_pretrained(cfg) else []),
     )
     return [key for key in settings if not key.startswith(left_out)]
 
 
-def split_columns(keys: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_columns(keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The keys in two parts that are about as long; a group (what stands before the dot) is not torn apart."""
-    ends = [n for n in range(1, len(keys)) if _name_group(keys[n]) != _name_group(keys[n - 1])]
+    *ends, _ = accumulate(map(len, _group(keys)))
     cut = min(ends, key=lambda end: abs(2 * end - len(keys)))
-    return list(keys[:cut]), list(keys[cut:])
+    return keys[:cut], keys[cut:]
 
 
-def _name_group(key: str) -> str:
-    return key.partition(".")[0] if "." in key else ""
+def _group(keys: Sequence[str]) -> list[list[str]]:
+    return [list(part) for _, part in groupby(keys, lambda key: key[: key.find(".") + 1])]
 
 
 def _print_rows(keys: Sequence[str], settings: Mapping[str, object]) -> str:
-    blocks = [
-        [make_row(rf"\texttt{{{escape(key)}}}", format_value(settings[key])) for key in group]
-        for _, group in groupby(keys, key=_name_group)
-    ]
-    return "%\n" + "\\addlinespace\n".join("\n".join(rows) + "\n" for rows in blocks)
+    rows = {k: make_row(rf"\texttt{{{escape(k)}}}", format_value(settings[k])) + "\n" for k in keys}
+    return "%\n" + "\\addlinespace\n".join("".join(map(rows.get, part)) for part in _group(keys))

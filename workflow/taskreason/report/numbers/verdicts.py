@@ -150,14 +150,12 @@ def judge_results(results: Results) -> dict[str, str]:
         for policy in ("sft", GRID_POLICY)
     )
     single = grpo["single_turn_optimal_rate"].fillna(0) > sft["single_turn_optimal_rate"].fillna(0)
-    means = {}
+    # What is in one world goes together: as many trials as there are worlds.
+    worlds, means = [len(results.worlds[task]) for task in results.tasks], {}
     for name in ("minimal", "invalid", "malformed"):
-        rates = []
-        for task, share in zip(results.tasks, grpo[f"{name}_rate"], strict=True):
-            # What is in one world goes together: as many trials as there are worlds.
-            worlds = len(results.worlds[task])
-            interval = wilson_interval(share * worlds, worlds, results.cfg.report.confidence)
-            rates.append([(share, *interval)])
+        shares = zip(grpo[f"{name}_rate"], worlds, strict=True)
+        confidence = results.cfg.report.confidence
+        rates = [[(share, *wilson_interval(share * n, n, confidence))] for share, n in shares]
         means[f"Mean{name.title()}SftGrpo"] = print_rate(average_rates(rates))
     return {
         "VerdictFewerSteps": count_tasks(grpo["asat"] < sft["asat"]),

@@ -1,9 +1,8 @@
 """results/index.html: the whole run on one page that opens from a file, without a network.
 
 Input: the tables (CSV) and figures (PNG) of the run, its configuration, the provenance of its trainings and Snakemake's
-benchmarks of its jobs; output: HTML with everything inside it. Figures are embedded, so that the page can be passed on
-alone; it links to the PDF, the gallery and the tables by relative paths. A section whose tables and figures this run
-does not make is left out.
+benchmarks of its jobs; output: HTML with the figures inside it, so that it can be passed on alone, and relative links
+to the PDF, the gallery and the tables. A section whose tables and figures this run does not make is left out.
 """
 
 import base64
@@ -46,8 +45,6 @@ SECTIONS = {
     "episode": ("An episode", [], ["kitchen"]),
 }
 """Title, tables and figures."""
-PARTS = {"comparison_grid": ("comparison", 1)}
-"""A table that shows another part of a file than its first."""
 HEADLINE = spec.Spec(
     [TASK],
     [
@@ -129,7 +126,8 @@ def list_sections(
     for anchor, (title, named, drawn) in SECTIONS.items():
         shown, pictures = [], []
         for name in named:
-            source, part = PARTS.get(name, (name, 0))
+            # The one table that shows another part of a file than its first.
+            source, part = ("comparison", 1) if name == "comparison_grid" else (name, 0)
             if source not in tables:
                 continue
             rows = pd.read_csv(tables[source], dtype=str, keep_default_na=False)
@@ -227,14 +225,12 @@ def list_costs(root: Path) -> pd.DataFrame:
 
     A job that was done elsewhere and copied in has no benchmark, and is not counted.
     """
-    jobs = [
-        # Jobs that end before the first measurement have no processor time and memory.
-        pd.read_csv(path, sep="\t", na_values=["-", "NA"]).assign(
-            stage=name_stage(path.relative_to(folder))
-        )
-        for folder in (root / "benchmarks", root.parent / "benchmarks")
-        for path in sorted(folder.rglob("*.tsv"))
-    ]
+    jobs = []
+    for folder in (root / "benchmarks", root.parent / "benchmarks"):
+        for path in sorted(folder.rglob("*.tsv")):
+            # Jobs that end before the first measurement have no processor time and memory.
+            job = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+            jobs.append(job.assign(stage=name_stage(path.relative_to(folder))))
     if not jobs:
         return pd.DataFrame()
     every = pd.concat(jobs).fillna({"s": 0, "cpu_time": 0, "max_rss": 0})
