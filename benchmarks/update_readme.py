@@ -25,10 +25,10 @@ from taskreason.config.load import load_config
 from taskreason.durability.files import decode
 from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment
+from taskreason.policies.model_names import expand
 from taskreason.report.captions import read_caption, title_table
 from taskreason.report.labels import label_policy, name_compared
-from taskreason.report.numbers.settings import find_folder
-from taskreason.report.page.headline import HEADLINE, make_headline
+from taskreason.report.page.build import HEADLINE, make_headline
 from taskreason.report.render.tables import format_rows, render_markdown
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import count_parameters
@@ -85,7 +85,7 @@ def make_baselines(env: Environment) -> str | None:
     """The controls and gains, and below them the sizes of the base models."""
     cfg = load_config({})
     sizes = [
-        f"{label_policy(policy)} {count_parameters(find_folder(name, cfg)):,}"
+        f"{label_policy(policy)} {count_parameters(Path(expand(name, cfg.env))):,}"
         for policy, name in [
             ("base", cfg.base.model),
             *((name_compared(name), name) for name in cfg.base.compare),

@@ -7,13 +7,14 @@ SFT policy wastes its first three steps in three ways and then plays as the plan
 from pathlib import Path
 
 from taskreason.config.load import load_config
+from taskreason.config.models import Config
 from taskreason.environments.reply import format_reply
 from taskreason.policies.loading import load_rules
 from taskreason.rollouts.dataset import load_starts, make_worlds
 from taskreason.rollouts.episode import rollout_to_file
 
 TASKS = ("cheese_sandwich", "burger")
-TIMEOUTS = {"cheese_sandwich": 25, "burger": 25}
+TIMEOUT = 25
 KITCHENS = 4
 SILENT = "I do not know <b>what</b> to do."
 IMPOSSIBLE = format_reply("A dance.", "Dance with robot1")
@@ -35,22 +36,34 @@ class Told:
         return [self.waiting.pop(0)] if self.waiting else self.planner.act(turns)
 
 
+def configure_played(shown: int = 100) -> Config:
+    """The configuration of these results; shown: kitchens a task that a gallery shows at most."""
+    return load_config(
+        {
+            "tasks": list(TASKS),
+            "task_settings": {task: {"timeout": TIMEOUT} for task in TASKS},
+            "worlds": {"evaluation": KITCHENS},
+            "report": {"gallery": shown, "drawn_task": "burger"},
+        }
+    )
+
+
 def write_played_results(root: Path) -> Path:
     """Write results/SCALE at ``root``: kitchens, and the episodes that a gallery shows."""
-    config = load_config({"worlds": {"evaluation": KITCHENS}})
+    config = configure_played()
     planner = load_rules("expert", 0, config.env)
     for task in TASKS:
         path = root / "worlds" / task / "eval.jsonl"
         make_worlds(task, "eval", config, path)
-        starts, timeout = load_starts(task, path, config.env), TIMEOUTS[task]
-        never = [IDLE, IMPOSSIBLE] * timeout
+        starts = load_starts(task, path, config.env)
+        never = [IDLE, IMPOSSIBLE] * TIMEOUT
         policies = {
             ("expert", "-"): [],
-            ("base", "-"): [SILENT] * timeout,
+            ("base", "-"): [SILENT] * TIMEOUT,
             ("sft", task): [SILENT, IMPOSSIBLE, IDLE],
             **{("sft_grpo", other): [] if other == task else never for other in TASKS},
         }
         for (policy, train_task), replies in policies.items():
             episodes = root / "episodes" / policy / train_task / f"{task}.jsonl"
-            rollout_to_file(Told(replies, planner), starts, timeout, 1, episodes)
+            rollout_to_file(Told(replies, planner), starts, TIMEOUT, 1, episodes)
     return root

@@ -11,12 +11,17 @@ from html.parser import HTMLParser
 import pytest
 
 from kitchens import ENV, make_start, make_world, read_jsonl
-from played_results import KITCHENS, SILENT, TASKS, TIMEOUTS, write_played_results
+from played_results import KITCHENS, SILENT, TASKS, configure_played, write_played_results
 from taskreason.durability.errors import UserError
 from taskreason.environments.reply import format_reply
-from taskreason.report.gallery.page import write_gallery
-from taskreason.report.gallery.records import SOURCES, WorldRecord
-from taskreason.report.gallery.tasks import Rollouts, choose_worlds, collect_task
+from taskreason.report.gallery.page import (
+    SOURCES,
+    Rollouts,
+    WorldRecord,
+    choose_worlds,
+    collect_task,
+    write_gallery,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(root):
-    return {task: collect_task(ENV, root, task, TASKS, limit=100) for task in TASKS}
+    return {task: collect_task(configure_played(), root, task) for task in TASKS}
 
 
 def all_episodes(data, name):
@@ -125,7 +130,7 @@ def test_a_file_that_lacks_a_kitchen_is_refused(tmp_path, root):
     (tmp_path / name).write_text("\n".join(lines[1:]) + "\n")
     missing = json.loads(lines[0])["layout_hash"]
     with pytest.raises(UserError, match=f"{name}: has no episode in world {missing}"):
-        collect_task(ENV, tmp_path, "burger", TASKS, 4)
+        collect_task(configure_played(), tmp_path, "burger")
 
 
 def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
@@ -145,7 +150,7 @@ def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
 
 
 def test_fewer_kitchens_leave_the_counts_as_they_are(root, data):
-    few = collect_task(ENV, root, "burger", TASKS, 1)
+    few = collect_task(configure_played(shown=1), root, "burger")
     assert len(few["worlds"]) == 1
     assert few["policies"] == data["burger"]["policies"]
     assert few["policies"]["sft/burger"] == {
@@ -179,7 +184,7 @@ class Page(HTMLParser):
 def test_the_page_holds_all_its_data_and_asks_for_nothing_else(root, data, tmp_path):
     output, again = tmp_path / "index.html", tmp_path / "again.html"
     for path in (output, again):
-        write_gallery(ENV, root, "played", TIMEOUTS, 100, path)
+        write_gallery(configure_played(), root, path)
     assert output.read_bytes() == again.read_bytes()
     text = output.read_text()
     page = Page(text)
@@ -200,10 +205,10 @@ def test_every_source_of_the_page_is_used():
 
 def test_an_environment_that_draws_nothing_shows_what_a_model_reads(root, monkeypatch, tmp_path):
     monkeypatch.setattr(ENV, "gallery", None, raising=False)
-    shown = collect_task(ENV, root, "burger", TASKS, 1)
+    shown = collect_task(configure_played(shown=1), root, "burger")
     start = shown["worlds"][0]["states"][0]
     world = ENV.load(read_jsonl(root / "worlds/burger/eval.jsonl")[0], "x")
     assert start["text"] == world.observe(world.initial) and start.keys() >= {"valid", "left"}
-    write_gallery(ENV, root, "played", TIMEOUTS, 1, tmp_path / "index.html")
+    write_gallery(configure_played(shown=1), root, tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text()
     assert "drawState" in text and "drawItem" not in text

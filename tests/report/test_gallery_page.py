@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from kitchens import ENV, read_jsonl
-from played_results import KITCHENS, TIMEOUTS, write_played_results
+from played_results import KITCHENS, TIMEOUT, configure_played, write_played_results
 from taskreason.report.gallery.page import write_gallery
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -32,7 +32,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(root):
     path = root / "index.html"
-    write_gallery(ENV, root, "played", TIMEOUTS, 100, path)
+    write_gallery(configure_played(), root, path)
     return path.as_uri()
 
 
@@ -140,7 +140,7 @@ def test_failures_are_marked_and_found(open_page):
     Select(browser.find_element(By.ID, "train")).select_by_visible_text("Cheese sandwich")
     wait(browser, lambda: len(failed()) == KITCHENS)
     assert text_of(browser, "counts").startswith(f"0 of {KITCHENS} kitchens solved")
-    assert failed()[1].accessible_name == f"Kitchen 2: failed after {TIMEOUTS['burger']} steps"
+    assert failed()[1].accessible_name == f"Kitchen 2: failed after {TIMEOUT} steps"
     browser.find_element(By.XPATH, "//label[normalize-space()='Detours']").click()
     assert browser.find_elements(By.CSS_SELECTOR, ".chip") == []
 
@@ -205,7 +205,7 @@ def test_it_fits_its_window(open_page, width, address):
 
 def test_worlds_that_nobody_draws_are_shown_as_their_text(browser, root, monkeypatch, tmp_path):
     monkeypatch.setattr(ENV, "gallery", None, raising=False)
-    write_gallery(ENV, root, "played", TIMEOUTS, 100, tmp_path / "plain.html")
+    write_gallery(configure_played(), root, tmp_path / "plain.html")
     browser.get(f"{(tmp_path / 'plain.html').as_uri()}#burger/expert/-/1/1")
     wait(browser, lambda: "kitchen" in text_of(browser, "title"))
     world = ENV.load(read_jsonl(root / "worlds/burger/eval.jsonl")[0], "eval.jsonl")

@@ -11,8 +11,7 @@ from page_reader import PageReader
 from synthetic_results import CONFIG, TASKS, make_config, write_results
 from taskreason.report.captions import FIGURE_TITLES, FOLDER, TABLE_TITLES, name_caption
 from taskreason.report.inputs import list_tables
-from taskreason.report.page.build import write_page
-from taskreason.report.page.run import name_stage
+from taskreason.report.page.build import name_stage, write_page
 from taskreason.report.tables.registry import make_table, write_table
 
 CFG = make_config(

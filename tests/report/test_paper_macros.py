@@ -9,8 +9,8 @@ import pytest
 from synthetic_results import CONFIG, LAYOUTS
 from taskreason.environments.base import list_plan
 from taskreason.report.numbers.episode import ChosenEpisode, retrace
-from taskreason.report.numbers.means import average_grid, average_rates
 from taskreason.report.numbers.settings import flatten_settings, list_printed, split_columns
+from taskreason.report.numbers.verdicts import average_grid, average_rates
 
 
 def test_half_widths_of_separate_worlds_are_squared_and_those_of_the_same_ones_added():

@@ -27,18 +27,15 @@ from synthetic_results import (
 )
 from taskreason.config.load import resolve_config
 from taskreason.durability.errors import UserError
-from taskreason.report.figures import ablations as ablation_figures
-from taskreason.report.figures import theory as theory_figures
 from taskreason.report.figures.results import make_figure
+from taskreason.report.figures.studies import ABLATION_FIGURES, THEORY_FIGURES
 from taskreason.report.figures.style import save_figure
 from taskreason.report.inputs import NEEDS, list_inputs, list_tables
 from taskreason.report.labels import list_policies
-from taskreason.report.numbers.ablations import make_ablation_macros
 from taskreason.report.numbers.macros import collect_macros, write_macros
-from taskreason.report.numbers.means import count_tasks
 from taskreason.report.numbers.settings import describe_compared
-from taskreason.report.numbers.theory import make_theory_macros
-from taskreason.report.numbers.verdicts import judge_tables
+from taskreason.report.numbers.studies import make_ablation_macros, make_theory_macros
+from taskreason.report.numbers.verdicts import count_tasks, judge_tables
 from taskreason.report.render.latex import escape, format_value, name_macro
 from taskreason.report.render.tables import render_latex
 from taskreason.report.results import load_results
@@ -357,9 +354,9 @@ def test_values_print_as_latex():
     assert format_value(1e-4) == r"\ensuremath{10^{-4}}"
     assert format_value(1234567) == r"1\,234\,567"
     assert [format_value(value) for value in (None, True, 0.0, 1.0)] == ["--", "yes", "0", "1"]
-    assert count_tasks([True, False], 2) == "on 1 of the 2 tasks"
-    assert count_tasks([], 0) == "on no task"
-    assert [count_tasks([held], 1) for held in (True, False)] == [
+    assert count_tasks([True, False]) == "on 1 of the 2 tasks"
+    assert count_tasks([]) == "on no task"
+    assert [count_tasks([held]) for held in (True, False)] == [
         "on the one task",
         "not on the one task",
     ]
@@ -418,7 +415,7 @@ def draw_theory(root, out):
     tables = make_tables(theory)
     for name, table in tables.items():
         write_table(table, out / "tables", name)
-    for name, draw in theory_figures.FIGURES.items():
+    for name, draw in THEORY_FIGURES.items():
         save_figure(draw(theory), out / "figures" / f"{name}.pdf")
     write_macros(make_theory_macros(tables), out / "theory.tex")
 
@@ -432,7 +429,7 @@ def draw_ablations(root, out):
     points, turns = make_points(ablations), make_turns(ablations)
     write_table(points, out / "tables", "ablation_points")
     write_table(turns, out / "tables", "ablation_turns")
-    for name, draw in ablation_figures.FIGURES.items():
+    for name, draw in ABLATION_FIGURES.items():
         save_figure(draw(ablations), out / "figures" / f"{name}.pdf")
     write_macros(make_ablation_macros(points, turns, cfg), out / "ablations.tex")
 

@@ -9,9 +9,9 @@ import pytest
 
 from synthetic_results import TASKS, make_config, write_theory
 from taskreason.durability.errors import UserError
+from taskreason.report.figures.studies import THEORY_FIGURES
 from taskreason.report.figures.style import save_figure
-from taskreason.report.figures.theory import FIGURES
-from taskreason.report.numbers.theory import make_theory_macros
+from taskreason.report.numbers.studies import make_theory_macros
 from taskreason.report.render.tables import render_latex
 from taskreason.report.tables.theory import (
     load_theory,
@@ -114,7 +114,7 @@ def test_tables_and_figures_are_written_and_the_same_again(theory, tmp_path):
         assert len(table.csv) and shown.count(r"\begin{tabular}") == 1, name
         body = shown[shown.index(r"\midrule") :].splitlines()
         assert len({line.count("&") for line in body if line.endswith(r"\\")}) == 1
-    for name, draw in FIGURES.items():
+    for name, draw in THEORY_FIGURES.items():
         paths = [tmp_path / f"{name}{run}.png" for run in range(2)]
         for path in paths:
             save_figure(draw(theory), path)

@@ -10,9 +10,9 @@ import pytest
 
 from synthetic_results import make_config, write_ablations, write_course
 from taskreason.config.load import load_config, resolve_config
-from taskreason.report.figures.ablations import FIGURES
+from taskreason.report.figures.studies import ABLATION_FIGURES
 from taskreason.report.figures.style import save_figure
-from taskreason.report.numbers.ablations import judge_turns, make_ablation_macros
+from taskreason.report.numbers.studies import judge_turns, make_ablation_macros
 from taskreason.report.tables.studies import (
     load_ablations,
     make_points,
@@ -107,10 +107,10 @@ def test_a_course_sets_success_beside_what_was_spent(tmp_path):
     assert course.to_numpy().tolist() == [[0, 0, 0, 0.1], [2, 200, 60, 0.2], [4, 400, 120, 0.3]]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ABLATION_FIGURES)
 def test_figures_are_drawn_and_the_same_again(ablations, tmp_path, name):
     for run in "ab":
-        save_figure(FIGURES[name](ablations), tmp_path / f"{run}.png")
+        save_figure(ABLATION_FIGURES[name](ablations), tmp_path / f"{run}.png")
     first, second = ((tmp_path / f"{run}.png").read_bytes() for run in "ab")
     assert len(first) > 5000 and first == second
 

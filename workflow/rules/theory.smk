@@ -36,7 +36,7 @@ use rule shown as make_theory with:
         measured=expand(rules.measure_theory.output[0], policy=MEASURED, task=TASKS),
         grid="results/tables/generalization.csv",
         code=code_of(
-            "make_theory", *TABLE_CODE, *FIGURE_CODE, "theory/*.py", "report/numbers/theory.py"
+            "make_theory", *TABLE_CODE, *FIGURE_CODE, "theory/*.py", "report/numbers/studies.py"
         ),
     output:
         tables=show("tables", THEORY_SHOWN, "Theory"),

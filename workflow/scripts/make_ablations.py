@@ -5,10 +5,10 @@ from pathlib import Path
 from job import configure, logged
 
 with logged(snakemake):
-    from taskreason.report.figures.ablations import FIGURES
+    from taskreason.report.figures.studies import ABLATION_FIGURES
     from taskreason.report.figures.style import save_figure
-    from taskreason.report.numbers.ablations import make_ablation_macros
     from taskreason.report.numbers.macros import write_macros
+    from taskreason.report.numbers.studies import make_ablation_macros
     from taskreason.report.tables.registry import write_table
     from taskreason.report.tables.studies import load_ablations, make_points, make_turns
     from taskreason.studies.ablations import list_studies
@@ -21,6 +21,6 @@ with logged(snakemake):
     for name, table in tables.items():
         write_table(table, Path(output.tables[0]).parent, name)
     write_macros(make_ablation_macros(*tables.values(), cfg), Path(output.macros))
-    for name, draw in FIGURES.items():
+    for name, draw in ABLATION_FIGURES.items():
         path = Path(output.figures[0]).parent / name
         save_figure(draw(ablations), path.with_suffix(".pdf"), path.with_suffix(".png"))

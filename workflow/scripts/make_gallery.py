@@ -7,12 +7,5 @@ from job import configure, logged
 with logged(snakemake):
     from taskreason.report.gallery.page import write_gallery
 
-    params = snakemake.params
-    write_gallery(
-        configure(snakemake).env,
-        Path(params.root),
-        params.scale,
-        params.timeouts,
-        params.worlds,
-        Path(snakemake.output[0]),
-    )
+    root, output = Path(snakemake.params.root), Path(snakemake.output[0])
+    write_gallery(configure(snakemake), root, output)

@@ -185,7 +185,7 @@ def _choose_policy(args: Namespace, environment: Environment) -> Callable[[], Po
 
 
 def run_compare(args: Namespace) -> int:
-    from taskreason.studies.compare import compare
+    from taskreason.studies.verify import compare
 
     print(compare(args.first, args.second))
     return 0

@@ -4,17 +4,15 @@ Input: results/SCALE with its provenance, episodes and summaries; output: Markdo
 hub and the `datasets` library read. Every number comes from these files; the text is in the folder templates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
 from taskreason.config.models import Config
-from taskreason.policies.model_names import is_hub
+from taskreason.policies.model_names import BUNDLED, is_hub
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.numbers.settings import BUNDLED
 from taskreason.report.render.tables import render_markdown
 from taskreason.report.render.templates import render
 from taskreason.report.tables.main import ASAT, ASST, SR
@@ -57,23 +55,30 @@ def write_model_card(card: Path, cfg: Config, episodes: Sequence[Path]) -> None:
     """Write results/SCALE/models/[TASK/]STAGE/README.md; episodes: TASK.jsonl of the model's evaluation."""
     stage, run = card.parent.name, card.parent.parent.name
     task, record, title, settings = "", None, "Base model", {}
+    training = f"The weights are those of `{cfg.base.model}`."
+    if cfg.base.model.startswith(BUNDLED):
+        training = (
+            "Trained from scratch on the environment's curriculum, never on one of its tasks."
+        )
     if stage != "base":
         task = run.partition(".")[0]
         record = read_json(card.parents[3] / "training" / run / f"{stage}.provenance.json")
         title = f"{label_policy('sft_grpo' if stage == 'grpo' else stage)}, {task_title(run)}"
+        start = "the run's base model" if stage == "sft" else "the SFT model of the same task"
+        training = f"Trained on one decision at a time, from {start}, with TRL."
         group = stage.removesuffix("_longer")
         settings = {
             f"{group}.{key}": value
             for key, value in record["config"][group].items()
             if not key.startswith(OPERATIONAL)
         }
-    rows = pd.DataFrame([_read_row(path, cfg, task) for path in episodes])
+    rows = _measure(episodes, cfg, task)
     text = render(
         "cards/templates/model.md.j2",
         metadata=_describe_model(cfg, title, rows).to_yaml(),
         title=title,
         story=STORIES[stage].format(task=task_title(task).lower()),
-        training=_tell_training(stage, cfg),
+        training=training,
         cfg=cfg,
         folder=card.parent.as_posix(),
         task=task or cfg.tasks[0],
@@ -86,64 +91,21 @@ def write_model_card(card: Path, cfg: Config, episodes: Sequence[Path]) -> None:
     card.write_text(text, encoding="utf-8")
 
 
-def write_dataset_card(card: Path, cfg: Config, summaries: Sequence[Path]) -> None:
-    """Write results/SCALE/trajectories/README.md, after which the folder loads as a dataset with a subset a task."""
-    subsets = [read_json(path) for path in summaries]
-    number = sum(subset["decisions"] for subset in subsets)
-    metadata = DatasetCardData(
-        language=["en"],
-        license="other" if cfg.expert.policy == "model" else "mit",
-        pretty_name=f"Expert decisions in {cfg.environment}",
-        task_categories=["text-generation"],
-        tags=[cfg.environment, "task-planning", "reinforcement-learning"],
-        size_categories=[next((SIZES[top] for top in SIZES if number < top), "1M<n<10M")],
-        configs=[
-            {"config_name": subset["task"], "data_files": f"{subset['task']}.jsonl"}
-            for subset in subsets
-        ],
-    )
-    rows = [subset | {"bound": cfg.bound_of(subset["task"])} for subset in subsets]
-    text = render(
-        "cards/templates/dataset.md.j2",
-        metadata=metadata.to_yaml(),
-        expert="an exact planner" if cfg.expert.policy == "planner" else subsets[0]["policy"],
-        cfg=cfg,
-        folder=card.parent.as_posix(),
-        task=subsets[0]["task"],
-        decisions=render_markdown(DECISIONS, pd.DataFrame(rows)),
-    )
-    card.write_text(text, encoding="utf-8")
-
-
-def _read_row(path: Path, cfg: Config, trained: str) -> dict[str, Any]:
-    """How a model does on one task."""
-    task, timeout = path.stem, cfg.timeout_of(path.stem)
-    metrics = summarise(read_episodes(path), timeout, cfg.report.confidence, str(path))
-    title = task_title(task) + (" (trained on)" if task == trained else "")
-    return {"task": task, "title": title, "timeout": timeout} | vars(metrics)
+def _measure(episodes: Sequence[Path], cfg: Config, trained: str) -> pd.DataFrame:
+    """How a model does, a row a task; trained: the task that it was trained on, if any."""
+    rows = []
+    for path in episodes:
+        task, timeout = path.stem, cfg.timeout_of(path.stem)
+        metrics = summarise(read_episodes(path), timeout, cfg.report.confidence, str(path))
+        title = task_title(task) + (" (trained on)" if task == trained else "")
+        rows.append({"task": task, "title": title, "timeout": timeout} | vars(metrics))
+    return pd.DataFrame(rows)
 
 
 def _describe_model(cfg: Config, title: str, rows: pd.DataFrame) -> ModelCardData:
     """The metadata of a model's card, with its results as a hub's leaderboards read them."""
-    name = cfg.base.model
-    return ModelCardData(
-        language=["en"],
-        # What comes from others' models is under their licence, too.
-        license="mit" if name.startswith(BUNDLED) else "other",
-        library_name="transformers",
-        pipeline_tag="text-generation",
-        base_model=name if is_hub(name) else None,
-        tags=[cfg.environment, "task-planning", "grpo", "trl"],
-        model_name=title,
-        eval_results=[
-            result for row in rows.to_dict("records") for result in _list_results(row, cfg)
-        ],
-    )
-
-
-def _list_results(row: Mapping[str, Any], cfg: Config) -> list[EvalResult]:
-    metrics = (("success_rate", "SR", row["sr"], 4), ("average_steps", "ASAT", row["asat"], 2))
-    return [
+    model = cfg.base.model
+    results = [
         EvalResult(
             task_type="reinforcement-learning",
             task_name="Task planning",
@@ -151,18 +113,44 @@ def _list_results(row: Mapping[str, Any], cfg: Config) -> list[EvalResult]:
             dataset_name=f"{task_title(row['task'])}, {row['episodes']} unseen {cfg.env.worlds}",
             metric_type=kind,
             metric_name=short,
-            metric_value=round(value, digits),
+            metric_value=round(row[short.lower()], digits),
         )
-        for kind, short, value, digits in metrics
+        for row in rows.to_dict("records")
+        for kind, short, digits in (("success_rate", "SR", 4), ("average_steps", "ASAT", 2))
     ]
+    return ModelCardData(
+        language=["en"],
+        # What comes from others' models is under their licence, too.
+        license="mit" if model.startswith(BUNDLED) else "other",
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        base_model=model if is_hub(model) else None,
+        tags=[cfg.environment, "task-planning", "grpo", "trl"],
+        model_name=title,
+        eval_results=results,
+    )
 
 
-def _tell_training(stage: str, cfg: Config) -> str:
-    """One sentence on what the weights come from."""
-    if stage != "base":
-        start = "the run's base model" if stage == "sft" else "the SFT model of the same task"
-        return f"Trained on one decision at a time, from {start}, with TRL."
-    name = cfg.base.model
-    if name.startswith(BUNDLED):
-        return "Trained from scratch on the environment's curriculum, never on one of its tasks."
-    return f"The weights are those of `{name}`."
+def write_dataset_card(card: Path, cfg: Config, summaries: Sequence[Path]) -> None:
+    """Write results/SCALE/trajectories/README.md, after which the folder loads as a dataset with a subset a task."""
+    subsets = pd.DataFrame(map(read_json, summaries))
+    tasks, number = subsets["task"], subsets["decisions"].sum()
+    metadata = DatasetCardData(
+        language=["en"],
+        license="other" if cfg.expert.policy == "model" else "mit",
+        pretty_name=f"Expert decisions in {cfg.environment}",
+        task_categories=["text-generation"],
+        tags=[cfg.environment, "task-planning", "reinforcement-learning"],
+        size_categories=[next((SIZES[top] for top in SIZES if number < top), "1M<n<10M")],
+        configs=[{"config_name": task, "data_files": f"{task}.jsonl"} for task in tasks],
+    )
+    text = render(
+        "cards/templates/dataset.md.j2",
+        metadata=metadata.to_yaml(),
+        expert="an exact planner" if cfg.expert.policy == "planner" else subsets["policy"][0],
+        cfg=cfg,
+        folder=card.parent.as_posix(),
+        task=tasks[0],
+        decisions=render_markdown(DECISIONS, subsets.assign(bound=tasks.map(cfg.bound_of))),
+    )
+    card.write_text(text, encoding="utf-8")

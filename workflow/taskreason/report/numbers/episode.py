@@ -32,19 +32,13 @@ def choose_episode(results: Results) -> ChosenEpisode:
     """The trained policy's first successful episode on the task to draw, or its first if none succeeded."""
     task = results.cfg.report.drawn_task
     frame = results.episodes[results.key(GRID_POLICY, task)]
-    won = frame[frame["success"]]
-    row = (won if len(won) else frame).iloc[0]
-    worlds = results.worlds[task]
-    found = worlds[worlds["layout_hash"] == row["layout_hash"]].iloc[0].to_dict()
-    return ChosenEpisode(
-        task=task,
-        world=results.cfg.env.load(found, f"world {row['layout_hash']}"),
-        actions=[action or "(no action)" for action in row["actions"]],
-        replies=list(row["replies"]),
-        steps=int(row["steps"]),
-        optimal_steps=int(row["optimal_steps"]),
-        success=bool(row["success"]),
-    )
+    row = frame.sort_values("success", ascending=False, kind="stable").iloc[0]
+    world_id = row["layout_hash"]
+    stored = results.worlds[task].set_index("layout_hash", drop=False).loc[world_id].to_dict()
+    world = results.cfg.env.load(stored, f"world {world_id}")
+    actions = [action or "(no action)" for action in row["actions"]]
+    rest = row[["replies", "steps", "optimal_steps", "success"]]
+    return ChosenEpisode(task, world, actions, **rest)
 
 
 @dataclass(frozen=True)

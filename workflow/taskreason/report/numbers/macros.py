@@ -9,18 +9,20 @@ that no sentence of the paper can be falsified by a rerun.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from taskreason.durability.files import list_runs
+from taskreason.report import trainings as logs
 from taskreason.report.labels import GRID_POLICY, POLICIES, list_reported_tasks
+from taskreason.report.numbers import verdicts
 from taskreason.report.numbers.episode import make_episode_macros
-from taskreason.report.numbers.means import average_rates, print_rate
 from taskreason.report.numbers.settings import make_setting_macros
-from taskreason.report.numbers.training import make_provenance_macros, make_training_macros
-from taskreason.report.numbers.verdicts import judge_results, judge_tables
-from taskreason.report.published import Published, load_published
+from taskreason.report.published import load_published
 from taskreason.report.render import latex
+from taskreason.report.render.latex import format_value, name_macro
 from taskreason.report.results import Cell, Results
 from taskreason.report.tables.expert import SIDES, split_at_bound
 from taskreason.report.tables.main import make_baselines, make_comparison
-from taskreason.rollouts.metrics import wilson_interval
+from taskreason.report.trainings import count_parameters
+from taskreason.rollouts.metrics import bootstrap_interval, wilson_interval
 
 Macros = Iterator[tuple[str, str]]
 METRICS = {"sr": latex.format_rate, "asat": latex.format_steps, "asst": latex.format_steps}
@@ -30,82 +32,43 @@ GAINS = {"grpo": "sft", "grpo_over_longer": "sft_longer"}
 
 def collect_macros(results: Results) -> dict[str, str]:
     """Macro name -> LaTeX text."""
-    published = load_published(results.cfg.env)
-    claims = judge_tables(make_comparison(results).csv, make_baselines(results).csv)
-    macros: dict[str, str] = {}
-    for part in (
-        make_setting_macros(results.cfg),
-        (
-            (latex.name_macro("pub", "setting", k), latex.escape(v))
-            for k, v in published.setting.items()
-        ),
-        _cell_macros(results, published),
-        _gain_macros(results),
-        _world_macros(results),
-        _bound_macros(results),
-        make_training_macros(results),
-        make_provenance_macros(results),
-        make_episode_macros(results),
-        claims.items(),
-        judge_results(results).items(),
-    ):
-        macros |= dict(part)
-    return macros
+    comparison, baselines = make_comparison(results).csv, make_baselines(results).csv
+    macros = dict(make_setting_macros(results.cfg))
+    macros |= verdicts.judge_tables(comparison, baselines) | verdicts.judge_results(results)
+    for make in (_cell_macros, _world_macros, _training_macros, _provenance_macros):
+        macros |= dict(make(results))
+    return macros | dict(make_episode_macros(results))
 
 
 def write_macros(macros: Mapping[str, str], path: Path) -> None:
     r"""Write one \newcommand a line, sorted by name."""
     lines = [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in sorted(macros.items())]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text("\n".join(lines) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
 
 
-def _cell_macros(results: Results, published: Published) -> Macros:
+def _cell_macros(results: Results) -> Macros:
+    """The metrics of every policy on every task, ours and the published ones; the published setting; GRPO's gains."""
+    published = load_published(results.cfg.env)
+    for key, text in published.setting.items():
+        yield name_macro("pub", "setting", key), latex.escape(text)
     for policy in dict.fromkeys((*POLICIES, *results.policies)):
         for task in list_reported_tasks(results.cfg):
             cell, theirs = results.cell(policy, task), published.main_cell(task, policy)
             for key, form in METRICS.items():
-                yield latex.name_macro(key, policy, task), form(cell and getattr(cell.metrics, key))
-                yield latex.name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
-            yield latex.name_macro("single_turn", policy, task), _print_single_turn(cell, results)
+                yield name_macro(key, policy, task), form(cell and getattr(cell.metrics, key))
+                yield name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
+            yield name_macro("single_turn", policy, task), _print_single_turn(cell, results)
     expert = (results.cell("expert", task).metrics.rate for task in results.tasks)
-    yield "ExpertSrMean", print_rate(average_rates([rate] for rate in expert))
-
-
-def _gain_macros(results: Results) -> Macros:
+    mean = verdicts.average_rates([rate] for rate in expert)
+    yield "ExpertSrMean", verdicts.print_rate(mean)
     for name, worse in GAINS.items():
         for task in list_reported_tasks(results.cfg):
             gain = [latex.MISSING] * 3
             if results.cell(worse, task):
                 gain = map(latex.format_signed, results.gain(GRID_POLICY, worse, task))
             for suffix, text in zip(("", "low", "high"), gain, strict=True):
-                yield latex.name_macro("gain", name, task, suffix), text
-
-
-def _world_macros(results: Results) -> Macros:
-    """Of the evaluation worlds: the mean shortest plan, and the share in which it is within the timeout."""
-    cfg = results.cfg
-    for task in list_reported_tasks(cfg):
-        mean = reachable = latex.MISSING
-        if task in results.worlds:
-            optima = results.worlds[task]["optimal_steps"]
-            mean = f"{optima.mean():.1f}"
-            reachable = latex.format_rate(float((optima <= cfg.timeout_of(task)).mean()))
-        yield latex.name_macro("optimal_mean", task), mean
-        yield latex.name_macro("reachable", task), reachable
-        yield latex.name_macro("timeout", task), latex.format_value(cfg.timeout_of(task))
-        yield latex.name_macro("bound", task), latex.format_value(cfg.bound_of(task))
-
-
-def _bound_macros(results: Results) -> Macros:
-    """Failures of the trained policies in worlds within and beyond the bound on the expert's trajectories."""
-    parts = [split_at_bound(results, GRID_POLICY, task) for task in results.tasks]
-    for side in SIDES:
-        frames = [part[side] for part in parts]
-        episodes = sum(map(len, frames))
-        failures = episodes - int(sum(frame["success"].sum() for frame in frames))
-        yield f"Episodes{side.title()}Bound", latex.format_value(episodes)
-        yield f"Failures{side.title()}Bound", latex.format_value(failures)
+                yield name_macro("gain", name, task, suffix), text
 
 
 def _print_single_turn(cell: Cell | None, results: Results) -> str:
@@ -114,5 +77,73 @@ def _print_single_turn(cell: Cell | None, results: Results) -> str:
     if rate is None:
         return latex.MISSING
     states = cell.single_turn_states
-    interval = wilson_interval(rate * states, states, results.cfg.report.confidence)
-    return f"{latex.format_rate(rate)} {latex.format_interval(*interval)}"
+    ends = wilson_interval(rate * states, states, results.cfg.report.confidence)
+    return verdicts.print_rate((rate, *ends))
+
+
+def _world_macros(results: Results) -> Macros:
+    """Of the evaluation worlds: the mean shortest plan, and the share in which it is within the timeout; and failures
+    of the trained policies in those within and beyond the bound on the expert's trajectories."""
+    cfg = results.cfg
+    for task in list_reported_tasks(cfg):
+        mean = reachable = latex.MISSING
+        if task in results.worlds:
+            optima = results.worlds[task]["optimal_steps"]
+            mean = f"{optima.mean():.1f}"
+            reachable = latex.format_rate((optima <= cfg.timeout_of(task)).mean())
+        yield name_macro("optimal_mean", task), mean
+        yield name_macro("reachable", task), reachable
+        yield name_macro("timeout", task), format_value(cfg.timeout_of(task))
+        yield name_macro("bound", task), format_value(cfg.bound_of(task))
+    parts = [split_at_bound(results, GRID_POLICY, task) for task in results.tasks]
+    for side in SIDES:
+        won = [success for part in parts for success in part[side]["success"]]
+        yield name_macro("episodes", side, "bound"), format_value(len(won))
+        yield name_macro("failures", side, "bound"), format_value(len(won) - sum(won))
+
+
+def _list_files(results: Results, task: str, name: str) -> list[Path]:
+    """A file of every training on a task."""
+    folder = results.root / "training"
+    return [folder / f"{task}{run}" / name for run in list_runs(results.cfg.seeds)]
+
+
+def _training_macros(results: Results) -> Macros:
+    """Trajectories, and GRPO's mean reward in the first and the last quarter of its steps, over all seeds."""
+    for task in list_reported_tasks(results.cfg):
+        summary, rewards = {}, [latex.MISSING] * 2
+        if task in results.tasks:
+            summary = logs.read_json(results.root / "trajectories" / f"{task}.summary.json")
+            files = _list_files(results, task, "grpo.csv")
+            log = logs.average_logs([logs.read_training_log(f, logs.GRPO_COLUMNS) for f in files])
+            curve = log["reward"].dropna().to_numpy()
+            part, rewards = max(1, len(curve) // 4), []
+            for steps in (curve[:part], curve[-part:]):
+                ends = bootstrap_interval(steps, results.cfg.report.confidence)
+                rewards.append(f"{steps.mean():.3f} {latex.format_interval(*ends, decimals=3)}")
+        for key in ("accepted", "decisions"):
+            yield name_macro("trajectories", key, task), format_value(summary.get(key))
+        for end, text in zip(("first", "last"), rewards, strict=True):
+            yield name_macro("grpo_reward", end, task), text
+
+
+def _provenance_macros(results: Results) -> Macros:
+    """Time, versions and hardware of the trainings, and the shape of the base model."""
+    for stage in ("sft", "grpo"):
+        name = f"{stage}.provenance.json"
+        files = [file for task in results.tasks for file in _list_files(results, task, name)]
+        records = [logs.read_json(file) for file in files]
+        seconds = sum(record.get("wall_seconds") or 0.0 for record in records)
+        yield name_macro(stage, "minutes", "total"), f"{seconds / 60:.1f}"
+    versions, hardware = (records[-1].get(key, {}) for key in ("versions", "hardware"))
+    for package in ("python", "torch", "transformers", "trl"):
+        yield name_macro("version", package), latex.escape(versions.get(package, latex.MISSING))
+    yield "HardwareProcessor", latex.escape(hardware.get("processor") or latex.MISSING)
+    yield "HardwareCores", format_value(hardware.get("cores"))
+    yield "HardwareMemory", format_value(hardware.get("memory_gib"))
+    yield "HardwareGpus", latex.escape(", ".join(hardware.get("gpus", [])) or "none")
+    base = results.root / "models" / "base"
+    yield "BaseParameters", format_value(count_parameters(base))
+    model = logs.read_json(base / "config.json")
+    for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"):
+        yield name_macro("base", key), format_value(model.get(key))

@@ -6,39 +6,36 @@ nothing while another setting has its value.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import groupby
+from itertools import accumulate, chain, groupby
 from pathlib import Path
 
 from taskreason.config.models import Config
+from taskreason.policies.model_names import BUNDLED, expand
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.render.latex import escape, format_value, make_row, name_macro
 from taskreason.report.trainings import count_parameters
 from taskreason.training.rewards import ACTION_REWARD, FORMAT_REWARD
 
-BUNDLED = "bundled:"
-"""Begins the name of a model in the environment's data, which this project has trained."""
 # Not settings of the experiment: where things are, how a job is scheduled, what a study would try.
 UNPRINTED_SETTINGS = (
     *("task_settings.", "resources.", "sweep.", "ablation.", "endpoint."),
     *("base.model", "base.compare", "base.rebuild", "report.drawn_task", "report.gallery"),
 )
-# Nor those that mean nothing while another setting has its value: (key, value) -> keys.
+# Nor those that are switched off, and those that mean nothing while another has its value: (key, value) -> keys.
+SWITCHES = (
+    *("expert.noise", "train.accelerate", "train.gradient_checkpointing", "sft.micro_batch"),
+    *("grpo.epochs", "report.ablations", "report.theory"),
+)
 IDLE_SETTINGS = {
     ("expert.policy", "planner"): (
         *("expert.model", "expert.attempts", "expert.budget"),
         *("expert.temperature", "expert.tensor_parallel"),
     ),
-    ("expert.noise", 0): ("expert.noise",),
-    ("train.accelerate", ""): ("train.accelerate",),
-    ("train.gradient_checkpointing", False): ("train.gradient_checkpointing",),
     ("train.lora_rank", 0): ("train.lora_alpha", "train.lora_dropout"),
-    ("sft.micro_batch", 0): ("sft.micro_batch",),
-    ("grpo.epochs", 0): ("grpo.epochs",),
     ("grpo.vllm", "none"): ("grpo.vllm_server", "grpo.vllm_memory"),
     ("grpo.vllm", "colocate"): ("grpo.vllm_server",),
     ("grpo.vllm", "server"): ("grpo.vllm_memory",),
-    ("report.ablations", False): ("report.ablations",),
-    ("report.theory", False): ("report.theory", "theory."),
+    ("report.theory", False): ("theory.",),
     ("rollout.engine", "transformers"): (
         *("rollout.tensor_parallel", "rollout.gpu_memory", "rollout.max_model_len"),
     ),
@@ -79,17 +76,11 @@ def describe_compared(cfg: Config) -> str:
     """The models next to the base model, with their numbers of parameters where their weights are in a folder."""
     found = []
     for name in cfg.base.compare:
-        label, folder = escape(label_policy(name_compared(name))), find_folder(name, cfg)
+        label, folder = escape(label_policy(name_compared(name))), Path(expand(name, cfg.env))
         if folder.is_dir():
             label += f" ({format_value(count_parameters(folder))} parameters)"
         found.append(label)
     return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
-
-
-def find_folder(name: str, cfg: Config) -> Path:
-    """Where the weights of a model are, if it is a folder."""
-    bundled = name.startswith(BUNDLED) and cfg.env.data
-    return cfg.env.data / name.removeprefix(BUNDLED) if bundled else Path(name)
 
 
 def flatten_settings(config: Mapping, prefix: str = "") -> dict[str, object]:
@@ -111,30 +102,28 @@ def is_pretrained(cfg: Config) -> bool:
 def list_printed(cfg: Config) -> list[str]:
     """Keys of the settings that the appendix prints, in the order of the configuration."""
     settings = flatten_settings(asdict(cfg))
-    idle = [keys for (key, value), keys in IDLE_SETTINGS.items() if settings[key] == value]
+    idle = (keys for (key, value), keys in IDLE_SETTINGS.items() if settings[key] == value)
     left_out = (
         *UNPRINTED_SETTINGS,
-        *(key for keys in idle for key in keys),
+        *(key for key in SWITCHES if not settings[key]),
+        *chain.from_iterable(idle),
         *(["grpo.steps"] if cfg.grpo.epochs else []),
         *(["base."] if is_pretrained(cfg) else []),
     )
     return [key for key in settings if not key.startswith(left_out)]
 
 
-def split_columns(keys: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_columns(keys: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The keys in two parts that are about as long; a group (what stands before the dot) is not torn apart."""
-    ends = [n for n in range(1, len(keys)) if _name_group(keys[n]) != _name_group(keys[n - 1])]
+    *ends, _ = accumulate(map(len, _group(keys)))
     cut = min(ends, key=lambda end: abs(2 * end - len(keys)))
-    return list(keys[:cut]), list(keys[cut:])
+    return keys[:cut], keys[cut:]
 
 
-def _name_group(key: str) -> str:
-    return key.partition(".")[0] if "." in key else ""
+def _group(keys: Sequence[str]) -> list[list[str]]:
+    return [list(part) for _, part in groupby(keys, lambda key: key[: key.find(".") + 1])]
 
 
 def _print_rows(keys: Sequence[str], settings: Mapping[str, object]) -> str:
-    blocks = [
-        [make_row(rf"\texttt{{{escape(key)}}}", format_value(settings[key])) for key in group]
-        for _, group in groupby(keys, key=_name_group)
-    ]
-    return "%\n" + "\\addlinespace\n".join("\n".join(rows) + "\n" for rows in blocks)
+    rows = {k: make_row(rf"\texttt{{{escape(k)}}}", format_value(settings[k])) + "\n" for k in keys}
+    return "%\n" + "\\addlinespace\n".join("".join(map(rows.get, part)) for part in _group(keys))

@@ -1,33 +1,72 @@
-"""Phrases that say how the paper's claims fared, computed from the data of this run.
+"""Phrases that say how the paper's claims fared, computed from the data of this run, and means of success rates.
 
 Output: macro name -> phrase such as "on 3 of the 4 tasks". The sentences of the paper and of the page are built around
 these phrases, so that they stay true whatever a rerun finds. Tasks are taken to be listed from simple to complex.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from math import hypot
 
 import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY, is_compared, label_policy, task_title
-from taskreason.report.numbers.means import (
-    Rate,
-    average_grid,
-    average_rates,
-    count_tasks,
-    print_rate,
-)
-from taskreason.report.render.latex import MISSING, escape
+from taskreason.report.render.latex import MISSING, escape, format_interval, format_rate
 from taskreason.report.results import Results, split_trainings
 from taskreason.report.tables.main import name_gain
 from taskreason.rollouts.metrics import wilson_interval
 
-ENDS = ("", "_low", "_high")
+Rate = tuple[float, float, float]
+"""A rate and the ends of its interval."""
+Pair = tuple[str, str]
+"""Training task and evaluation task."""
+
+
+def average_rates(groups: Iterable[Sequence[Rate]]) -> Rate:
+    """Mean over all rates, with an interval made of theirs; those of a group rest on the same worlds.
+
+    Half-widths are squared and added over groups (the method of Zou and Donner, 2008, which keeps Wilson's intervals
+    honest where all rates are one). Rates on the same worlds are taken to move together: theirs are added as they are,
+    which is never too narrow.
+    """
+    groups = [list(group) for group in groups]
+    rates = [rate for group in groups for rate, _, _ in group]
+    if not rates:
+        raise ValueError("no rate to average")
+    mean, number = sum(rates) / len(rates), len(rates)
+    below = hypot(*(sum(rate - low for rate, low, _ in group) for group in groups)) / number
+    above = hypot(*(sum(high - rate for rate, _, high in group) for group in groups)) / number
+    return mean, max(0.0, mean - below), min(1.0, mean + above)
+
+
+def average_grid(rates: Mapping[Pair, Rate], pairs: Sequence[Pair]) -> Rate:
+    """Mean over cells; one evaluation task has one set of worlds."""
+    tasks = dict.fromkeys(task for _, task in pairs)
+    return average_rates([rates[pair] for pair in pairs if pair[1] == task] for task in tasks)
+
+
+def print_rate(rate: Rate) -> str:
+    """'0.93 [0.86, 0.97]'."""
+    return f"{format_rate(rate[0])} {format_interval(*rate[1:])}"
 
 
 def read_rate(row: pd.Series, key: str = "sr") -> Rate:
     """A rate of a table's row with the ends of its interval."""
-    return tuple(row[f"{key}{end}"] for end in ENDS)
+    return tuple(row[f"{key}{end}"] for end in ("", "_low", "_high"))
+
+
+def count(holds: Sequence[bool]) -> str:
+    """'3 of the 4', or 'none of the 4'."""
+    return f"{sum(holds) or 'none'} of the {len(holds)}"
+
+
+def count_tasks(holds: Sequence[bool]) -> str:
+    """'on 3 of the 4 tasks'; 'on no task' when there is none to count."""
+    if len(holds) == 0:
+        return "on no task"
+    if len(holds) == 1:
+        return "on the one task" if sum(holds) else "not on the one task"
+    return f"on {count(holds)} tasks"
 
 
 def judge_tables(comparison: pd.DataFrame, baselines: pd.DataFrame) -> dict[str, str]:
@@ -36,35 +75,31 @@ def judge_tables(comparison: pd.DataFrame, baselines: pd.DataFrame) -> dict[str,
     gains, longer = (
         baselines[baselines["row"] == name_gain(worse)] for worse in ("sft", "sft_longer")
     )
-    base, sft, grpo = (rows.loc[policy]["sr"] for policy in ("base", "sft", GRID_POLICY))
+    base, sft, grpo = (rows.loc[policy, "sr"] for policy in ("base", "sft", GRID_POLICY))
     own = comparison[(comparison["part"] == "main") & (comparison["policy"] == GRID_POLICY)]
     known = own.dropna(subset="published_sr")
-    best, worst = rows.loc[(GRID_POLICY, grpo.idxmax())], rows.loc[(GRID_POLICY, grpo.idxmin())]
-
-    def count(holds: pd.Series) -> str:
-        return count_tasks(holds, len(holds))
-
+    means = {
+        name: average_rates([read_rate(rows.loc[(policy, task)])] for task in tasks)
+        for name, policy in (("Base", "base"), ("Sft", "sft"), ("SftGrpo", GRID_POLICY))
+    }
+    ends = {"Best": grpo.idxmax(), "Worst": grpo.idxmin()}
     return {
         "NumberOfTasks": str(len(tasks)),
-        "VerdictOrdering": count((base < sft) & (sft < grpo)),
-        "VerdictSftHelps": count(base < sft),
-        "VerdictGrpoHelps": count(sft < grpo),
-        "VerdictGrpoSignificant": count(gains["gain_low"] > 0),
-        "VerdictGrpoHarms": count(gains["gain_high"] < 0),
-        "VerdictOverLongerSignificant": count(longer["gain_low"] > 0),
-        "VerdictOverLongerHarms": count(longer["gain_high"] < 0),
-        "VerdictAtLeastPublished": count(known["sr"] >= known["published_sr"]),
-        "VerdictAbovePublished": count(known["sr_low"] > known["published_sr"]),
-        "BestTask": task_title(grpo.idxmax()).lower(),
-        "BestSr": print_rate(read_rate(best)),
-        "WorstTask": task_title(grpo.idxmin()).lower(),
-        "WorstSr": print_rate(read_rate(worst)),
+        "VerdictOrdering": count_tasks((base < sft) & (sft < grpo)),
+        "VerdictSftHelps": count_tasks(base < sft),
+        "VerdictGrpoHelps": count_tasks(sft < grpo),
+        "VerdictGrpoSignificant": count_tasks(gains["gain_low"] > 0),
+        "VerdictGrpoHarms": count_tasks(gains["gain_high"] < 0),
+        "VerdictOverLongerSignificant": count_tasks(longer["gain_low"] > 0),
+        "VerdictOverLongerHarms": count_tasks(longer["gain_high"] < 0),
+        "VerdictAtLeastPublished": count_tasks(known["sr"] >= known["published_sr"]),
+        "VerdictAbovePublished": count_tasks(known["sr_low"] > known["published_sr"]),
+        **{f"{end}Task": task_title(task).lower() for end, task in ends.items()},
         **{
-            f"MeanSr{name}": print_rate(
-                average_rates([read_rate(rows.loc[(policy, task)])] for task in tasks)
-            )
-            for name, policy in (("Base", "base"), ("Sft", "sft"), ("SftGrpo", GRID_POLICY))
+            f"{end}Sr": print_rate(read_rate(rows.loc[(GRID_POLICY, task)]))
+            for end, task in ends.items()
         },
+        **{f"MeanSr{name}": print_rate(mean) for name, mean in means.items()},
         **_judge_untrained(rows, tasks),
         **_judge_grid(comparison[comparison["part"] == "grid"], tasks),
     }
@@ -81,7 +116,7 @@ def _judge_untrained(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, str]
     rate = print_rate(read_rate(rows.loc[(best[top], top)]))
     return {
         "UntrainedBest": f"{escape(label_policy(best[top]))}, on {task_title(top).lower()}: {rate}",
-        "VerdictOverUntrained": count_tasks(ahead, len(ahead)),
+        "VerdictOverUntrained": count_tasks(ahead),
     }
 
 
@@ -91,20 +126,20 @@ def _judge_grid(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, str]:
     above = list(combinations(tasks, 2))
     below = [pair[::-1] for pair in above]
 
-    def describe(pairs: Sequence[tuple[str, str]], key: str) -> str:
+    def describe(pairs: Sequence[Pair], key: str) -> str:
         rates = {pair: read_rate(grid.loc[pair], key) for pair in pairs}
         known = [pair for pair in pairs if not pd.isna(rates[pair][0])]
         return print_rate(average_grid(rates, known)) if known else MISSING
 
-    down = [grid.loc[pair, "sr"] for pair in below]
-    stronger = sum(sr > grid.loc[pair, "sr"] for sr, pair in zip(down, above, strict=True))
+    down, up = ([grid.loc[pair, "sr"] for pair in pairs] for pairs in (below, above))
+    more = [sr > other for sr, other in zip(down, up, strict=True)]
     return {
         "GridMeanDown": describe(below, "sr"),
         "GridMeanUp": describe(above, "sr"),
         "PubGridMeanDown": describe(below, "published_sr"),
         "PubGridMeanUp": describe(above, "published_sr"),
-        "VerdictDownBeatsUp": f"in {stronger or 'none'} of the {len(above)} pairs of tasks",
-        "VerdictDownWorks": f"in {sum(sr > 0 for sr in down) or 'none'} of the {len(below)} cells",
+        "VerdictDownBeatsUp": f"in {count(more)} pairs of tasks",
+        "VerdictDownWorks": f"in {count([sr > 0 for sr in down])} cells",
     }
 
 
@@ -115,20 +150,17 @@ def judge_results(results: Results) -> dict[str, str]:
         for policy in ("sft", GRID_POLICY)
     )
     single = grpo["single_turn_optimal_rate"].fillna(0) > sft["single_turn_optimal_rate"].fillna(0)
-    both = (grpo["sr"] > sft["sr"])[single]
-    means = {}
+    # What is in one world goes together: as many trials as there are worlds.
+    worlds, means = [len(results.worlds[task]) for task in results.tasks], {}
     for name in ("minimal", "invalid", "malformed"):
-        rates = []
-        for task, share in zip(results.tasks, grpo[f"{name}_rate"], strict=True):
-            # What is in one world goes together: as many trials as there are worlds.
-            worlds = len(results.worlds[task])
-            interval = wilson_interval(share * worlds, worlds, results.cfg.report.confidence)
-            rates.append([(share, *interval)])
+        shares = zip(grpo[f"{name}_rate"], worlds, strict=True)
+        confidence = results.cfg.report.confidence
+        rates = [[(share, *wilson_interval(share * n, n, confidence))] for share, n in shares]
         means[f"Mean{name.title()}SftGrpo"] = print_rate(average_rates(rates))
     return {
-        "VerdictFewerSteps": count_tasks(grpo["asat"] < sft["asat"], len(grpo)),
-        "VerdictSingleTurn": count_tasks(single, len(single)),
-        "VerdictBothImprove": count_tasks(both, len(both)),
+        "VerdictFewerSteps": count_tasks(grpo["asat"] < sft["asat"]),
+        "VerdictSingleTurn": count_tasks(single),
+        "VerdictBothImprove": count_tasks((grpo["sr"] > sft["sr"])[single]),
         **means,
         **_judge_trainings(results),
     }
@@ -136,25 +168,22 @@ def judge_results(results: Results) -> dict[str, str]:
 
 def _judge_trainings(results: Results) -> dict[str, str]:
     """Whether the conclusions hold in each training, one a task and seed."""
-    views = list(split_trainings(results))
-    pairs = list(combinations(results.tasks, 2))
-    gains = [view.gain(GRID_POLICY, "sft", task) for view in views for task in results.tasks]
+    views, tasks = list(split_trainings(results)), results.tasks
+    gains = [view.gain(GRID_POLICY, "sft", task) for view in views for task in tasks]
 
-    def count(holds: Iterable[bool]) -> str:
-        return f"{sum(holds) or 'none'} of the {len(gains)}"
+    def list_rates(pairs: Sequence[Pair]) -> list[Rate]:
+        cells = (view.cell(GRID_POLICY, to, of) for view in views for of, to in pairs)
+        return [cell.metrics.rate for cell in cells]
 
-    def rate(view: Results, train_task: str, eval_task: str) -> Rate:
-        return view.cell(GRID_POLICY, eval_task, train_task).metrics.rate
-
-    own = [rate(view, task, task) for view in views for task in results.tasks]
-    down = [rate(view, hard, easy) for view in views for easy, hard in pairs]
-    up = [rate(view, easy, hard) for view in views for easy, hard in pairs]
-    stronger = sum(below[0] > above[0] for below, above in zip(down, up, strict=True))
+    above = list(combinations(tasks, 2))
+    own, up = list_rates([(task, task) for task in tasks]), list_rates(above)
+    down = list_rates([pair[::-1] for pair in above])
+    more = [rate[0] > other[0] for rate, other in zip(down, up, strict=True)]
     return {
-        "SeedTrainingsAbove": count(gain > 0 for gain, _, _ in gains),
-        "SeedTrainingsBelow": count(gain < 0 for gain, _, _ in gains),
-        "SeedTrainingsSignificant": count(low > 0 for _, low, _ in gains),
+        "SeedTrainingsAbove": count([gain > 0 for gain, _, _ in gains]),
+        "SeedTrainingsBelow": count([gain < 0 for gain, _, _ in gains]),
+        "SeedTrainingsSignificant": count([low > 0 for _, low, _ in gains]),
         "SeedLowestOwn": print_rate(min(own)),
         "SeedLowestDown": print_rate(min([*own, *down])),
-        "SeedDownBeatsUp": f"in {stronger or 'none'} of the {len(down)} pairs of tasks and seeds",
+        "SeedDownBeatsUp": f"in {count(more)} pairs of tasks and seeds",
     }
