@@ -42,6 +42,16 @@ def explain_fault(error: BaseException, folder: Path) -> str | None:
 
 def check_writable(folder: Path) -> None:
     """Raise UserError where results can't be written."""
+    if folder.is_symlink() and not folder.exists():
+        raise UserError(
+            f"{folder}: it is a link to {os.readlink(folder)}, which is not there; make that folder, or remove the "
+            "link and results are kept here."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            f"{folder}: it is a file where the folder of the results belongs; rename it, or run from a folder of your "
+            "own (snakemake --directory FOLDER)."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
