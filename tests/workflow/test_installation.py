@@ -1,4 +1,4 @@
-"""envs/bootstrap.sh with packages of a few bytes: nothing of the user's gets in the way, what is half-made is made whole."""
+"""envs/bootstrap.sh with packages of a few bytes: no setting gets in the way, what is half-made is made whole."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Where the project lies, by which way it is reached, and of what time its files are, changes nothing that a run makes."""
+"""Where the project lies, how it is reached and when its files are dated changes nothing that a run makes."""
 
 import os
 import shutil

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
 
 from taskreason.durability.errors import UserError, clip
@@ -29,8 +29,8 @@ DROPPED = re.compile(
 )
 """Variables of the user that change what our programs do; those that tell where things are (proxies, caches, keys,
 graphics cards) and those that pay (accounts of a cluster) stay."""
-PROGRAMS = {"PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
-"""What holds instead: text is UTF-8 in every locale, and no package comes from the user's own folder."""
+PROGRAMS = {"PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", "MATPLOTLIBRC": os.devnull}
+"""What holds instead: text is UTF-8 in every locale, and neither packages nor the look of figures are the user's own."""
 CONFIG_FLAGS = ("--config", "-C")
 AHEAD = 1.0
 """Seconds by which a file may be newer than one that is made now; clocks count in steps."""

@@ -21,7 +21,18 @@ OUT_OF_MEMORY = (
 def explain_fault(error: BaseException, folder: Path) -> str | None:
     """One sentence for an error of the machine, None for any other; folder: where the results are."""
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT) or folder.is_dir() and _is_full(folder):
+    temporary = Path(os.environ.get("TMPDIR", ""))
+    if (
+        number == errno.ENOSPC
+        and temporary.is_absolute()
+        and not _is_full(folder)
+        and _is_full(temporary)
+    ):
+        return (
+            f"TMPDIR ({temporary}): there is no room left for temporary files; make room or set TMPDIR to a folder with "
+            "room, and start the run again, which goes on where it stopped."
+        )
+    if number in (errno.ENOSPC, errno.EDQUOT) or _is_full(folder):
         return (
             f"{folder}: there is no room left on the disk; make room and start the run again, which goes on where it "
             "stopped."
@@ -64,7 +75,7 @@ def check_writable(folder: Path) -> None:
 
 
 def _is_full(folder: Path) -> bool:
-    return shutil.disk_usage(folder).free < ROOM
+    return folder.is_dir() and shutil.disk_usage(folder).free < ROOM
 
 
 def _is_at_limit() -> bool:
