@@ -6,7 +6,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # What a shell sets for other programs changes nothing here; PYTHON, CORES and the like are this file's own.
 unexport $(filter-out PYTHON,$(filter PYTHON% PYTEST% HYPOTHESIS% RUFF% SNAKEMAKE_PROFILE CDPATH BASH_ENV ENV,$(.VARIABLES)))
-SNAKEMAKE := python -I envs/run_snakemake.py
+export PYTHONUTF8 := 1
+SNAKEMAKE := python -I -X utf8 envs/run_snakemake.py
 
 .PHONY: help reproduce verify report test lint bench readme audit sbom clean distclean
 

@@ -100,7 +100,7 @@ def link_packages(folder: Path, python: str) -> None:
     subprocess.run([python, "-I", "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     (site,) = folder.glob(".venv/lib/python3*/site-packages")
     packages = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "packages.pth").write_text("\n".join([*packages, str(folder / "workflow")]) + "\n")
+    (site / "packages.pth").write_text("\n".join([*packages, "../../../../workflow"]) + "\n")
     stamp = (
         "{ pwd -P; cat envs/requirements.txt pyproject.toml; } | cksum > .venv/installed-run.txt"
     )

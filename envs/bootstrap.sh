@@ -94,12 +94,12 @@ make_venv() {
 # Whether the interpreter that .venv was made with is still there, and the same version: after an upgrade, .venv's link
 # may lead to a Python that finds none of its packages.
 has_interpreter() {
-    [ -x .venv/bin/python ] && .venv/bin/python -I -c \
+    [ -x .venv/bin/python ] && .venv/bin/python -I -X utf8 -c \
         'import os, sys, sysconfig; sys.exit(not os.path.isdir(sysconfig.get_path("purelib")))' 2>/dev/null
 }
 
 has_pip() {
-    .venv/bin/python -I -c 'import pip' 2>/dev/null
+    .venv/bin/python -I -X utf8 -c 'import pip' 2>/dev/null
 }
 
 # Makes .venv, makes it anew or mends it where it is not what it should be.
@@ -114,7 +114,7 @@ settle_venv() {
         make_venv
     elif ! has_pip; then
         say ".venv has no pip; adding it"
-        .venv/bin/python -I -m ensurepip --default-pip >/dev/null 2>&1 || make_venv
+        .venv/bin/python -I -X utf8 -m ensurepip --default-pip >/dev/null 2>&1 || make_venv
     fi
     if ! has_pip; then
         say "pip can't be put into .venv; remove .venv, and name another Python: make PYTHON=/path/to/python3"
@@ -173,7 +173,11 @@ install_packages() {
         $pip install -q -r "$requirements"
     fi
     # Nothing is fetched for this, so no home is needed, whose settings (.pydistutils.cfg) could lead it elsewhere.
-    HOME=$here/.venv $pip install -q --no-deps --no-build-isolation -e .
+    HOME=$here/.venv LC_ALL=C.UTF-8 $pip install -q --no-deps --no-build-isolation -e .
+    # Python reads this file in the encoding of the locale at hand, so the folder's own name stays out of it.
+    for file in .venv/lib/python3*/site-packages/__editable__*taskreason*.pth; do
+        [ ! -f "$file" ] || echo ../../../../workflow > "$file"
+    done
     write_commands
     rm .venv/installing.txt
     echo "$wanted" > "$stamp"

@@ -20,7 +20,7 @@ from taskreason.durability.checksums import (  # noqa: E402
     read_record,
 )
 
-SNAKEMAKE = [sys.executable, "-I", str(ENVS / "run_snakemake.py")]
+SNAKEMAKE = [sys.executable, "-I", "-X", "utf8", str(ENVS / "run_snakemake.py")]
 
 
 def main() -> None:

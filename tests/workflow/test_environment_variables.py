@@ -1,4 +1,4 @@
-"""What a shell or a home sets for other programs changes nothing in a run, and what can't be used is named at the start."""
+"""What a shell or a home sets for other programs changes nothing in a run; what is in the way is named."""
 
 import errno
 import os

@@ -24,7 +24,7 @@ def get_requires_for_build_editable(config_settings=None):
 
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
     place = pathlib.Path(__file__).parent / "workflow"
-    return write_wheel(wheel_directory, "taskreason", {"taskreason_project.pth": f"{place}\\n"})
+    return write_wheel(wheel_directory, "taskreason", {"__editable__.taskreason-1.0.pth": f"{place}\\n"})
 """
 PYPROJECT = """
 [build-system]
@@ -106,7 +106,11 @@ def check_whole(folder, done):
     assert done.returncode == 0, done.stderr
     code = "import pip, torch, taskreason.cli.surroundings as s; print(torch.NAME, s.__file__)"
     found = subprocess.run(
-        [folder / ".venv/bin/python", "-I", "-c", code], capture_output=True, text=True
+        [folder / ".venv/bin/python", "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        # A locale in which the folder's name can't be written.
+        env=os.environ | {"LC_ALL": "C"},
     )
     assert found.stdout.split(None, 1)[0] == "torch", found.stderr
     assert str(folder / "workflow") in found.stdout
