@@ -30,7 +30,7 @@ DROPPED = re.compile(
 """Variables of the user that change what our programs do; those that tell where things are (proxies, caches, keys,
 graphics cards) and those that pay (accounts of a cluster) stay."""
 PROGRAMS = {"PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", "MATPLOTLIBRC": os.devnull}
-"""What holds instead: text is UTF-8 in every locale, and neither packages nor the look of figures are the user's own."""
+"""What holds instead: text is UTF-8 in every locale; packages and the look of figures are never the user's own."""
 CONFIG_FLAGS = ("--config", "-C")
 AHEAD = 1.0
 """Seconds by which a file may be newer than one that is made now; clocks count in steps."""

@@ -29,8 +29,8 @@ def explain_fault(error: BaseException, folder: Path) -> str | None:
         and _is_full(temporary)
     ):
         return (
-            f"TMPDIR ({temporary}): there is no room left for temporary files; make room or set TMPDIR to a folder with "
-            "room, and start the run again, which goes on where it stopped."
+            f"TMPDIR ({temporary}): there is no room left for temporary files; make room or set TMPDIR to a folder "
+            "with room, and start the run again, which goes on where it stopped."
         )
     if number in (errno.ENOSPC, errno.EDQUOT) or _is_full(folder):
         return (
