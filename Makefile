@@ -4,6 +4,10 @@ ARGS ?=
 BIN := .venv/bin
 # Snakemake and its jobs find the environment's programs without activation.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# What a shell sets for other programs changes nothing here; PYTHON, CORES and the like are this file's own.
+unexport $(filter-out PYTHON,$(filter PYTHON% PYTEST% HYPOTHESIS% RUFF% SNAKEMAKE_PROFILE CDPATH BASH_ENV ENV,$(.VARIABLES)))
+export PYTHONUTF8 := 1
+SNAKEMAKE := python -I -X utf8 envs/run_snakemake.py
 
 .PHONY: help reproduce verify report test lint bench readme audit sbom clean distclean
 
@@ -16,11 +20,11 @@ reproduce: ## make every table, every figure and the paper
 	@envs/bootstrap.sh run latex
 	@python envs/unlock.py
 	@python envs/repair.py --cores $(CORES) $(ARGS)
-	snakemake --cores $(CORES) --rerun-incomplete $(ARGS)
+	$(SNAKEMAKE) --cores $(CORES) --rerun-incomplete $(ARGS)
 
 report: ## make results/report.html, Snakemake's own report of a finished run
 	@envs/bootstrap.sh run
-	snakemake --report results/report.html $(ARGS)
+	$(SNAKEMAKE) --report results/report.html $(ARGS)
 
 test: ## run all tests, a complete run at the smoke scale among them
 	@envs/bootstrap.sh dev latex browser
@@ -32,7 +36,7 @@ lint: ## check style and workflow
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	lint-imports
-	snakemake --lint
+	$(SNAKEMAKE) --lint
 
 bench: ## measure the speeds that docs/performance.md quotes
 	@envs/bootstrap.sh run

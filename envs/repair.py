@@ -9,9 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from taskreason.durability.checksums import list_damage, list_records, put_aside, read_record
+ENVS = Path(__file__).resolve().parent
+# The library of this project, whichever the environment has.
+sys.path.insert(0, str(ENVS.parent / "workflow"))
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+from taskreason.durability.checksums import (  # noqa: E402
+    list_damage,
+    list_records,
+    put_aside,
+    read_record,
+)
+
+SNAKEMAKE = [sys.executable, "-I", "-X", "utf8", str(ENVS / "run_snakemake.py")]
 
 
 def main() -> None:

@@ -33,7 +33,15 @@ def main() -> None:
     if running := find_running():
         sys.exit(f"Snakemake already runs here (process {running}); wait for it or stop it.")
     print("Removing the lock of a run that was killed.", file=sys.stderr)
-    command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet"]
+    command = [
+        sys.executable,
+        "-I",
+        "-X",
+        "utf8",
+        str(ROOT / "envs" / "run_snakemake.py"),
+        "--unlock",
+        "--quiet",
+    ]
     sys.exit(subprocess.run(command, cwd=ROOT).returncode)
 
 

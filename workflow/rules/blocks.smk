@@ -45,6 +45,7 @@ onstart:
     gpus = max((job.resources.get("gpu", 0) for job in jobs), default=0)
     try:
         check_writable(Path("results"))
+        check_times(str(file) for job in jobs for file in job.input)
         check_start(needs, gpus, MODELS, cfg, workflow.local_exec)
     except UserError as error:
         sys.exit(str(error))

@@ -3,16 +3,25 @@
 # either never touches another's; tables, figures and the paper show what was run last.
 import os
 import re
+import shlex
 import shutil
 import sys
 from dataclasses import asdict
 
-WORKFLOW_DIR = Path(str(workflow.current_basedir)).parent
+# The real folder, so that a link to the project names the same files as the project itself.
+WORKFLOW_DIR = Path(str(workflow.current_basedir)).resolve().parent
 PROJECT_DIR = WORKFLOW_DIR.parent
 # Snakemake may run from an environment of its own, where the library is not installed.
 sys.path.insert(0, str(WORKFLOW_DIR))
 
 from taskreason.cli.preflight import check_start
+from taskreason.cli.surroundings import (
+    check_arguments,
+    check_place,
+    check_times,
+    free_variables,
+    reset_times,
+)
 from taskreason.config.load import check_files, check_own_tasks, load_config, resolve_config
 from taskreason.durability.errors import UserError, check_writable
 from taskreason.durability.files import list_runs
@@ -25,6 +34,12 @@ from taskreason.policies.model_names import (
     to_file_name,
 )
 from taskreason.report.labels import GRID_POLICY, check_labels, list_policies, name_compared
+
+# Jobs start independent of what the user's shell sets for other programs.
+free_variables(os.environ)
+# Snakemake writes the interpreter into the shell commands of its jobs as it is, which a blank in its path would break.
+if Path(sys.executable).exists():
+    sys.executable = shlex.quote(sys.executable)
 
 
 def from_project(path):
@@ -51,6 +66,11 @@ configfile: from_project("config.yaml")
 
 
 try:
+    check_arguments(sys.argv[1:])
+    check_place(PROJECT_DIR)
+    check_place(Path.cwd())
+    if workflow.is_main_process:
+        reset_times(PROJECT_DIR)
     resolved = resolve_config(config, overrides=workflow.config_settings.overwrite_config)
     files = [(part, "layout") for part in resolved["task_settings"].values()]
     for part, key in [*files, (resolved["train"], "accelerate")]:

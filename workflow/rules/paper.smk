@@ -62,8 +62,10 @@ rule compile_paper:
         "Compiling the paper"
     shell:
         # The text names its inputs from the working directory; only its own parts and bibliography are searched.
-        # What a killed LaTeX has left torn it can't read, so it starts from nothing.
+        # What a killed LaTeX has left torn it can't read, so it starts from nothing, and from no one's settings
+        # (-norc) or own versions of packages (TEXMFHOME).
         "rm -rf results/paper-build;"
         " TEXINPUTS={params.sources:q}: BIBINPUTS={params.sources:q}: BSTINPUTS={params.sources:q}:"
-        " latexmk -pdf -interaction=nonstopmode -halt-on-error -file-line-error -outdir=results/paper-build"
+        " TEXMFHOME=results/paper-build"
+        " latexmk -norc -pdf -interaction=nonstopmode -halt-on-error -file-line-error -outdir=results/paper-build"
         " {input.main:q} > {log} 2>&1 && cp results/paper-build/main.pdf {output}"

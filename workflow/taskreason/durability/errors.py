@@ -34,7 +34,13 @@ def quote(value: object) -> str:
 def explain_fault(error: BaseException, folder: Path) -> str | None:
     """One sentence for an error of the machine, None for any other; folder: where the results are."""
     number = error.errno if isinstance(error, OSError) else None
-    full = folder.is_dir() and shutil.disk_usage(folder).free < ROOM
+    temporary = Path(os.environ.get("TMPDIR", ""))
+    full, short = _is_full(folder), temporary.is_absolute() and _is_full(temporary)
+    if number == errno.ENOSPC and short and not full:
+        return (
+            f"TMPDIR ({temporary}): there is no room left for temporary files; make room or set TMPDIR to a folder "
+            "with room, and start the run again, which goes on where it stopped."
+        )
     if full or number in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"{folder}: there is no room left on the disk; make room and start the run again, which goes on where it "
@@ -56,6 +62,16 @@ def explain_fault(error: BaseException, folder: Path) -> str | None:
 
 def check_writable(folder: Path) -> None:
     """Raise UserError where results can't be written."""
+    if folder.is_symlink() and not folder.exists():
+        raise UserError(
+            f"{folder}: it is a link to {os.readlink(folder)}, which is not there; make that folder, or remove the "
+            "link and results are kept here."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            f"{folder}: it is a file where the folder of the results belongs; rename it, or run from a folder of your "
+            "own (snakemake --directory FOLDER)."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -65,6 +81,10 @@ def check_writable(folder: Path) -> None:
             f"{folder}: results can't be written there; allow it, or run from a folder of your own "
             "(snakemake --directory FOLDER)."
         )
+
+
+def _is_full(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free < ROOM
 
 
 def _is_at_limit() -> bool:
