@@ -34,6 +34,7 @@ class Mutation:
 
 
 KITCHEN = "environments/robotouille"
+CELLS = "report/test_unequal_cells.py"
 
 MUTATIONS = (
     Mutation(
@@ -170,6 +171,144 @@ MUTATIONS = (
         "theory/theorems.py",
         (("products.append(chance * products[-1]", "products.append(chance + products[-1]"),),
         "theory/test_theory.py::test_equally_good_actions_add_up_and_trajectories_multiply",
+    ),
+    # What a reader sees, and which setting reaches which task.
+    *(
+        Mutation(name, f"report/{file}", changes, CELLS)
+        for name, file, changes in (
+            (
+                "the heat maps of the grid are transposed",
+                "figures/results.py",
+                (("found.get((a, b)), metric", "found.get((b, a)), metric"),),
+            ),
+            (
+                "steps in the heat maps are shares of the task that was trained on",
+                "figures/results.py",
+                (("for task in tasks]\n", "for task in reversed(tasks)]\n"),),
+            ),
+            (
+                "the axes of the heat maps are named the wrong way round",
+                "figures/results.py",
+                (('set_ylabel("Trained on")', 'set_ylabel("Evaluated on")'),),
+            ),
+            (
+                "the published grid is read transposed",
+                "published.py",
+                (('["train_task", "eval_task"], env', '["eval_task", "train_task"], env'),),
+            ),
+            (
+                "published rows of SFT stand next to ours of GRPO",
+                "published.py",
+                (
+                    ('"sft": "Qwen2.5-1.5B + SFT",', '"sft_grpo": "Qwen2.5-1.5B + SFT",'),
+                    (
+                        '"sft_grpo": "Qwen2.5-1.5B + SFT + GRPO"',
+                        '"sft": "Qwen2.5-1.5B + SFT + GRPO"',
+                    ),
+                ),
+            ),
+            (
+                "a cell of the comparison is next to the published one of the mirrored pair",
+                "tables/main.py",
+                (("published.grid.get(pair)", "published.grid.get(pair[::-1])"),),
+            ),
+            (
+                "the grid holds for each task the policy that was trained on it",
+                "results.py",
+                (("else train_task or eval_task, eval_task", "else eval_task, eval_task"),),
+            ),
+            (
+                "every cell is judged by the first task's timeout",
+                "results.py",
+                (
+                    (
+                        "self.cfg.timeout_of(task), confidence",
+                        "self.cfg.timeout_of(self.tasks[0]), confidence",
+                    ),
+                ),
+            ),
+            (
+                "gains are counted the other way round",
+                "results.py",
+                (("for policy in (better, worse))", "for policy in (worse, better))"),),
+            ),
+            (
+                "equal to the expert's counts as optimal among single replies",
+                "results.py",
+                (('return counts["optimal"]', 'return counts["expert"]'),),
+            ),
+            (
+                "every task's failures are split at the first task's bound",
+                "tables/expert.py",
+                (("results.cfg.bound_of(task)", "results.cfg.bound_of(results.tasks[0])"),),
+            ),
+            (
+                "macros quote every policy on the first task",
+                "numbers/macros.py",
+                (
+                    (
+                        "cell, theirs = results.cell(policy, task)",
+                        "cell, theirs = results.cell(policy, results.tasks[0])",
+                    ),
+                ),
+            ),
+            (
+                "a loss of GRPO counts as its gain",
+                "numbers/verdicts.py",
+                (
+                    (
+                        '"VerdictGrpoHelps": count_tasks(sft < grpo)',
+                        '"VerdictGrpoHelps": count_tasks(sft != grpo)',
+                    ),
+                ),
+            ),
+            (
+                "the mean over simpler tasks is that over harder ones",
+                "numbers/verdicts.py",
+                (
+                    (
+                        '"GridMeanDown": describe(below, "sr")',
+                        '"GridMeanDown": describe(above, "sr")',
+                    ),
+                ),
+            ),
+        )
+    ),
+    Mutation(
+        "every task is played until the burger's timeout",
+        "rollouts/evaluate.py",
+        (("cfg.timeout_of(task)", 'cfg.timeout_of("burger")'),),
+        "rollouts/test_evaluate.py",
+    ),
+    Mutation(
+        "every task's trajectories may be as long as the burger's",
+        "rollouts/collect.py",
+        (("cfg.bound_of(task)", 'cfg.bound_of("burger")'),),
+        "rollouts/test_collect.py",
+    ),
+    Mutation(
+        "a task's own settings of SFT reach no training",
+        "config/models.py",
+        (("sft=replace(self.sft, **own.sft)", "sft=self.sft"),),
+        "config/test_config.py",
+    ),
+    Mutation(
+        "a task's own timeout is passed over",
+        "config/models.py",
+        (("timeout=own.timeout or spec.timeout", "timeout=spec.timeout"),),
+        "config/test_config.py",
+    ),
+    Mutation(
+        "what a model thinks counts as its answer",
+        "environments/reply.py",
+        (("_BEGIN.split(_END.split(text)[-1])[0]", "text"),),
+        "environments/test_reply.py",
+    ),
+    Mutation(
+        "replies that were cut are not counted",
+        "rollouts/episode.py",
+        (("run.advance(reply, reply in cut)", "run.advance(reply)"),),
+        "rollouts/test_evaluate.py",
     ),
 )
 

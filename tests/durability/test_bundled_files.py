@@ -95,7 +95,7 @@ def test_files_of_ones_own_are_taken_as_they_are(resources):
     elsewhere = shutil.copytree(resources / "base_models" / "tiny", resources.parent / "mine")
     (elsewhere / "training.csv").write_text("other")
     (resources / "layouts" / "pizza.json").write_text("{}")
-    bundled_files.verify_shipped([resources / "layouts" / "pizza.json"])
+    bundled_files.verify_bundled([resources / "layouts" / "pizza.json"])
     assert list_model_files(str(elsewhere)) and load_model(elsewhere)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from namespaces import can_unshare
-from taskreason.durability.errors import UserError, check_writable, explain_fault
+from taskreason.durability.errors import UserError, check_writable, explain_machine_error
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = "results/smoke/trajectories/burger.jsonl"
@@ -37,17 +37,19 @@ def run(folder, script, *spaces):
 
 def test_faults_of_the_machine_are_told_from_others(tmp_path):
     full = OSError(errno.ENOSPC, "No space left on device", "a")
-    assert "no room left on the disk" in explain_fault(full, tmp_path)
-    denied = explain_fault(PermissionError(errno.EACCES, "Permission denied", "a/b"), tmp_path)
+    assert "no room left on the disk" in explain_machine_error(full, tmp_path)
+    denied = explain_machine_error(
+        PermissionError(errno.EACCES, "Permission denied", "a/b"), tmp_path
+    )
     assert denied.startswith("a/b: ") and "Permission denied" in denied
     for error in (
         MemoryError(),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     ):
-        assert "not enough memory" in explain_fault(error, tmp_path)
-    assert explain_fault(ValueError("wrong"), tmp_path) is None
-    assert explain_fault(KeyError("memory"), Path("nowhere")) is None
+        assert "not enough memory" in explain_machine_error(error, tmp_path)
+    assert explain_machine_error(ValueError("wrong"), tmp_path) is None
+    assert explain_machine_error(KeyError("memory"), Path("nowhere")) is None
 
 
 JOB = f"""

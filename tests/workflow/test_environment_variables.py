@@ -16,7 +16,7 @@ from taskreason.cli.surroundings import (
     free_variables,
     settle_folders,
 )
-from taskreason.durability import machine_errors
+from taskreason.durability import errors
 from taskreason.durability.errors import UserError
 
 SMOKE = ["--config", "scale=smoke"]
@@ -187,13 +187,13 @@ def test_a_full_place_for_temporary_files_is_told_from_full_results(tmp_path, mo
     full.mkdir()
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(
-        machine_errors.shutil,
+        errors.shutil,
         "disk_usage",
         lambda folder: usage._replace(free=0 if folder == full else 1 << 40),
     )
     monkeypatch.setenv("TMPDIR", str(full))
     error = OSError(errno.ENOSPC, "No space left on device")
-    assert machine_errors.explain_fault(error, tmp_path).startswith(f"TMPDIR ({full}): ")
+    assert errors.explain_machine_error(error, tmp_path).startswith(f"TMPDIR ({full}): ")
 
 
 def test_caches_lie_below_the_run_only_where_they_must(tmp_path):

@@ -23,7 +23,7 @@ from taskreason.durability.checksums import (
     verify,
     write_record,
 )
-from taskreason.durability.errors import UserError, explain_fault
+from taskreason.durability.errors import UserError, explain_machine_error
 from taskreason.durability.partial_results import describe_work, take_up
 
 RESULTS = Path("results")
@@ -61,7 +61,7 @@ def logged(snakemake):
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)
     except Exception as error:
-        sentence = explain_fault(error, RESULTS)
+        sentence = explain_machine_error(error, RESULTS)
         if sentence is None:
             raise
         os.write(terminal, f"{sentence}\n".encode())

@@ -19,7 +19,7 @@ FOLDERS = ("base_model", "base_models", "layouts", "prompt", "published")
 """What results depend on, in the data of every environment; the templates of the page are read by eye."""
 
 
-def verify_shipped(paths: Iterable[Path]) -> None:
+def verify_bundled(paths: Iterable[Path]) -> None:
     """Raise UserError for the first of the files that is missing or not as it was shipped."""
     known = _read_manifest()
     for path in paths:

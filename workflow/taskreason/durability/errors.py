@@ -31,7 +31,7 @@ def quote(value: object) -> str:
     return clip(repr(value))
 
 
-def explain_fault(error: BaseException, folder: Path) -> str | None:
+def explain_machine_error(error: BaseException, folder: Path) -> str | None:
     """One sentence for an error of the machine, None for any other; folder: where the results are."""
     number = error.errno if isinstance(error, OSError) else None
     temporary = Path(os.environ.get("TMPDIR", ""))
@@ -75,7 +75,7 @@ def check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(explain_fault(error, folder) or f"{folder}: {error}.") from None
+        raise UserError(explain_machine_error(error, folder) or f"{folder}: {error}.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(
             f"{folder}: results can't be written there; allow it, or run from a folder of your own "

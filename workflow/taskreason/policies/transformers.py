@@ -14,7 +14,7 @@ from transformers import (
     StoppingCriteria,
 )
 
-from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
 from taskreason.durability.provenance import list_instructions
@@ -44,7 +44,7 @@ def load_model(
     """Model and tokenizer of a Hugging Face folder (safetensors only); UserError when it is not one."""
     folder = Path(folder)
     check_folder(folder)
-    verify_shipped(sorted(folder.iterdir()))
+    verify_bundled(sorted(folder.iterdir()))
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,

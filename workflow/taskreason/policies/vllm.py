@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from taskreason.config.groups import Rollout
-from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import check_folder, has_wide_heads, limit_length
@@ -29,7 +29,7 @@ class VllmPolicy(GeneratingPolicy):
     ) -> "VllmPolicy":
         """Start an engine for the model in a folder; ``rollout`` holds its share of the hardware."""
         check_folder(folder)
-        verify_shipped(sorted(folder.iterdir()))
+        verify_bundled(sorted(folder.iterdir()))
         # An engine in a process of its own leaves its workers behind when this process is killed.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.bundled_files import verify_bundled
 from taskreason.environments.base import Environment
 from taskreason.rollouts.metrics import check_asat_identity, wilson_interval
 
@@ -58,7 +58,7 @@ def load_published(env: Environment) -> Published:
     if folder is None or not folder.is_dir():
         return Published()
     files = [folder / f"{name}.csv" for name in ("setting", "table1_main", "generalization")]
-    verify_shipped(files)
+    verify_bundled(files)
     setting = pd.read_csv(files[0], dtype=str).set_index("key")["value"]
     return Published(
         _read_cells(files[1], ["task", "model"], env),

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from taskreason.durability.bundled_files import verify_shipped
+from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment, TaskSpec
 
@@ -104,7 +104,7 @@ class Robotouille(Environment):
 
 def _read_prompt(name: str) -> str:
     file = task_files.DATA / "prompt" / name
-    verify_shipped([file])
+    verify_bundled([file])
     return file.read_text(encoding="utf-8")
 
 

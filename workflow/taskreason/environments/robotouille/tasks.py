@@ -14,7 +14,7 @@ from itertools import islice, permutations, takewhile
 from pathlib import Path
 from statistics import median
 
-from taskreason.durability.bundled_files import PACKAGE, verify_shipped
+from taskreason.durability.bundled_files import PACKAGE, verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import TaskSpec
 
@@ -58,7 +58,7 @@ def load_template(task: TaskSpec) -> Layout:
 
 @cache
 def _read_template(file: Path) -> Layout:
-    verify_shipped([file])
+    verify_bundled([file])
     layouts = load_layouts(file)
     if len(layouts) > 1:
         raise UserError(f"{file}: holds {len(layouts)} layouts; give a file with one.")
