@@ -5,8 +5,7 @@ import re
 import pytest
 
 from kitchens import make_world, walk
-from taskreason.environments.robotouille import reasoning
-from taskreason.environments.robotouille.reasoning import recite_hand, recite_others, recite_stack
+from taskreason.environments.robotouille import teacher as expert
 from taskreason.environments.robotouille.simulator.domain import Op
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.goal_stack import (
@@ -16,7 +15,12 @@ from taskreason.environments.robotouille.simulator.goal_stack import (
 )
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import PUBLISHED
-from taskreason.environments.robotouille.teacher import KitchenTeacher
+from taskreason.environments.robotouille.teacher import (
+    KitchenTeacher,
+    recite_hand,
+    recite_others,
+    recite_stack,
+)
 from taskreason.environments.robotouille.world import KitchenWorld
 
 GOAL = ["bottombun", "cheese", "patty", "topbun"]
@@ -108,7 +112,7 @@ def test_an_idle_item_of_a_wanted_kind_is_compared_with_the_others(stack, elsewh
 
 def test_the_annotated_thought_is_what_the_expert_says():
     world = KitchenWorld(stacked_kitchen([["bottombun", "topbun"], ["cheese", "patty"]]))
-    told = re.findall(r"^    (\S.*)$", reasoning.__doc__, re.MULTILINE)
+    told = re.findall(r"^    (\S.*)$", expert.__doc__, re.MULTILINE)
     reply = KitchenTeacher(world).reply(world.initial)
     assert reply == f"Thought: {' '.join(told)}\nAction: Move robot1 from table1 to table2"
 

@@ -11,7 +11,7 @@ import pytest
 from kitchens import ENV, make_world
 from taskreason.environments.base import REHEARSED
 from taskreason.environments.robotouille.pretraining import curriculum
-from taskreason.environments.robotouille.pretraining.reading_exercises import draw_reading
+from taskreason.environments.robotouille.pretraining.exercises import draw_reading
 from taskreason.environments.robotouille.pretraining.tokenizer import build_tokenizer
 from taskreason.environments.robotouille.simulator.observation import describe_goal
 from taskreason.training.base_model import encode_curriculum
@@ -45,8 +45,7 @@ def test_the_corpus_holds_none_of_the_four_goals_and_no_high_tower():
 def test_a_reading_exercise_finds_the_stack_that_follows_its_list_furthest():
     rng, heights = random.Random(3), set()
     for _ in range(300):
-        exercise = draw_reading(rng)
-        prompt, answer = exercise["prompt"], exercise["completion"]
+        prompt, answer = draw_reading(rng)
         listed = prompt.rpartition("Goal: on a table ")[2]
         if "any order" in listed or "last" in listed:
             continue

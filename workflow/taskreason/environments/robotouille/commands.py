@@ -19,7 +19,6 @@ from taskreason.durability.errors import UserError
 
 from .planner.search import Planner
 from .play import WIDTH, play
-from .reasoning import explain_plan
 from .simulator.engine import Kitchen
 from .simulator.generator import MODES, generate_layout, list_different
 from .simulator.layout import Layout
@@ -219,7 +218,7 @@ def explain(layout: Layout) -> str:
         lines += ["", f"{step + 1:3}. {action.text}"]
         if others := [text for text in teacher.optimal(state) if text != action.text]:
             lines.append(_indent(f"as good: {', '.join(others)}"))
-        thought = explain_plan(world.kitchen, teacher.target, plan[step:]).rstrip(".").split(". ")
+        thought = teacher.explain(plan[step:]).rstrip(".").split(". ")
         lines += [_indent(f"{sentence}.") for sentence in thought if sentence not in before]
         before = thought
     return "\n".join(lines)

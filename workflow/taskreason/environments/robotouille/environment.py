@@ -1,7 +1,7 @@
 """Robotouille, the cooking benchmark: burgers and sandwiches, put together by a robot with one hand.
 
 Everything that knows what a kitchen is lies in this folder; the rest of the library sees it through this module. Its
-parts: simulator (the rules), planner (shortest plans), teacher and reasoning (plans in words), pretraining (what a base
+parts: simulator (the rules), planner (shortest plans), teacher (plans in words), pretraining (what a base
 model learns before any task), greedy (a rule of thumb), drawing, gallery, and the commands of its own.
 """
 
@@ -49,6 +49,7 @@ class Robotouille(Environment):
     draw_probes = staticmethod(probes.draw_probes)
     fingerprint = staticmethod(task_files.fingerprint)
     compare_tasks = staticmethod(task_files.compare_tasks)
+    check_task = staticmethod(task_files.check_task)
     add_commands = staticmethod(add_commands)
 
     @cached_property
@@ -78,10 +79,6 @@ class Robotouille(Environment):
         """The exact planner, with its reasons."""
         return KitchenTeacher(world, None if patient else Planner(world.kitchen, QUICK_LIMIT))
 
-    def check_task(self, task: TaskSpec, mode: str) -> None:
-        """A kitchen that can't be varied, a goal without a plan, a bound that shuts out the shortest plan."""
-        task_files.check_task(task, mode or self.modes[0])
-
     def check_curriculum(self, sizes: Mapping[str, int]) -> None:
         """No more kitchens with few objects than there are kitchens."""
         if sizes["small_chores"] > sizes["chores"]:
@@ -91,9 +88,8 @@ class Robotouille(Environment):
 
     def read_worlds(self, path: Path) -> list[tuple[KitchenWorld, str]]:
         """The layouts of a file or folder; a task is found by its goal."""
-        return [
-            (KitchenWorld(layout), task_files.find_task(layout)) for layout in load_layouts(path)
-        ]
+        layouts = load_layouts(path)
+        return [(KitchenWorld(layout), task_files.find_task(layout)) for layout in layouts]
 
     def draw_figure(self, world: KitchenWorld, actions: Sequence[str]) -> Any:
         """The kitchen with the robot's path, and the list of actions."""

@@ -7,11 +7,11 @@ cooks, cuts or clears a table, so what it fails at is what planning is worth.
 
 from taskreason.environments.reply import format_reply
 
-from .reasoning import PICKS, PUTS
 from .simulator.domain import Op
 from .simulator.engine import Kitchen, State
 from .simulator.goal_stack import GoalStack, Site, find_target, fits_slot, list_stations
 from .simulator.observation import list_empty, list_items
+from .teacher import PICKS, PUTS
 from .world import KitchenWorld
 
 NOTHING = "Do nothing"

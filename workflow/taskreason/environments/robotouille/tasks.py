@@ -8,9 +8,10 @@ out the shortest plan.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from itertools import islice, permutations, takewhile
+from itertools import islice, permutations, product, takewhile
+from operator import eq
 from pathlib import Path
 from statistics import median
 
@@ -147,9 +148,9 @@ def compare_tasks(trained: TaskSpec, wanted: TaskSpec) -> Mapping[str, float]:
     """Shares of a task's stack that the one trained on has, too: from the bottom, kind by kind, and in length."""
     known, asked = list_orders(trained), list_orders(wanted)
     size = len(asked[0])
-    common = max(count_common(mine, other) for mine in known for other in asked)
+    pairs = product(known, asked)
     return {
-        "prefix": common / size,
+        "prefix": max(sum(takewhile(bool, map(eq, *pair))) for pair in pairs) / size,
         "skills": sum(slot in known[0] for slot in asked[0]) / size,
         "length": min(1.0, len(known[0]) / size),
     }
@@ -171,9 +172,3 @@ def list_orders(task: TaskSpec) -> list[list[tuple[str, int]]]:
     top = [target.top] if target.top else []
     orders = [[*target.chain, *loose, *top] for loose in permutations(target.loose)]
     return [[(slot.kind, slot.flags) for slot in order] for order in orders]
-
-
-def count_common(first: Sequence, second: Sequence) -> int:
-    """Length of the longest beginning that two sequences share."""
-    pairs = zip(first, second, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,19 +1,46 @@
 """The exact planner as a teacher: which of several optimal actions is taken, and the reply that says why.
 
 A learner needs the choice to be visible in the text, so ties between optimal actions are broken by what the observation
-shows: an action at hand before a move, lower goal slots first, then the order of the lists. An annotated example of a
-thought is in `reasoning`.
+shows: an action at hand before a move, lower goal slots first, then the order of the lists.
+
+A small model learns to act by copying names from place to place, so a thought goes from what the goal asks for to the
+action in steps of one look-up each. This one comes before "Move robot1 from table1 to table2", where a cheese burger's
+only top bun lies on its bottom bun already, and must come last:
+
+    See bottombun: 1 bottombun1 table2 under topbun1.
+        Where the items for the goal's lowest slot are. A number stands before an item that is in its final place: that
+        of its slot.
+    Other topbun: none.
+        Only where an item lies idle on the stack while a slot for its kind is open: the others of that kind. Here
+        there is none, so that the idle one has to leave.
+    Tower table2 1 under topbun1.
+        The table on which the stack grows, its filled slots, and what stands in the way there. Before the first slot
+        is filled: "No tower. Empty table3", or "No tower. Empty none: table1 onion1, …" where a table must be cleared.
+    Next 3 cooked patty: patty1 table3 cooked.
+        The next slot that the plan fills, and where the items for it are (for slot 1, that has been said already).
+    Robot holding nothing.
+        Followed by "away" where what it holds is of another kind than the next slot's.
+    Carry topbun1 table2 to table1.
+        What is carried, from where, and where to; or what is cooked, cut or fried, and where.
+    Unstack table2 robot table1 away.
+        What is done next and at which station, the robot's station, and whether the two are one: "here" or "away".
 """
 
 from taskreason.environments.reply import format_reply
 
 from .planner.search import Planner
-from .reasoning import Plan, explain_plan, is_explained
 from .simulator.domain import Action, Op
-from .simulator.engine import State
-from .simulator.goal_stack import find_target
-from .simulator.observation import list_empty, list_items
+from .simulator.engine import Kitchen, State
+from .simulator.goal_stack import GoalStack, Site, Slot, find_target, list_stations
+from .simulator.observation import NOTHING, describe_place, describe_slot, list_empty, list_items
 from .world import KitchenWorld
+
+PICKS = (Op.pick_up_item, Op.unstack)
+PUTS = (Op.place_item, Op.stack)
+PREPARING = (Op.cook, Op.cut, Op.fry)
+
+Plan = list[tuple[State, Action]]
+"""States with the action taken in each; never empty where it is explained."""
 
 
 class KitchenTeacher:
@@ -44,7 +71,7 @@ class KitchenTeacher:
         plan = self.plan(state)
         if not plan:
             raise ValueError("the goal is reached in this state")
-        return format_reply(explain_plan(self.kitchen, self.target, plan), plan[0][1].text)
+        return format_reply(self.explain(plan), plan[0][1].text)
 
     def plan(self, state: State) -> Plan:
         """The shortest plan that :meth:`choose` leads along; ValueError where there is none."""
@@ -56,9 +83,29 @@ class KitchenTeacher:
             raise ValueError("the goal can't be reached from this state")
         return steps
 
+    def explain(self, plan: Plan) -> str:
+        """The thought that leads to the first action of a shortest plan."""
+        parts, slot = [], None
+        if self.target:
+            site, number = find_aim(self.kitchen, self.target, plan)
+            parts = recite_progress(site)
+            if number:
+                parts.append(recite_slot(site, number))
+                slot = self.target.slots[number - 1]
+        parts.append(recite_hand(self.kitchen, plan[0][0], slot))
+        parts += _describe_carry(self.kitchen, plan)
+        parts.append(_describe_decision(self.kitchen, plan))
+        return ". ".join(parts) + "."
+
     def is_explained(self, plan: Plan) -> bool:
-        """Whether the thought about a plan can name what it is for."""
-        return is_explained(self.kitchen, self.target, plan)
+        """Whether the thought about a plan can name what it is for: a slot to be filled or something in the way.
+
+        It can't where the plan lifts, because that is shorter, what could stay.
+        """
+        if self.target is None:
+            return True
+        site, number = find_aim(self.kitchen, self.target, plan)
+        return bool(number or site.list_in_the_way())
 
     def _choose(self, state: State) -> Action | None:
         if state not in self._chosen:
@@ -86,3 +133,124 @@ class KitchenTeacher:
             return 99
         kind = self.kitchen.item_kinds[item]
         return next((n for n, slot in enumerate(self.target.slots, 1) if slot.kind == kind), 99)
+
+
+def find_aim(kitchen: Kitchen, target: GoalStack, plan: Plan) -> tuple[Site, int]:
+    """Where the plan's stack will stand, seen now, and the number of its next slot, 0 when nothing is carried there."""
+    end = kitchen.step(*plan[-1])
+    sites = (Site(kitchen, end, target, station) for station in list_stations(kitchen, target))
+    final = next(site for site in sites if len(site.list_placed()) == len(target.slots))
+    numbers = {item: number for number, item in final.list_placed()}
+    last_put = {action.a: n for n, (_, action) in enumerate(plan) if action.op in PUTS}
+    site = final._replace(state=plan[0][0])
+    for n, (state, action) in enumerate(plan):
+        lasts = action.op in PUTS and last_put[action.a] == n
+        if lasts and state.loc == site.station and action.a in numbers:
+            return site, numbers[action.a]
+    return site, 0
+
+
+# ------------------------------------------------------------ what is seen
+
+
+def recite_progress(site: Site) -> list[str]:
+    """All that a thought says of the stack at a site as far as it stands."""
+    kind = site.target.slots[0].kind
+    bottoms = f"See {kind}: {_recite_places(site, _list_of_kind(site.kitchen, kind))}"
+    return [bottoms, *recite_others(site), recite_stack(site)]
+
+
+def recite_others(site: Site) -> list[str]:
+    """``Other topbun: topbun2 sink1`` for each kind that lies idle on the stack while a slot is open for it."""
+    return [f"Other {kind}: {_recite_elsewhere(site, kind)}" for kind in site.list_contested()]
+
+
+def recite_stack(site: Site) -> str:
+    """The slots that are filled at a site and what stands in the way there: ``Tower table2 1 2 under onion1``.
+
+    Where no slot is filled, the first empty place, ``No tower. Empty table3``; where there is none, what would have to
+    be cleared: ``No tower. Empty none: table1 onion1, table2 bread1 cheese2``.
+    """
+    kitchen, state, target, station = site
+    if numbers := [str(number) for number, _ in site.list_placed()]:
+        leaving = [kitchen.items[item] for item in reversed(site.list_in_the_way())]
+        words = ["Tower", kitchen.stations[station], *numbers, *(["under"] if leaving else [])]
+        return " ".join([*words, *leaving])
+    stacks = {kitchen.stations[s]: state.stacks[s] for s in list_stations(kitchen, target)}
+    if empty := next((name for name in list_empty(kitchen, state) if name in stacks), ""):
+        return f"No tower. Empty {empty}"
+    full = (" ".join([name, *(kitchen.items[i] for i in stack)]) for name, stack in stacks.items())
+    return f"No tower. Empty none: {', '.join(full)}"
+
+
+def recite_slot(site: Site, number: int) -> str:
+    """A slot and, above the lowest, which items would fill it: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
+
+    Items at the site itself are left out. Those that would have to be prepared first are not: what is said of each
+    tells them apart.
+    """
+    slot = site.target.slots[number - 1]
+    words = f"Next {number} {describe_slot(slot)}"
+    return words if number == 1 else f"{words}: {_recite_elsewhere(site, slot.kind)}"
+
+
+def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None) -> str:
+    """What the robot holds, ``Robot holding onion1 away`` where it is not of the next slot's kind."""
+    words = f"Robot holding {kitchen.held_name(state) or NOTHING}"
+    if slot is None:
+        return words
+    foreign = 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand] != slot.kind
+    return f"{words} away" if foreign else words
+
+
+def _list_of_kind(kitchen: Kitchen, kind: str) -> list[int]:
+    return [item for item in list_items(kitchen) if kitchen.item_kinds[item] == kind]
+
+
+def _recite_elsewhere(site: Site, kind: str) -> str:
+    items = _list_of_kind(site.kitchen, kind)
+    return _recite_places(site, [item for item in items if item not in site.stack])
+
+
+def _recite_places(site: Site, items: list[int]) -> str:
+    """Where items are, with the numbers of the slots that they fill at any station."""
+    stations = list_stations(site.kitchen, site.target)
+    sites = (site._replace(station=station) for station in stations)
+    marks = {item: number for other in sites for number, item in other.list_placed()}
+    told = (describe_place(site.kitchen, site.state, item, marks) for item in items)
+    return ", ".join(told) or "none"
+
+
+# ------------------------------------------------------------ what is done
+
+
+def _describe_carry(kitchen: Kitchen, plan: Plan) -> list[str]:
+    """What is carried, from where and to where; what is prepared, and where; nothing before any other work."""
+    state, work = plan[0][0], _find_work(plan)
+    if work.op in PREPARING:
+        return [f"{work.text.split()[0]} {kitchen.items[work.a]} {kitchen.stations[work.b]}"]
+    if work.op not in PICKS + PUTS:
+        return []
+    item = state.hand if 0 <= state.hand < len(kitchen.items) else work.a
+    places = (name for name, s in zip(kitchen.stations, state.stacks, strict=True) if item in s)
+    words = ["Carry", kitchen.items[item], next(places, kitchen.robot)]
+    put = next(((s, a) for s, a in plan if a.op in PUTS and a.a == item), None)
+    if put:
+        before, action = put
+        target = [kitchen.items[action.b]] if action.op is Op.stack else []
+        words += ["to", *target, kitchen.stations[before.loc]]
+    return [" ".join(words)]
+
+
+def _describe_decision(kitchen: Kitchen, plan: Plan) -> str:
+    """The next work, where it is done, and the robot's station: ``Stack table1 robot stove2 away``."""
+    (state, action), work = plan[0], _find_work(plan)
+    away = action.op is Op.move
+    verb = work.text.split()[0] if work.op is not Op.wait else "Wait"
+    place, here = kitchen.stations[action.b if away else state.loc], kitchen.stations[state.loc]
+    return f"{verb} {place} robot {here} {'away' if away else 'here'}"
+
+
+def _find_work(plan: Plan) -> Action:
+    """The plan's first action that is more than a move."""
+    return next(action for _, action in plan if action.op is not Op.move)

@@ -21,14 +21,12 @@ from taskreason.durability.progress import Progress, follow
 from taskreason.environments.base import REHEARSED, Decision, Pretraining, Rehearsal
 
 from ..planner.search import Planner
-from ..reasoning import Plan
 from ..renaming import draw_renaming, rename
 from ..simulator.engine import Kitchen, State
 from ..simulator.observation import observe
-from ..teacher import KitchenTeacher
+from ..teacher import KitchenTeacher, Plan
 from ..world import KitchenWorld
-from .kitchens import draw_contested, draw_start
-from .reading_exercises import ask, build_question, draw_drill, draw_reading, read_stack
+from .exercises import ask, build_question, draw_drill, draw_reading, draw_scene, read_stack
 
 ASKED, READ = 4, 2
 """One kitchen in ``ASKED`` comes with questions, each other one with ``READ`` reading exercises."""
@@ -38,8 +36,6 @@ FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
-CONTESTED = 0.05
-"""Share of kitchens in which an item of a wanted kind lies idle on the goal's stack, to be moved or left there."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
@@ -107,7 +103,7 @@ class KitchenRehearsal(Rehearsal):
         drawn: list[Decision] = []
         progress = Progress("chores", number, "drawn")
         while len(drawn) < number:
-            kitchen, state = _draw_scene(rng)
+            kitchen, state = draw_scene(rng)
             for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS):
                 at, action = plan[n]
                 prompt, reply = observe(kitchen, at), teacher.reply(at)
@@ -120,9 +116,9 @@ class KitchenRehearsal(Rehearsal):
         """Chores, and some reading exercises, renamed and shuffled."""
         rng = random.Random(f"lessons {seed}")
         readings = round(number * READINGS)
-        lessons = [_renamed(*draw_reading(rng).values(), rng) for _ in range(readings)]
-        for chore in self.draw_decisions(seed, number - readings):
-            lessons.append(_renamed(chore.prompt, chore.completion, rng))
+        lessons = [_renamed(*draw_reading(rng), rng) for _ in range(readings)]
+        chores = self.draw_decisions(seed, number - readings)
+        lessons += [_renamed(chore.prompt, chore.completion, rng) for chore in chores]
         rng.shuffle(lessons)
         return lessons
 
@@ -132,11 +128,11 @@ def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
     rng = random.Random(f"chores {seed} {numbers[0]}")
     examples = []
     for number in numbers:
-        kitchen, state = _draw_scene(rng, number < small)
+        kitchen, state = draw_scene(rng, number < small)
         if number < small or number % ASKED == 0:
             pairs = [(build_question(kitchen, state), ask(kitchen, state, rng))]
         else:
-            pairs = [tuple(draw_reading(rng).values()) for _ in range(READ)]
+            pairs = [draw_reading(rng) for _ in range(READ)]
         steps = list(_draw_steps(kitchen, state, rng, DECISIONS))
         for teacher, plan, n in steps:
             at = plan[n][0]
@@ -147,13 +143,6 @@ def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
             pairs.append((observe(kitchen, end), read_stack(kitchen, end, teacher.target)))
         examples += [_renamed(prompt, completion, rng) for prompt, completion in pairs]
     return examples
-
-
-def _draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]:
-    """Where a chore begins; small kitchens have no room for an idle item on the stack."""
-    if not small and rng.random() < CONTESTED:
-        return draw_contested(rng)
-    return draw_start(rng, small)
 
 
 def _draw_steps(

@@ -17,7 +17,7 @@ from taskreason.environments.reply import read_action
 
 from ..world import KitchenWorld
 from .curriculum import KitchenRehearsal
-from .reading_exercises import build_question, draw_reading, list_answers
+from .exercises import build_question, draw_reading, list_answers
 
 SIZES = {
     "questions": "Questions of each sort (where an item is, what it is on, and so on) about unseen kitchens.",
@@ -60,11 +60,8 @@ def draw_probes(
 
 def _compare(sort: str, pairs: list[tuple[str, str]], fits: Callable[[str, str], bool]) -> Probe:
     """Questions with their answers; ``fits``: whether a reply is as the answer."""
-    answers = [answer for _, answer in pairs]
-    return Probe(
-        [prompt for prompt, _ in pairs],
-        lambda replies: {sort: sum(map(fits, replies, answers))},
-    )
+    prompts, answers = [prompt for prompt, _ in pairs], [answer for _, answer in pairs]
+    return Probe(prompts, lambda replies: {sort: sum(map(fits, replies, answers))})
 
 
 def draw_questions(
@@ -90,12 +87,12 @@ def draw_questions(
 def draw_readings(number: int) -> dict[str, list[tuple[str, str]]]:
     """The reading exercises: any, and those in which the lowest kind of a stack of two or more is asked for again."""
     rng = random.Random(f"readings {PROBE_SEED}")
-    anything = [tuple(draw_reading(rng).values()) for _ in range(number)]
+    anything = [draw_reading(rng) for _ in range(number)]
     again: list[tuple[str, str]] = []
     while len(again) < number:
-        prompt, completion = draw_reading(rng).values()
-        if LOWEST_AGAIN.search(completion):
-            again.append((prompt, completion))
+        pair = draw_reading(rng)
+        if LOWEST_AGAIN.search(pair[1]):
+            again.append(pair)
     return {"reading": anything, "reading_again": again}
 
 

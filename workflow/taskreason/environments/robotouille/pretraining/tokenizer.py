@@ -8,15 +8,8 @@ vocabulary, so any text can be encoded and decoding gives back exactly the text 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from ..renaming import LARGEST
-from ..simulator.domain import (
-    CONTAINER_KINDS,
-    ITEM_KINDS,
-    MEAL_KINDS,
-    STATION_KINDS,
-    Flag,
-    Op,
-)
+from ..renaming import KINDS, LARGEST
+from ..simulator.domain import Flag, Op
 
 PAD, END = "<pad>", "<end>"
 
@@ -41,7 +34,7 @@ def list_tokens() -> list[str]:
         text = op.wording.replace("{robot}", "robot1").replace(" {0}", "|").replace(" {1}", "|")
         tokens |= dict.fromkeys(piece for piece in text.split("|") if piece)
     tokens |= dict.fromkeys(f" {flag.name.removeprefix('is')}" for flag in Flag)
-    for kind in (*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS):
+    for kind in KINDS:
         tokens[f" {kind}"] = None
         tokens |= dict.fromkeys(f" {kind}{number}" for number in range(1, LARGEST + 1))
     return list(tokens)
