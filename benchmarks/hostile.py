@@ -82,7 +82,9 @@ def run(place: Path, args: argparse.Namespace) -> dict:
     link.symlink_to(folder)
     command = [link / ".venv/bin/snakemake", "-s", link / "Snakefile", "-n"]
     rest = place / "rest.log"
-    call([*command, "--config", "scale=smoke"], folder, variables, rest)
+    # A plain snakemake heeds the user's own profile, and names it where it is not there.
+    own = {name: value for name, value in variables.items() if name != "SNAKEMAKE_PROFILE"}
+    call([*command, "--config", "scale=smoke"], folder, own, rest)
     latex = ["paper/main.pdf"] if shutil.which("latexmk") else []
     return {
         "status": status,

@@ -122,12 +122,8 @@ def settle_folders(variables: MutableMapping[str, str], fallback: Path) -> None:
             "neither; make room there or set TMPDIR to a folder with room."
         ) from None
     cache = Path(variables.get("XDG_CACHE_HOME") or Path(variables.get("HOME") or "/") / ".cache")
-    config = Path(
-        variables.get("XDG_CONFIG_HOME") or Path(variables.get("HOME") or "/") / ".config"
-    )
-    for name, place in {"XDG_CACHE_HOME": cache, "XDG_CONFIG_HOME": config}.items():
-        if not can_write(place):
-            variables[name] = str(fallback / name.split("_")[1].lower())
+    if not can_write(cache):
+        variables["XDG_CACHE_HOME"] = str(fallback / "cache")
     if "MPLCONFIGDIR" in variables and not can_write(Path(variables["MPLCONFIGDIR"])):
         del variables["MPLCONFIGDIR"]
 
