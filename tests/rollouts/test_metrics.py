@@ -30,7 +30,7 @@ def make_frame(outcomes: list[tuple[bool, int]], **changes) -> pd.DataFrame:
     """Episodes of one world each, from (success, steps)."""
     worlds = ({"layout_hash": str(n), "optimal_steps": 8} for n in range(len(outcomes)))
     rows = [
-        make_episode(world, "burger", success, steps, **changes)
+        make_episode(world, "burger", success, steps, **{"cut": 1} | changes)
         for world, (success, steps) in zip(worlds, outcomes, strict=True)
     ]
     return pd.DataFrame(rows)
@@ -77,6 +77,7 @@ def test_summary_equals_brute_force(steps):
     assert metrics.excess_steps == (pytest.approx(sum(longer) / len(won)) if won else None)
     lost = len(steps) - len(won)
     assert metrics.invalid_rate == pytest.approx(3 * lost / sum(charged))
+    assert metrics.cut_rate == pytest.approx(len(steps) / sum(charged))
     assert metrics.malformed_rate == pytest.approx(lost / sum(charged))
     assert metrics.asat_low <= metrics.asat + 1e-9 and metrics.asat - 1e-9 <= metrics.asat_high
 

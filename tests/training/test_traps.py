@@ -39,11 +39,8 @@ def made(tmp_path_factory):
 
 def train(stage, made, out, start, cfg=CFG):
     """(log, weights) of a training."""
-    files = files_in(out, made / "decisions.jsonl", start)
-    if stage == "sft":
-        train_sft(TASK, cfg, files)
-    else:
-        train_grpo(TASK, cfg, files, made / "validation.jsonl", out / "validation.csv")
+    files = files_in(out, made / "decisions.jsonl", start, made / "validation.jsonl")
+    {"sft": train_sft, "grpo": train_grpo}[stage](TASK, cfg, files)
     return pd.read_csv(files.curve), load_file(files.model / "model.safetensors")
 
 
