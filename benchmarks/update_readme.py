@@ -198,7 +198,7 @@ def make_mutations() -> str | None:
     found = _read_bench("mutations.json")
     if found is None:
         return None
-    body = [[name, f"`{test}`" if test else "**nothing**"] for name, test in found.items()]
+    body = [[name, f"`tests/{test}`" if test else "**nothing**"] for name, test in found.items()]
     return f"{format_rows(['Broken', 'Noticed by'], body)}\n\nMade by `benchmarks/mutations.py`."
 
 

@@ -4,7 +4,6 @@ import io
 
 import pytest
 
-
 LONG = ("test_smoke.py", "test_second_environment.py", "test_own_tasks.py", "test_damage.py")
 """Files that take minutes, the longest first."""
 
