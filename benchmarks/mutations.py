@@ -71,8 +71,8 @@ MUTATIONS = (
         "environments/reply.py",
         (
             (
-                "match = _ACTION.search(read_answer(reply))",
-                "match = [None, *_ACTION.finditer(read_answer(reply))][-1]",
+                "match = _ACTION.search(answer)",
+                "match = [None, *_ACTION.finditer(answer)][-1]",
             ),
         ),
         "environments/test_reply.py",

@@ -1,5 +1,7 @@
 """Where a training of the tests reads and writes: everything that it makes lies in one folder."""
 
+from taskreason.rollouts.collect import collect
+from taskreason.rollouts.dataset import make_worlds
 from taskreason.training.setup import TrainingFiles
 
 
@@ -16,3 +18,10 @@ def files_in(folder, trajectories, start, worlds=None, training=None):
         validation=folder / "validation.csv",
         training=training,
     )
+
+
+def make_data(folder, task, cfg):
+    """Worlds, the expert's decisions and validation worlds of a task."""
+    make_worlds(task, "train", cfg, folder / "train.jsonl")
+    collect(task, cfg, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
+    make_worlds(task, "validation", cfg, folder / "validation.jsonl", [folder / "train.jsonl"])

@@ -70,6 +70,12 @@ def key_of(policy, task):
     return policy, task if policy in ("sft", "sft_grpo") else "-", task
 
 
+def read_published(name):
+    """Rows of a published table by what names them, its first two columns."""
+    with (PUBLISHED / f"{name}.csv").open() as file:
+        return {tuple(row.values())[:2]: row for row in csv.DictReader(file)}
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = write_results(tmp_path_factory.mktemp("work") / "results" / "laptop", WORLDS)
@@ -172,10 +178,7 @@ def test_the_heat_maps_say_in_each_field_what_belongs_there(root, metric, place,
     """Fields are found by the labels of the axes; the published grid comes from its own file."""
     figure = make_figure(f"generalization_{metric}", root, CFG)
     ours, theirs = figure.axes[:2]
-    with (PUBLISHED / "generalization.csv").open() as file:
-        published = {
-            (row["train_task"], row["eval_task"]): row[metric] for row in csv.DictReader(file)
-        }
+    published = {pair: row[metric] for pair, row in read_published("generalization").items()}
     assert any(published[a, b] != published[b, a] for a, b in combinations(TASKS, 2))
     named = {task_title(task).replace(" ", "\n", 1): task for task in TASKS}
     columns, rows = (
@@ -213,8 +216,7 @@ def test_bars_of_success_rates_stand_at_their_task(root):
 
 def test_the_comparison_puts_each_published_number_next_to_its_own(root):
     table = make_table("comparison", root, CFG).csv
-    with (PUBLISHED / "generalization.csv").open() as file:
-        grid = {(row["train_task"], row["eval_task"]): row for row in csv.DictReader(file)}
+    grid = read_published("generalization")
     checked = 0
     for row in table[table["part"] == "grid"].to_dict("records"):
         theirs = grid[row["train_task"], row["eval_task"]]
@@ -225,8 +227,7 @@ def test_the_comparison_puts_each_published_number_next_to_its_own(root):
         )
         checked += 1
     assert checked == 16
-    with (PUBLISHED / "table1_main.csv").open() as file:
-        printed = {(row["task"], row["model"]): row for row in csv.DictReader(file)}
+    printed = read_published("table1_main")
     for row in table[table["part"] == "main"].to_dict("records"):
         theirs = printed.get((row["eval_task"], row["published_model"]))
         if theirs:
@@ -262,8 +263,7 @@ def test_macros_quote_their_own_cell(macros):
         assert macros[f"Sr{name}"].startswith(f"{sr:.2f}")
         assert macros[f"Asat{name}"].startswith(f"{asat:.1f}")
         assert macros[f"Asst{name}"].startswith(f"{asst:.1f}" if asst else "--")
-    with (PUBLISHED / "table1_main.csv").open() as file:
-        printed = {(row["task"], row["model"]): row for row in csv.DictReader(file)}
+    printed = read_published("table1_main")
     for task in TASKS:
         theirs = printed[task, "Qwen2.5-1.5B + SFT + GRPO"]
         name = "".join(part.title() for part in task.split("_"))
@@ -284,10 +284,7 @@ def test_verdicts_count_what_the_cells_say(macros):
     mean_up = sum(grid[a, b] for a, b in up) / 6
     assert macros["GridMeanDown"].startswith(f"{mean_down:.2f}")
     assert macros["GridMeanUp"].startswith(f"{mean_up:.2f}")
-    with (PUBLISHED / "generalization.csv").open() as file:
-        published = {
-            (row["train_task"], row["eval_task"]): float(row["sr"]) for row in csv.DictReader(file)
-        }
+    published = {pair: float(row["sr"]) for pair, row in read_published("generalization").items()}
     assert macros["PubGridMeanDown"].startswith(f"{sum(published[b, a] for a, b in up) / 6:.2f}")
     assert macros["PubGridMeanUp"].startswith(f"{sum(published[a, b] for a, b in up) / 6:.2f}")
     assert macros["BestTask"] == "double cheese burger" and macros["WorstTask"] == "cheese sandwich"

@@ -21,8 +21,7 @@ from taskreason.durability.errors import UserError
 from taskreason.environments.base import REHEARSED
 from taskreason.environments.reply import Reply, parse_reply
 from taskreason.policies.transformers import load_model
-from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import load_decisions, make_worlds
+from taskreason.rollouts.dataset import load_decisions
 from taskreason.training.base_model import build_base
 from taskreason.training.checkpoints import CurveLog
 from taskreason.training.grpo import (
@@ -34,7 +33,7 @@ from taskreason.training.grpo import (
 )
 from taskreason.training.sft import encode, mix_lessons, repeat_decisions, train_sft
 from taskreason.training.trainer import TRL_RELEASE, SharedPromptTrainer, copy_model
-from training_files import files_in
+from training_files import files_in, make_data
 
 TASK = "cheese_sandwich"
 CFG = load_config({"scale": "smoke", "rollout": {"max_new_tokens": 12}})
@@ -62,9 +61,7 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
-    make_worlds(TASK, "train", CFG, folder / "train.jsonl")
-    collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
-    make_worlds(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
+    make_data(folder, TASK, CFG)
     build_base(CFG, folder / "base", folder / "c", folder / "base.csv")
     return folder
 

@@ -15,12 +15,10 @@ from safetensors.numpy import load_file
 from kitchens import ENV
 from taskreason.config.load import load_config
 from taskreason.config.models import TaskSettings
-from taskreason.rollouts.collect import collect
-from taskreason.rollouts.dataset import make_worlds
 from taskreason.training.base_model import build_base
 from taskreason.training.grpo import train_grpo
 from taskreason.training.sft import train_sft
-from training_files import files_in
+from training_files import files_in, make_data
 
 TASK = "cheese_sandwich"
 TINY = ENV.data / "base_models" / "tiny"
@@ -31,9 +29,7 @@ CFG = replace(CFG, task_settings={TASK: TaskSettings(timeout=3)})
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("traps")
-    make_worlds(TASK, "train", CFG, folder / "train.jsonl")
-    collect(TASK, CFG, folder / "train.jsonl", folder / "decisions.jsonl", folder / "summary.json")
-    make_worlds(TASK, "validation", CFG, folder / "validation.jsonl", [folder / "train.jsonl"])
+    make_data(folder, TASK, CFG)
     return folder
 
 

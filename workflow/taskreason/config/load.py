@@ -72,10 +72,8 @@ def read_yaml(path: Path, name: str) -> Any:
         problem = " ".join(str(error).split())
         raise UserError(f"{name} is not valid YAML ({problem}); correct it.") from None
     for node in _list_scalars(root):
-        if _misleads(node.value):
-            raise UserError(
-                f"{name}:{node.start_mark.line + 1}: {_tell_misleading(node.value, yaml.safe_load(node.value))}"
-            )
+        if complaint := _find_misreading(node.value):
+            raise UserError(f"{name}:{node.start_mark.line + 1}: {complaint}")
     return values
 
 
@@ -93,17 +91,17 @@ def _list_scalars(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
             waiting += [part for pair in node.value for part in pair]
 
 
-def _misleads(text: str) -> bool:
-    """Whether YAML 1.1 reads a number in what people read otherwise: 010 as 8, 1:30 as 90, 1_0 as 10."""
+def _find_misreading(text: str) -> str:
+    """What to say where YAML 1.1 reads a number otherwise than people do (010 as 8, 1:30 as 90, 1_0 as 10); else ""."""
+    if not ODD_NUMBER.search(text):
+        return ""
     try:
-        number = isinstance(yaml.safe_load(text), int | float)
+        value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
-        return False
-    return number and ODD_NUMBER.search(text) is not None
-
-
-def _tell_misleading(text: str, values: Any) -> str:
-    return f"YAML reads {text} as {values}; write the number in plain digits, or text in quotes."
+        return ""
+    if not isinstance(value, int | float):
+        return ""
+    return f"YAML reads {text} as {value}; write the number in plain digits, or text in quotes."
 
 
 def check_own_tasks(cfg: Config) -> None:
@@ -184,8 +182,8 @@ def _parse_text(value: Any, part: Mapping[str, Any]) -> Any:
         return [_parse_text(item, part.get("items", {})) for item in value]
     if not isinstance(value, str) or part.get("type") == "string":
         return value
-    if _misleads(value):
-        raise UserError(f"command line: {_tell_misleading(value, yaml.safe_load(value))}")
+    if complaint := _find_misreading(value):
+        raise UserError(f"command line: {complaint}")
     try:
         return _plain((float if part.get("type") == "number" else yaml.safe_load)(value))
     except (ValueError, yaml.YAMLError):

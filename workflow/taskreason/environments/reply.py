@@ -32,7 +32,7 @@ _BEGIN, _END = (
     re.compile("|".join(map(re.escape, marks)), re.IGNORECASE)
     for marks in (THINKING, THINKING.values())
 )
-_ACTION = re.compile(r"^Action:([^\n]*)", re.MULTILINE)
+_ACTION = re.compile(r"^Action:[^\n]*", re.MULTILINE)
 _THOUGHT = re.compile(r"^Thought:[^\n]*", re.MULTILINE)
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: [^\n]+")
 
@@ -73,25 +73,23 @@ def _is_invisible(letter: str) -> bool:
 
 def read_action(reply: str) -> str:
     """The action that a reply names, "" where it names none."""
-    match = _ACTION.search(read_answer(reply))
-    return trim(match[1]) if match else ""
+    return _read_action(read_answer(reply))
 
 
 def parse_reply(reply: str) -> Reply:
     """Action and form of a reply."""
-    return Reply(
-        read_action(reply) or None, _FORMAT.fullmatch(trim(read_answer(reply))) is not None
-    )
+    answer = read_answer(reply)
+    return Reply(_read_action(answer) or None, _FORMAT.fullmatch(trim(answer)) is not None)
 
 
 def read_thought(reply: str) -> str:
     """What stands before the answer's action, as one line without the label; "" where nothing does."""
-    return trim(" ".join(_split(reply)[0].split()).removeprefix("Thought:"))
+    return trim(" ".join(_split(read_answer(reply))[0].split()).removeprefix("Thought:"))
 
 
 def recount(reply: str, accepted: bool) -> str:
     """The last thought and action as the next prompt tells them, and whether the action was possible."""
-    before, action = _split(reply)
+    before, action = _split(read_answer(reply))
     thought = _THOUGHT.search(before)
     told = [trim(line) for line in (thought[0] if thought else "", action) if line]
     lines = ["Your last step:", *told]
@@ -100,8 +98,11 @@ def recount(reply: str, accepted: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _split(reply: str) -> tuple[str, str]:
+def _read_action(answer: str) -> str:
+    return trim(_split(answer)[1].removeprefix("Action:"))
+
+
+def _split(answer: str) -> tuple[str, str]:
     """The answer up to its action, and the line of the action; "" where there is none."""
-    answer = read_answer(reply)
     match = _ACTION.search(answer)
     return (answer[: match.start()], match[0]) if match else (answer, "")

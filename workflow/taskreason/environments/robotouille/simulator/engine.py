@@ -139,16 +139,17 @@ class Kitchen:
             for n, thing in enumerate(things)
             if thing.id
         }
-        self.initial = self._initial_state(items, containers)
+        self.initial = self._initial_state(items, containers, meals)
         self.goal = Goal(self, layout.goal)
 
-    def _initial_state(self, items: list[Thing], containers: list[Thing]) -> State:
+    def _initial_state(
+        self, items: list[Thing], containers: list[Thing], meals: list[Thing]
+    ) -> State:
         """Things that are at no station are in the robot's hand."""
         cells = {cell: i for i, cell in enumerate(self.places)}
         at = [cells.get(thing.cell, -1) for thing in [*items, *containers]]
         order = sorted(range(len(items)), key=lambda i: items[i].stack_level)
         stacks = (tuple(i for i in order if at[i] == s) for s in range(len(self.places)))
-        meals, _ = _number(self.layout.meals)
         inside = {meal.cell: m for m, meal in enumerate(meals)}
         contents = [inside.get(container.cell, -1) for container in containers]
         return State(

@@ -2,8 +2,8 @@
 
 In a layout's goal, ids of one kind are variables over the objects of that kind: equal ids are the same object,
 different ids different ones, and every assignment counts. An id that is text means the one object that has it, whatever
-the others are bound to. The check walks the predicates in order and extends a
-partial assignment by whatever the state offers, so it never enumerates permutations.
+the others are bound to. The check walks the predicates in order and extends a partial assignment by whatever the state
+offers, so it never enumerates permutations.
 """
 
 from collections import Counter, defaultdict
@@ -72,7 +72,7 @@ class Goal:
                 return False
         return self._extend(state, 0, self.fixed)
 
-    def _extend(self, state, index: int, bound: dict[int, int]) -> bool:
+    def _extend(self, state, index: int, bound: dict[int | str, int]) -> bool:
         """Whether the terms from ``index`` on can hold, too, given what is bound: id -> index of an object."""
         if index == len(self.terms):
             return True
@@ -85,7 +85,7 @@ class Goal:
                     return True
         return False
 
-    def _candidates(self, key: int, bound: dict[int, int], state) -> list[int]:
+    def _candidates(self, key: int | str, bound: dict[int | str, int], state) -> list[int]:
         """The object that an id is bound to, or all of its kind that no other id is bound to."""
         if key in bound:
             return [bound[key]]
