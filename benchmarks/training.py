@@ -18,22 +18,27 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from transformers import DynamicCache, TrainerCallback
+from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
-from trl.trainer.utils import add_fused_lm_head
 
 from taskreason.config.load import load_config
 from taskreason.environments import load_environment
 from taskreason.environments.base import Decision, list_plan
-from taskreason.policies.attention import share_prompts
 from taskreason.policies.generation import Sampling
-from taskreason.policies.transformers import TransformersPolicy, has_fast_bf16, load_model
+from taskreason.policies.transformers import (
+    Generator,
+    TransformersPolicy,
+    choose_dtype,
+    has_fast_bf16,
+    load_model,
+)
 from taskreason.rollouts.episode import Start, run_episodes
 from taskreason.training.grpo import list_rewards
 from taskreason.training.rewards import expert
+from taskreason.training.scoring import choose_products, read_prompts_once, score_fused
 from taskreason.training.setup import common_arguments
 from taskreason.training.sft import encode
-from taskreason.training.trainer import SharedPromptTrainer, copy_model, score_completions
+from taskreason.training.trainer import SharedPromptTrainer
 
 ENV = load_environment("robotouille")
 MODEL = ENV.data / "base_model"
@@ -135,79 +140,47 @@ def measure_grpo(rows: list[dict]) -> dict[str, float]:
 def run_bare_grpo(rows: list[dict]) -> float:
     """The same step written out: sample, reward, advantage, policy and reference in one pass each, AdamW."""
     model, tokenizer = load_model(MODEL)
-    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
-    reference = copy.deepcopy(model).eval()
-    sampler = copy_model(model).eval()
-    if has_fast_bf16():
-        sampler.to(torch.bfloat16)
+    reference, products = copy.deepcopy(model).eval(), choose_dtype()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     times = []
     for start in range(0, len(rows), PROMPTS):
         began = time.perf_counter()
         group = rows[start : start + PROMPTS]
-        with torch.no_grad():
-            for mine, theirs in zip(sampler.parameters(), model.parameters(), strict=True):
-                mine.copy_(theirs)
-        inputs = tokenizer([row["prompt"] for row in group], return_tensors="pt", padding=True)
-        replies = sample_bare(sampler, tokenizer, inputs)
+        prompts = tokenizer([row["prompt"] for row in group])["input_ids"]
+        sampler = Generator(model, tokenizer.pad_token_id, products)
+        replies = sampler.write(prompts, TOKENS, 1.0, GROUP)
         texts = tokenizer.batch_decode(replies, skip_special_tokens=True)
         decisions = [Decision(**row["decision"]) for row in group for _ in range(GROUP)]
         earned = [sum(expert(text, d)) for text, d in zip(texts, decisions, strict=True)]
         rewards = torch.tensor(earned).view(-1, GROUP)
         spread = rewards - rewards.mean(1, keepdim=True)
         advantages = (spread / (rewards.std(1, keepdim=True) + 1e-4)).view(-1)
-        ended = (replies == tokenizer.eos_token_id).cumsum(1)
-        kept = (ended - (replies == tokenizer.eos_token_id).long() == 0).long()
-        ids = torch.cat([inputs["input_ids"].repeat_interleave(GROUP, 0), replies], 1)
-        mask = torch.cat([inputs["attention_mask"].repeat_interleave(GROUP, 0), kept], 1)
-        size = replies.shape[1]
-        for part in torch.arange(len(ids)).split(32):
-            with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
-                with torch.no_grad():
-                    before = score_completions(reference, ids[part], mask[part], size).log_probs
-                now = score_completions(model, ids[part], mask[part], size).log_probs
+        rows_of = [
+            (prompt, reply)
+            for prompt, n in zip(prompts, range(0, len(replies), GROUP), strict=True)
+            for reply in replies[n : n + GROUP]
+        ]
+        for part in torch.arange(len(rows_of)).split(32):
+            chosen = [rows_of[n] for n in part]
+            width = max(len(p) + len(r) for p, r in chosen)
+            ids = torch.tensor([p + r + [0] * (width - len(p) - len(r)) for p, r in chosen])
+            kept = torch.tensor([[1] * len(p + r) + [0] * (width - len(p + r)) for p, r in chosen])
+            labels = torch.tensor(
+                [[-100] * len(p) + r + [-100] * (width - len(p + r)) for p, r in chosen]
+            )
+            with torch.no_grad():
+                before = score_fused(reference, products, 1.0, ids, kept, labels).log_probs
+            found = score_fused(model, products, 1.0, ids, kept, labels)
+            now, mask = found.log_probs, found.label_mask
             kl = torch.exp(before - now) - (before - now) - 1
-            ratio = torch.exp(now - now.detach())
-            loss = -ratio * advantages[part, None] + BETA * kl
-            loss = ((loss * kept[part]).sum(1) / kept[part].sum(1)).sum() / len(ids)
+            loss = -torch.exp(now - now.detach()) * advantages[part, None] + BETA * kl
+            loss = ((loss * mask).sum(1) / mask.sum(1)).sum() / len(rows_of)
             loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])
-
-
-@torch.inference_mode()
-def sample_bare(model, tokenizer, inputs) -> torch.Tensor:
-    """GROUP sampled replies a prompt, token by token on one shared cache; padded after the end token."""
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    cache = DynamicCache(config=model.config)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    logits = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=cache,
-        logits_to_keep=1,
-    ).logits[:, -1]
-    cache = share_prompts(cache)
-    logits, mask = logits.repeat_interleave(GROUP, 0), mask.repeat_interleave(GROUP, 0)
-    position = positions[:, -1:].repeat_interleave(GROUP, 0)
-    done, tokens = torch.zeros(len(mask), dtype=torch.bool), []
-    for _ in range(TOKENS):
-        token = torch.multinomial(logits.float().softmax(-1), 1)
-        token[done] = tokenizer.pad_token_id
-        tokens.append(token)
-        done |= token[:, 0] == tokenizer.eos_token_id
-        if done.all():
-            break
-        mask = torch.cat([mask, torch.ones_like(token)], 1)
-        position = position + 1
-        logits = model(
-            input_ids=token, attention_mask=mask, position_ids=position, past_key_values=cache
-        ).logits[:, -1]
-    return torch.cat(tokens, 1)
 
 
 def measure_sft(rows: list[dict]) -> dict[str, float]:
@@ -229,6 +202,7 @@ def measure_sft(rows: list[dict]) -> dict[str, float]:
             train_dataset=data,
             processing_class=tokenizer,
         )
+        read_prompts_once(trainer.model, choose_products(trainer.args))
         ours = run_trainer(trainer)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     times, tokens = [], 0

@@ -16,13 +16,13 @@ from chat_models import CHAT, TEMPLATE, save_chat_model
 from kitchens import read_jsonl
 from taskreason.config.load import load_config
 from taskreason.policies.generation import Sampling
-from taskreason.policies.transformers import TransformersPolicy, load_model
+from taskreason.policies.transformers import TransformersPolicy, choose_dtype, load_model
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, make_worlds
 from taskreason.training.base_model import install_base
 from taskreason.training.launch import Job, read_job, run, write_job
+from taskreason.training.scoring import read_prompts_once
 from taskreason.training.setup import TrainingFiles, make_adapters, read_dtype
-from taskreason.training.trainer import score_completions
 from training_files import files_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def test_greedy_replies_ignore_the_samplers_that_a_published_model_comes_with(ma
     written = []
     with torch.no_grad():
         while len(written) < 6 and not ends & set(written):
-            token = int(model.to(policy.model.dtype)(ids).logits[0, -1].argmax())
+            token = int(model.to(choose_dtype())(ids).logits[0, -1].argmax())
             written.append(token)
             ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
     assert reply == [tokenizer.decode(written, skip_special_tokens=True)]
@@ -162,7 +162,11 @@ def test_groups_share_their_prompts_under_adapters_with_the_gradients_of_stock_s
         (log_probs * torch.linspace(-1, 1, log_probs.numel()).view_as(log_probs)).sum().backward()
         return torch.cat([w.grad.flatten() for w in model.parameters() if w.requires_grad])
 
-    shared = score_completions(model, ids, mask, 6).log_probs
+    read_prompts_once(model, torch.float32)
+    labels = ids.masked_fill(mask == 0, -100)
+    labels[:, :-6] = -100
+    found = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
+    shared = found.log_probs[:, -6:]
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     logits = model(input_ids=ids, attention_mask=mask, position_ids=positions).logits[:, -7:-1]
     plain = logits.log_softmax(-1).gather(-1, replies.unsqueeze(-1)).squeeze(-1)

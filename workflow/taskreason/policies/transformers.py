@@ -1,6 +1,6 @@
 """A causal language model as a policy, through transformers: prompts in, replies out, in batches."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,13 +18,11 @@ from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
 from taskreason.durability.provenance import list_instructions
-from taskreason.policies.attention import GROUPED, share_prompts
+from taskreason.policies.decoding import decode
+from taskreason.policies.fused import FusedModel, Ids, is_supported
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import check_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
-
-ATTENTION = "sdpa" if torch.cuda.is_available() else GROUPED
-"""Attention kernel; on a CPU the fastest for a few hundred tokens and small heads."""
 
 
 def has_fast_bf16() -> bool:
@@ -48,7 +46,7 @@ def load_model(
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,
-            attn_implementation=ATTENTION,
+            attn_implementation="sdpa",
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
@@ -71,6 +69,73 @@ def load_model(
     return model, tokenizer
 
 
+class Generator:
+    """What writes a model's replies: :func:`taskreason.policies.decoding.decode` where it can, else transformers.
+
+    A snapshot of the weights in ``dtype`` in the first case, the model itself in the second.
+    """
+
+    def __init__(self, model: PreTrainedModel, pad_token: int, dtype: torch.dtype):
+        self.model, self.pad_token = model, pad_token
+        ends = model.generation_config.eos_token_id
+        self.ends = {ends} if isinstance(ends, int) else set(ends or ())
+        self._fused = None
+        if is_supported(model):
+            with torch.no_grad():
+                self._fused = FusedModel(model, dtype, dtype)
+
+    def write(
+        self, prompts: Sequence[Ids], limit: int, temperature: float, group: int = 1
+    ) -> list[Ids]:
+        """``group`` replies to each prompt, in order, each at most ``limit`` tokens with the one that ends it.
+
+        temperature 0: greedy. Each prompt is read once for all its replies.
+        """
+        progress = Progress("a batch of replies", limit, "tokens at most", LONG)
+        if self._fused:
+            return decode(self._fused, prompts, limit, self.ends, group, temperature, progress.show)
+        return self._generate(prompts, limit, temperature, group, progress)
+
+    @torch.inference_mode()
+    def _generate(self, prompts, limit, temperature, group, progress) -> list[Ids]:
+        model, width = self.model, max(map(len, prompts))
+        padded = [[self.pad_token] * (width - len(p)) + p for p in prompts for _ in range(group)]
+        kept = [[0] * (width - len(p)) + [1] * len(p) for p in prompts for _ in range(group)]
+        inputs = {"input_ids": padded, "attention_mask": kept}
+        inputs = {name: torch.tensor(rows, device=model.device) for name, rows in inputs.items()}
+        options = {"max_new_tokens": limit, "pad_token_id": self.pad_token, "do_sample": False}
+        if temperature:
+            options |= {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+        if group > 1:
+            cache = DynamicCache(config=model.config)
+            # The prompt's last token goes with the replies: its output predicts their first token.
+            once = {name: values[::group, :-1] for name, values in inputs.items()}
+            positions = (once["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+            more = {"past_key_values": cache, "use_cache": True, "logits_to_keep": 1}
+            model(**once, position_ids=positions, **more)
+            cache.batch_repeat_interleave(group)
+            options["past_key_values"] = cache
+        counted = [_TokenCount(width, progress)]
+        output = model.generate(**inputs, stopping_criteria=counted, **options)[:, width:]
+        return [self._end(row) for row in output.tolist()]
+
+    def _end(self, ids: Ids) -> Ids:
+        """Up to the token that ends a reply."""
+        end = next((n for n, token in enumerate(ids) if token in self.ends), len(ids))
+        return ids[: end + 1]
+
+
+class _TokenCount(StoppingCriteria):
+    """Stops nothing; tells how many tokens a batch has got where it takes long."""
+
+    def __init__(self, prompt: int, progress: Progress):
+        self.prompt, self.progress = prompt, progress
+
+    def __call__(self, input_ids, scores, **kwargs):
+        self.progress.show(input_ids.shape[1] - self.prompt)
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
 class TransformersPolicy(GeneratingPolicy):
     """Replies of a local model, ``batch_size`` prompts at a time; prompts of like length share a batch."""
 
@@ -84,15 +149,8 @@ class TransformersPolicy(GeneratingPolicy):
         prompt: PromptFormat = PLAIN,
     ):
         super().__init__(name, sampling, prompt)
-        self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
-        self.model.to(choose_dtype()).eval()
-        self._options = {
-            "max_new_tokens": sampling.max_new_tokens,
-            "pad_token_id": tokenizer.pad_token_id,
-            "do_sample": sampling.temperature > 0,
-        }
-        if sampling.temperature:
-            self._options |= {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+        self.tokenizer, self.batch_size = tokenizer, batch_size
+        self.generator = Generator(model, tokenizer.pad_token_id, choose_dtype())
         if sampling.seed is not None:
             torch.manual_seed(sampling.seed)
 
@@ -103,7 +161,7 @@ class TransformersPolicy(GeneratingPolicy):
         """The policy of a model's folder, by whose path episodes name it; other arguments as for the class."""
         model, tokenizer = load_model(folder, choose_dtype())
         prompt.check_template(tokenizer, folder)
-        model.to("cuda" if torch.cuda.is_available() else "cpu")
+        model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         return cls(model, tokenizer, str(folder), batch_size, sampling, prompt)
 
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
@@ -112,65 +170,18 @@ class TransformersPolicy(GeneratingPolicy):
         order = sorted(range(len(texts)), key=lambda n: len(prompts[n]))
         replies: list[list[str]] = [[] for _ in texts]
         size = max(1, self.batch_size // number)
+        limit, temperature = self.sampling.max_new_tokens, self.sampling.temperature
         progress = Progress(self.name, len(texts) * number, "replies", LONG)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
-            batch = {"input_ids": [prompts[n] for n in chosen for _ in range(number)]}
-            inputs = self.tokenizer.pad(batch, padding_side="left", return_tensors="pt")
-            inputs = inputs.to(self.model.device)
-            output = generate_replies(self.model, inputs, number, **self._options)
+            asked = [prompts[n] for n in chosen]
+            output = self.generator.write(asked, limit, temperature, number)
             written = self.tokenizer.batch_decode(output, skip_special_tokens=True)
-            self.cut |= {written[row] for row in self._list_cut(output)}
+            for ids, reply in zip(output, written, strict=True):
+                if len(ids) == limit and ids[-1] not in self.generator.ends:
+                    self.cut.add(reply)
             for place, n in enumerate(chosen):
                 replies[n] = written[place * number : (place + 1) * number]
-            read = sum(len(prompts[n]) for n in chosen)
-            self.usage.add(len(written), read, int((output != self.tokenizer.pad_token_id).sum()))
+            self.usage.add(len(written), sum(map(len, asked)), sum(map(len, output)))
             progress.show((start + len(chosen)) * number)
         return replies
-
-    def _list_cut(self, output: torch.Tensor) -> list[int]:
-        """Rows that are as long as a reply may be and hold no end."""
-        if output.shape[1] < self.sampling.max_new_tokens:
-            return []
-        ends = self.model.generation_config.eos_token_id
-        known = torch.tensor(ends if ends is not None else [], device=output.device)
-        return (~torch.isin(output, known).any(dim=1)).nonzero()[:, 0].tolist()
-
-
-class _TokenCount(StoppingCriteria):
-    """Stops nothing; tells how many tokens a batch has got where it takes long."""
-
-    def __init__(self, prompt: int, limit: int):
-        self.prompt = prompt
-        self.progress = Progress("a batch of replies", limit, "tokens at most", LONG)
-
-    def __call__(self, input_ids, scores, **kwargs):
-        self.progress.show(input_ids.shape[1] - self.prompt)
-        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-
-
-@torch.inference_mode()
-def generate_replies(
-    model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], group: int = 1, **options
-) -> torch.Tensor:
-    """Token ids (rows, new) of replies to left-padded prompts, of which ``group`` neighbours are the same one.
-
-    Each prompt is read once. With grouped attention its keys and values stay where they are while the replies grow;
-    a plain cache would be copied at every token. Options are those of ``generate``.
-    """
-    length = inputs["input_ids"].shape[1]
-    limit = options.get("max_new_tokens") or options["generation_config"].max_new_tokens
-    options["stopping_criteria"] = [_TokenCount(length, limit)]
-    grouped = model.config._attn_implementation == GROUPED
-    if group == 1 and not grouped:
-        return model.generate(**inputs, **options)[:, length:]
-    cache = DynamicCache(config=model.config)
-    # The prompt's last token goes with the replies: its output predicts their first token.
-    once = {name: values[::group, :-1] for name, values in inputs.items()}
-    positions = (once["attention_mask"].cumsum(-1) - 1).clamp(min=0)
-    model(**once, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    if grouped:
-        cache = share_prompts(cache)
-    else:
-        cache.batch_repeat_interleave(group)
-    return model.generate(**inputs, past_key_values=cache, **options)[:, length:]

@@ -16,10 +16,12 @@ from trl import SFTConfig, SFTTrainer
 
 from taskreason.config.models import Config
 from taskreason.environments.base import Pretraining
+from taskreason.policies.fused import is_supported
 from taskreason.policies.model_names import find_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
-from taskreason.policies.transformers import ATTENTION, load_model
+from taskreason.policies.transformers import load_model
 from taskreason.training.checkpoints import CurveLog
+from taskreason.training.scoring import choose_products, read_prompts_once
 from taskreason.training.setup import common_arguments, train_and_save, write_folder
 from taskreason.training.sft import COLUMNS, Rows, encode, order_by_length
 
@@ -57,7 +59,7 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
             tie_word_embeddings=True,
             # The published models' 0.02 at their width, scaled to ours: below it attention stays flat for long.
             initializer_range=0.9 / math.sqrt(base.hidden_size),
-            attn_implementation=ATTENTION,
+            attn_implementation="sdpa",
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -87,6 +89,8 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
         train_dataset=encode_curriculum(rows, tokenizer, pretraining, processes),
         processing_class=tokenizer,
     )
+    if is_supported(model):
+        read_prompts_once(model, choose_products(trainer.args))
     train_and_save(trainer, output_dir, CurveLog(log_csv, COLUMNS, base.epochs, "base"))
 
 

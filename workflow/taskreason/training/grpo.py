@@ -21,21 +21,22 @@ from taskreason.config.models import Config
 from taskreason.durability.progress import say
 from taskreason.environments.base import Decision, Environment
 from taskreason.environments.reply import parse_reply
+from taskreason.policies.fused import is_supported
 from taskreason.policies.generation import Sampling
 from taskreason.policies.model_names import check_colocation, limit_length
 from taskreason.policies.prompt import choose_format
-from taskreason.policies.transformers import TransformersPolicy
+from taskreason.policies.transformers import TransformersPolicy, choose_dtype
 from taskreason.rollouts.dataset import load_decisions, load_starts
 from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
 from taskreason.training import VALIDATION_STATES, count_steps, setup
 from taskreason.training.checkpoints import CurveLog, RowLog
 from taskreason.training.rewards import REWARDS
+from taskreason.training.scoring import copy_model
 from taskreason.training.sft import count_rehearsed
 from taskreason.training.trainer import (
     MultiTurnTrainer,
     SharedPromptTrainer,
-    copy_model,
     episode_reward,
 )
 
@@ -165,8 +166,10 @@ class ValidationLog(RowLog):
         if not (self.cfg.grpo.eval_steps and state.is_world_process_zero):
             return
         size, sampling = self.cfg.rollout.batch_size, Sampling(self.cfg.rollout.max_new_tokens)
+        if not is_supported(model):
+            model = copy_model(model).to(choose_dtype()).eval()
         policy = TransformersPolicy(
-            copy_model(model), self.tokenizer, "policy", size, sampling, choose_format(self.cfg)
+            model, self.tokenizer, "policy", size, sampling, choose_format(self.cfg)
         )
         replies = policy.complete([decision.prompt for decision in self.known])
         pairs = zip(replies, self.known, strict=True)

@@ -16,10 +16,12 @@ from trl import SFTConfig, SFTTrainer
 from taskreason.config.models import Config
 from taskreason.durability.progress import follow
 from taskreason.environments.base import Decision
+from taskreason.policies.fused import is_supported
 from taskreason.policies.prompt import PLAIN, PromptFormat, choose_format
 from taskreason.rollouts.dataset import load_decisions
 from taskreason.training import count_steps, setup
 from taskreason.training.checkpoints import CurveLog
+from taskreason.training.scoring import choose_products, read_prompts_once
 
 Rows = list[dict[str, str]]
 """Examples: each a prompt with its completion."""
@@ -73,6 +75,8 @@ def _fit(rows: Rows, cfg: Config, files: setup.TrainingFiles, epochs: float, lab
         processing_class=tokenizer,
         peft_config=setup.make_adapters(cfg.train),
     )
+    if is_supported(trainer.model):
+        read_prompts_once(trainer.model, choose_products(trainer.args))
     setup.train_policy(trainer, cfg, files, CurveLog(files.curve, COLUMNS, epochs, label))
 
 

@@ -1,30 +1,27 @@
 """The trainers of GRPO: on single decisions, reading each prompt once per group, and for comparison on whole episodes.
 
 TRL runs the model over prompt and completion for every completion, so a group of eight reads its prompt eight times,
-twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time: the
-key-value cache of a prompt serves all its completions (:mod:`taskreason.policies.attention`), gradients flowing
-through it. Rewards, advantages and the loss stay TRL's; log-probabilities and gradients are those of stock TRL up to
-rounding. Where a CPU multiplies bf16, sampling runs in a bf16 copy of the policy, so replies are drawn from the policy
-up to rounding, as they are with a serving engine.
+twice over (policy and reference), and once more to sample. :class:`SharedPromptTrainer` reads it once each time
+(:mod:`taskreason.training.scoring`, :class:`taskreason.policies.transformers.Generator`). Rewards, advantages and the
+loss stay TRL's; log-probabilities and gradients are those of stock TRL up to rounding. Where a CPU multiplies bf16,
+replies are drawn from the policy in bf16, so from the policy up to rounding, as they are with a serving engine.
 
-Four private methods of TRL are overridden, as they are in the release ``TRL_RELEASE``; a test compares their signatures
-and says which has changed.
+Three private methods of TRL are overridden, as they are in the release ``TRL_RELEASE``; a test compares their
+signatures and says which has changed.
 """
 
-import copy
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from taskreason.policies.attention import GROUPED, share_prompts
 from taskreason.policies.prompt import PromptFormat
-from taskreason.policies.transformers import generate_replies, has_fast_bf16
+from taskreason.policies.transformers import Generator, choose_dtype
 from taskreason.rollouts.episode import Run, Start
+from taskreason.training.scoring import choose_products, read_prompts_once
 
 TRL_RELEASE = "1.16"
 """What the overridden methods were written for."""
@@ -40,6 +37,12 @@ class SharedPromptTrainer(GRPOTrainer):
     """
 
     _drawn = 0  # tokens sampled for the step in progress
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.shares_prompts:
+            for model in filter(None, (self.model, self.ref_model)):
+                read_prompts_once(model, choose_products(self.args), self.temperature)
 
     @property
     def shares_prompts(self) -> bool:
@@ -69,31 +72,6 @@ class SharedPromptTrainer(GRPOTrainer):
         self._drawn = 0
         return output
 
-    # Overridden to read each prompt once. What TRL asks beyond that (images, other losses) goes to its own method.
-    def _get_per_token_logps_and_entropies(
-        self,
-        model,
-        input_ids,
-        attention_mask,
-        logits_to_keep,
-        batch_size=None,
-        compute_entropy=False,
-        **others,
-    ):
-        plain = all(value is None or value is False for value in others.values())
-        if not (self.shares_prompts and plain):
-            given = model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy
-            return super()._get_per_token_logps_and_entropies(*given, **others)
-        rows = batch_size or len(input_ids)
-        with self.accelerator.autocast():
-            parts = [
-                score_completions(self.accelerator.unwrap_model(model), *chunk, logits_to_keep)
-                for chunk in zip(input_ids.split(rows), attention_mask.split(rows), strict=True)
-            ]
-        logps = torch.cat([part.log_probs for part in parts])
-        entropies = torch.cat([part.entropy for part in parts]) if compute_entropy else None
-        return logps, entropies, None
-
     # Overridden to sample from the policy with shared prompts; TRL repeats every prompt for each completion.
     def _generate_single_turn(
         self, prompt_ids, images, multimodal_fields, num_generations, **options
@@ -110,30 +88,15 @@ class SharedPromptTrainer(GRPOTrainer):
 
     def _sample(self, prompt_ids: list[list[int]], group: int) -> list[list[int]]:
         """Replies up to and with their end tokens; TRL has repeated each prompt ``group`` times in a row."""
-        policy = self._copy_policy()
-        training = policy.training
-        policy.eval()
-        unpadded = {"input_ids": prompt_ids}
-        inputs = self._tokenizer.pad(unpadded, padding_side="left", return_tensors="pt")
-        output = generate_replies(policy, inputs, group, generation_config=self.generation_config)
-        policy.train(training)  # without a copy it is the model that is being trained
-        return [self._cut(row) for row in output.tolist()]
-
-    def _cut(self, ids: list[int]) -> list[int]:
-        end = next((n for n, token in enumerate(ids) if token in self.eos_token_ids), len(ids))
-        return ids[: end + 1]
-
-    def _copy_policy(self):
-        """The policy for sampling: in bf16 where that is quick, else itself."""
-        model = self.accelerator.unwrap_model(self.model)
-        if not has_fast_bf16():
-            return model
-        if not hasattr(self, "_sampler"):
-            self._sampler = copy_model(model).to(torch.bfloat16)
-        with torch.no_grad():
-            for mine, theirs in zip(self._sampler.parameters(), model.parameters(), strict=True):
-                mine.copy_(theirs)
-        return self._sampler
+        model, asked = self.accelerator.unwrap_model(self.model), self.generation_config
+        generator = Generator(model, self._tokenizer.pad_token_id, choose_dtype())
+        training = model.training
+        model.eval()
+        temperature = asked.temperature if asked.do_sample else 0.0
+        limit = asked.max_new_tokens
+        replies = generator.write(prompt_ids[::group], limit, temperature, group)
+        model.train(training)
+        return replies
 
 
 class Step(NamedTuple):
@@ -236,55 +199,3 @@ class MultiTurnTrainer(SharedPromptTrainer):
 def episode_reward(completions, earned: list[float], **columns) -> list[float]:
     """What the decisions' episodes have earned."""
     return earned
-
-
-def copy_model(model: PreTrainedModel) -> PreTrainedModel:
-    """A copy that runs on its own weights.
-
-    TRL's fused head replaces ``model.forward`` by one that calls the original model's; a plain deep copy would too.
-    """
-    twin = copy.deepcopy(model)
-    find_causal_model(twin).__dict__.pop("forward", None)
-    return twin
-
-
-def find_causal_model(model: torch.nn.Module) -> PreTrainedModel:
-    """The language model itself, which low-rank adapters (peft) wrap."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
-def score_completions(
-    model: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, size: int
-):
-    """Log-probabilities and entropies, each (rows, size), of the last ``size`` tokens of every row.
-
-    Neighbouring rows of (rows, length) with equal prompts, padding included, share one pass over the prompt. ``model``
-    carries TRL's fused head, which applies the temperature.
-    """
-    split = input_ids.shape[1] - size
-    rows = torch.cat([input_ids[:, :split], attention_mask[:, :split]], dim=1)
-    unique, owner, sizes = rows.unique_consecutive(dim=0, return_inverse=True, return_counts=True)
-    ids, mask = unique.split(split, dim=1)
-    positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
-    # The prompt's last token goes with the completions: its output predicts their first token.
-    find_causal_model(model).base_model(
-        input_ids=ids[:, :-1],
-        attention_mask=mask[:, :-1],
-        position_ids=(mask[:, :-1].cumsum(-1) - 1).clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-    )
-    if model.config._attn_implementation == GROUPED and (sizes == sizes[0]).all():
-        cache = share_prompts(cache)
-    else:
-        cache.batch_select_indices(owner)
-    completions, kept = input_ids[:, split:], attention_mask[:, split:]
-    return model(
-        input_ids=input_ids[:, split - 1 : -1],
-        attention_mask=attention_mask[:, :-1],
-        position_ids=positions[:, split - 1 : -1],
-        past_key_values=cache,
-        shift_labels=completions.masked_fill(kept == 0, -100),
-        fused_lm_head=True,
-    )
