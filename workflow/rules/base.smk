@@ -72,6 +72,7 @@ use rule heavy as probe_base with:
         f"{OUT}/probes/base.json",
     pathvars:
         job="probe_base",
+    priority: 5
     params:
         script="probe_base",
         tasks=TASKS,

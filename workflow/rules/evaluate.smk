@@ -35,6 +35,7 @@ use rule evaluate_rules as evaluate_base with:
         worlds=EVAL_WORLDS,
     wildcard_constraints:
         policy=one_of(["base", *COMPARED]),
+    priority: 5
     conda:
         TRAIN_ENV
     resources:

@@ -1,5 +1,7 @@
 # One SFT and one GRPO training per task and seed. One thread each: two trainings at a time beat one on two threads.
 # Checkpoints go to a folder that is no output, so that an interrupted training resumes instead of being wiped.
+# Priorities put the longest way first (SFT, GRPO, rollouts) and of what else waits the longest job, so that the short
+# ones are left to fill the cores at the end.
 use rule heavy as train_sft with:
     input:
         trajectories=rules.collect.output.trajectories,
@@ -70,7 +72,7 @@ use rule train_sft as train_sft_longer with:
         provenance=f"{OUT}/training/{{task}}{{run}}/sft_longer.provenance.json",
     pathvars:
         job="train_sft_longer/{task}{run}",
-    priority: 5
+    priority: 15
     params:
         stage="sft_longer",
         replies=lambda wildcards: [

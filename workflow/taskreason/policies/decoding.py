@@ -16,8 +16,8 @@ PORTION = 1500
 """Tokens that are read at once."""
 BLOCK = 16
 """Tokens by which the room for replies grows."""
-ROWS = 128
-"""Replies that are written side by side; with more of them, keys and values no longer fit into a processor's cache."""
+ROWS = 256
+"""Replies that are written side by side at most; more of them take memory and gain nothing."""
 FULL = 0.8
 """Below this share of prompts with unfinished replies the others leave the batch."""
 

@@ -5,6 +5,8 @@ so a damaged or foreign file can't be trained on. :mod:`taskreason.rollouts.coll
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 
@@ -12,9 +14,16 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError, quote
 from taskreason.durability.files import read_lines, write_lines
 from taskreason.durability.progress import follow
-from taskreason.environments.base import Decision, Environment, TaskSpec, World
+from taskreason.environments.base import (
+    Decision,
+    Environment,
+    TaskSpec,
+    Teacher,
+    World,
+    list_plan,
+)
 from taskreason.environments.reply import parse_reply
-from taskreason.rollouts.episode import Start
+from taskreason.rollouts.episode import PlannedStep, Start
 
 PATIENCE = 10_000
 """Seeds in a row that give no new world before a task counts as having no more of them."""
@@ -64,9 +73,43 @@ def make_worlds(
     rows = []
     for seed, world in follow(drawn, task, number, env.worlds):
         known = {"layout_hash": world.id, "seed": seed, "mode": mode}
-        optimal_steps = env.teacher(world).distance(world.initial)
-        rows.append({**env.dump(world), **known, "optimal_steps": optimal_steps})
+        teacher = env.teacher(world)
+        known["optimal_steps"] = teacher.distance(world.initial)
+        if split != "train" and known["optimal_steps"] is not None:
+            # Every policy is scored on the expert's states, so that these are planned once for all.
+            steps = map(asdict, plan_steps(world, teacher))
+            known["plan"] = [{key: step[key] for key in PLANNED} for step in steps]
+        rows.append({**env.dump(world), **known})
     write_lines(output, rows)
+
+
+PLANNED = ("action", "reply", "optimal")
+"""What is kept of a planned step; its state follows from the actions."""
+
+
+def plan_steps(world: World, teacher: Teacher) -> list[PlannedStep]:
+    """The expert's shortest plan; ValueError where the goal can't be reached."""
+    return [
+        PlannedStep(state, action, teacher.reply(state), tuple(teacher.optimal(state)))
+        for state, action in list_plan(world, teacher)
+    ]
+
+
+def _read_plan(world: World, rows: object, place: str) -> tuple[PlannedStep, ...] | None:
+    """The plan that a file holds, None where it holds none; UserError where it does not lead to the goal."""
+    if rows is None:
+        return None
+    state, steps = world.initial, []
+    with suppress(KeyError, TypeError):
+        for row in rows:
+            steps.append(PlannedStep(state, row["action"], row["reply"], tuple(row["optimal"])))
+            state = world.step(state, row["action"])
+        if state is not None and world.solved(state):
+            return tuple(steps)
+    raise UserError(
+        f"{place}: plan does not lead to the goal; delete the file and run "
+        f"`snakemake {place.rpartition(':')[0]}` to make it again."
+    )
 
 
 def _read_worlds(path: Path) -> list[dict]:
@@ -83,7 +126,8 @@ def load_starts(task: str, path: Path, environment: Environment) -> list[Start]:
                 f"{path}:{n}: what is described is not what layout_hash is of; delete the file and run "
                 f"`snakemake {path}` to make it again."
             )
-        starts.append(Start(world, task, row["optimal_steps"]))
+        plan = _read_plan(world, row.get("plan"), f"{path}:{n}")
+        starts.append(Start(world, task, row["optimal_steps"], plan))
     return starts
 
 

@@ -4,7 +4,7 @@ Every reply costs one step; a reply whose action is not valid leaves the state a
 have ended are written at once, so an interrupted rollout resumes with the worlds that are missing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import islice
@@ -13,7 +13,7 @@ from pathlib import Path
 from taskreason.durability.files import write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import Progress, say
-from taskreason.environments.base import World
+from taskreason.environments.base import State, World
 from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Policy, Turn
 
@@ -54,12 +54,23 @@ FIELDS = " ".join(Episode.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
+class PlannedStep:
+    """One step of the expert's plan: the state, what it does and says there, and every action that is optimal."""
+
+    state: State
+    action: str
+    reply: str
+    optimal: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Start:
-    """Where an episode begins: a world, its task's name and the length of a shortest plan."""
+    """Where an episode begins: a world, its task's name, the length of a shortest plan and, where known, the plan."""
 
     world: World
     task: str
     optimal_steps: int | None
+    plan: tuple[PlannedStep, ...] | None = None
 
 
 class Run:
@@ -110,21 +121,26 @@ class Run:
 def run_episodes(
     policy: Policy,
     starts: Sequence[Start],
-    timeout: int,
+    timeout: int | Mapping[str, int],
     batch_size: int,
     seed: int = 0,
     on_end: Callable[[Episode], None] | None = None,
 ) -> list[Episode]:
-    """One episode per start, in their order; at most ``batch_size`` run at once. ``timeout`` is in steps."""
+    """One episode per start, in their order; at most ``batch_size`` run at once, others follow as these end.
+
+    timeout: in steps, for all or by task.
+    """
     waiting = iter(enumerate(starts))
     running: dict[int, Run] = {}
     cut = getattr(policy, "cut", ())
     done: dict[int, Episode] = {}
-    progress = Progress(starts[0].task if starts else "", len(starts), "episodes")
+    tasks = dict.fromkeys(start.task for start in starts)
+    limits = timeout if isinstance(timeout, Mapping) else dict.fromkeys(tasks, timeout)
+    progress = Progress(", ".join(tasks), len(starts), "episodes")
 
     def settle() -> None:
         for n, run in list(running.items()):
-            if run.success or len(run.actions) >= timeout:
+            if run.success or len(run.actions) >= limits[run.start.task]:
                 del running[n]
                 done[n] = run.finish(seed, policy.name)
                 if on_end:
@@ -135,8 +151,9 @@ def run_episodes(
             solved = sum(episode.success for episode in done.values())
             yield f"SR so far {solved / len(done):.2f}"
         if running:
-            step = max(len(run.actions) for run in running.values())
-            yield f"{len(running)} under way at step {step} of at most {timeout}"
+            furthest = max(running.values(), key=lambda run: len(run.actions))
+            step, limit = len(furthest.actions), limits[furthest.start.task]
+            yield f"{len(running)} under way at step {step} of at most {limit}"
 
     while len(done) < len(starts):
         running |= {n: Run(start) for n, start in islice(waiting, batch_size - len(running))}
@@ -162,32 +179,77 @@ def rollout_to_file(
 
     An episode whose line there is torn or damaged is run again.
     """
-    partial = PartialResults(path.with_name(path.name + ".partial"), FIELDS)
-    found = {
-        e.layout_hash: e
-        for e in map(read_episode, partial.read())
-        if (e.seed, e.model) == (seed, policy.name)
-        and (e.steps == timeout or e.success and e.steps < timeout)
-    }
-    distinct = {start.world.id: start for start in starts}  # a world may be given twice
-    missing = [start for layout_hash, start in distinct.items() if layout_hash not in found]
-    if found:
-        say(f"{path.stem}: {len(found)}/{len(distinct)} episodes found, going on")
-    partial.begin(map(asdict, found.values()))
+    timeouts = dict.fromkeys((start.task for start in starts), timeout)
+    return rollout_to_files(policy, {path: starts}, timeouts, batch_size, seed)[path]
 
-    def record(episode: Episode) -> None:
-        found[episode.layout_hash] = episode
-        partial.add(asdict(episode))
 
-    run_episodes(policy, missing, timeout, batch_size, seed, record)
-    episodes = [found[start.world.id] for start in starts]
-    if found:
-        rate = sum(episode.success for episode in found.values()) / len(found)
-        say(f"{path.stem}: {len(found)}/{len(distinct)} episodes, SR {rate:.2f}")
-        warn_of_cuts(path.stem, list(found.values()))
-    write_lines(path, map(asdict, episodes))
-    partial.remove()
-    return episodes
+def rollout_to_files(
+    policy: Policy,
+    starts: Mapping[Path, Sequence[Start]],
+    timeouts: Mapping[str, int],
+    batch_size: int,
+    seed: int = 0,
+) -> dict[Path, list[Episode]]:
+    """:func:`rollout_to_file` for several files at once, whose episodes share batches; timeouts: by task."""
+    files = [_EpisodeFile(path, part, timeouts, policy, seed) for path, part in starts.items()]
+    # The longest first, so that no batch is left with a few of them at the end.
+    queue = sorted(
+        ((start, file) for file in files for start in file.missing),
+        key=lambda pair: -timeouts[pair[0].task],
+    )
+    owners = {(start.task, start.world.id): file for start, file in queue}
+    run_episodes(
+        policy,
+        [start for start, _ in queue],
+        timeouts,
+        batch_size,
+        seed,
+        lambda episode: owners[episode.task, episode.layout_hash].record(episode),
+    )
+    return {file.path: file.finish() for file in files}
+
+
+class _EpisodeFile:
+    """A file of episodes in the making: those found of an earlier attempt, and the worlds that are missing."""
+
+    def __init__(
+        self,
+        path: Path,
+        starts: Sequence[Start],
+        timeouts: Mapping[str, int],
+        policy: Policy,
+        seed: int,
+    ):
+        self.path, self.starts = path, starts
+        self.partial = PartialResults(path.with_name(path.name + ".partial"), FIELDS)
+        self.found = {
+            e.layout_hash: e
+            for e in map(read_episode, self.partial.read())
+            if (e.seed, e.model) == (seed, policy.name)
+            and e.task in timeouts
+            and (e.steps == timeouts[e.task] or e.success and e.steps < timeouts[e.task])
+        }
+        self.distinct = {start.world.id: start for start in starts}  # a world may be given twice
+        self.missing = [start for key, start in self.distinct.items() if key not in self.found]
+        if self.found:
+            say(f"{path.stem}: {len(self.found)}/{len(self.distinct)} episodes found, going on")
+        self.partial.begin(map(asdict, self.found.values()))
+
+    def record(self, episode: Episode) -> None:
+        """Keep an episode that has ended."""
+        self.found[episode.layout_hash] = episode
+        self.partial.add(asdict(episode))
+
+    def finish(self) -> list[Episode]:
+        """Write the file whole."""
+        episodes = [self.found[start.world.id] for start in self.starts]
+        if self.found:
+            rate = sum(episode.success for episode in self.found.values()) / len(self.found)
+            say(f"{self.path.stem}: {len(self.found)}/{len(self.distinct)} episodes, SR {rate:.2f}")
+            warn_of_cuts(self.path.stem, list(self.found.values()))
+        write_lines(self.path, map(asdict, episodes))
+        self.partial.remove()
+        return episodes
 
 
 def warn_of_cuts(label: str, episodes: Sequence[Episode]) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from taskreason.config.models import Config
 from taskreason.durability.files import write_json
 from taskreason.durability.progress import follow
-from taskreason.environments.base import Environment, list_plan
+from taskreason.environments.base import Environment
 from taskreason.environments.reply import read_action, recount
 from taskreason.policies import Policy, Turn
 from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.prompt import choose_format
-from taskreason.rollouts.dataset import load_starts
-from taskreason.rollouts.episode import Start, rollout_to_file
+from taskreason.rollouts.dataset import load_starts, plan_steps
+from taskreason.rollouts.episode import Start, rollout_to_file, rollout_to_files
 
 
 def evaluate(
@@ -37,14 +37,15 @@ def evaluate(
         actor = load_rules(policy, cfg.seed, cfg.env)
     else:
         actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
-    for task, path in episodes.items():
-        starts = load_starts(task, worlds[task], cfg.env)
-        print(
-            f"{policy} trained on {train_task}: {task}, {len(starts)} {cfg.env.worlds}", flush=True
-        )
-        rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, path, cfg.seed)
-        counts = score_single_turns(actor, starts, cfg.rollout.single_turn_states, cfg.env)
-        write_json(single_turn[task], counts)
+    starts = {task: load_starts(task, worlds[task], cfg.env) for task in episodes}
+    timeouts = {task: cfg.timeout_of(task) for task in episodes}
+    number = sum(map(len, starts.values()))
+    print(f"{policy} trained on {train_task}: {number} {cfg.env.worlds}", flush=True)
+    files = {path: starts[task] for task, path in episodes.items()}
+    rollout_to_files(actor, files, timeouts, cfg.rollout.batch_size, cfg.seed)
+    for task in episodes:
+        limit = cfg.rollout.single_turn_states
+        write_json(single_turn[task], score_single_turns(actor, starts[task], limit, cfg.env))
 
 
 def play(model: Path, task: str, cfg: Config, worlds: Path, episodes: Path) -> None:
@@ -81,20 +82,17 @@ def score_single_turns(
     """
     visited = []
     for start in follow(starts, "the expert's plans", len(starts), environment.worlds):
-        teacher, last = environment.teacher(start.world), None
-        for state, action in list_plan(start.world, teacher):
-            visited.append((start.world, teacher, state, action, last))
-            last = state
+        plan = start.plan or plan_steps(start.world, environment.teacher(start.world))
+        before = ""
+        for step in plan:
+            visited.append((Turn(start.world, step.state, before), step))
+            before = recount(step.reply, accepted=True)
     chosen = visited[:: max(1, -(-len(visited) // limit))]
-    turns = []
-    for world, teacher, state, _, last in chosen:
-        before = "" if last is None else recount(teacher.reply(last), accepted=True)
-        turns.append(Turn(world, state, before))
     counts = {"states": len(chosen), "valid": 0, "expert": 0, "optimal": 0}
-    replies = follow(policy.act(turns), "judged", len(chosen), "replies")
-    for (world, teacher, state, wanted, _), reply in zip(chosen, replies, strict=True):
+    replies = policy.act([turn for turn, _ in chosen])
+    for (turn, step), reply in zip(chosen, replies, strict=True):
         text = read_action(reply)
-        counts["valid"] += world.step(state, text) is not None
-        counts["expert"] += text == wanted
-        counts["optimal"] += text in teacher.optimal(state)
+        counts["valid"] += turn.world.step(turn.state, text) is not None
+        counts["expert"] += text == step.action
+        counts["optimal"] += text in step.optimal
     return counts
