@@ -10,7 +10,16 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch.nn.functional import embedding
 
-from taskreason.policies.fused import Batch, FusedModel, Ids, Pair, read, round_up, turn
+from taskreason.policies.fused import (
+    Batch,
+    FusedModel,
+    Ids,
+    Pair,
+    attend_shared,
+    read,
+    round_up,
+    turn,
+)
 
 PORTION = 1500
 """Tokens that are read at once."""
@@ -61,7 +70,8 @@ class _Writer:
         self.numbers = torch.arange(len(prompts))  # which of the prompts are still here
         low = torch.finfo(model.dtype).min
         padded = torch.arange(self.width) >= self.lengths[:, None]
-        self.padding = torch.zeros(padded.shape, dtype=model.dtype).masked_fill_(padded, low)
+        padding = torch.zeros(padded.shape, dtype=model.dtype).masked_fill_(padded, low)
+        self.padding = padding.repeat_interleave(model.key_heads, 0)[:, None]
         rows = len(prompts) * model.key_heads * group
         empty = torch.zeros(rows, 0, model.size, dtype=model.dtype)
         self.own = [(empty, empty) for _ in model.layers]
@@ -125,8 +135,7 @@ class _Writer:
         self.cache = [(k.index_select(0, rows), v.index_select(0, rows)) for k, v in self.cache]
         self.own = [(k.index_select(0, own), v.index_select(0, own)) for k, v in self.own]
         self.lengths, self.numbers = self.lengths[full], self.numbers[full]
-        self.padding = self.padding[full]
-        self._bias = None
+        self.padding = self.padding[rows]
 
     def _grow(self) -> None:
         """Room for another block of tokens."""
@@ -138,8 +147,6 @@ class _Writer:
         low = torch.finfo(self.model.dtype).min
         self.later = torch.cat([self.later, self.later.new_full((BLOCK,), low)])
 
-    _bias = None
-
     def _step(self, tokens: torch.Tensor, step: int) -> torch.Tensor:
         """Logits of what follows the tokens (rows,), which are the replies' tokens number ``step``."""
         model, group = self.model, self.group
@@ -148,11 +155,7 @@ class _Writer:
             self._grow()
         self.later[step] = 0
         prompts = len(self.numbers)
-        if self._bias is None:
-            bias = self.padding.repeat_interleave(keys, 0)[:, None]
-            self._bias = bias.expand(-1, group * shared, -1).contiguous()
-        rows = prompts * keys * group
-        later = self.later.expand(rows, shared, -1)
+        later = self.later.expand(shared, -1)
         angles = model.angles((self.lengths + step).repeat_interleave(group))
         x = embedding(tokens, model.embedding)
         for layer, (k, v), (own_k, own_v) in zip(model.layers, self.cache, self.own, strict=True):
@@ -165,12 +168,7 @@ class _Writer:
                 place.view(prompts, keys, group, -1, size)[:, :, :, step] = new.view(
                     prompts, group, keys, size
                 ).transpose(1, 2)
-            on_prompt = torch.baddbmm(self._bias, q, k.transpose(1, 2)).view(rows, shared, -1)
-            on_own = torch.baddbmm(later, q.view(rows, shared, size), own_k.transpose(1, 2))
-            weights = torch.cat([on_prompt, on_own], dim=-1).softmax(-1)
-            on_prompt = weights[..., : self.width].reshape(prompts * keys, group * shared, -1)
-            output = torch.bmm(on_prompt, v).view(rows, shared, size)
-            output = torch.baddbmm(output, weights[..., self.width :], own_v)
+            output = attend_shared(q, own_k, own_v, (k, v), self.padding, later, group)
             output = output.view(prompts, keys, group, shared, size).transpose(1, 2)
             x = model.finish(layer, x, output.reshape(len(tokens), -1))
         return model.logits(x)
