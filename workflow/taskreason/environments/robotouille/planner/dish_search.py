@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 
 from ..simulator.domain import Action, Op
 from ..simulator.engine import Kitchen, State
-from .dish_bound import NEVER
+from .scene import NEVER
 
 
 class Symmetry:

@@ -1,6 +1,7 @@
 """Goals of several dishes: towers of items and soups in bowls, read from a goal's terms."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..simulator.domain import Flag
@@ -13,6 +14,20 @@ MADE = Flag.iscooked | Flag.iscut | Flag.isfried
 """Flags that an item comes by where it is prepared."""
 GIVEN = Flag.iscookable | Flag.iscuttable | Flag.isfryableifcut
 """Flags that an item has from the start or never."""
+
+
+class Place(NamedTuple):
+    """A slot in a dish. dish: its number, towers first; role: "chain", "loose", "top" or "soup"; rank: in the chain."""
+
+    dish: int
+    role: str
+    rank: int
+    flags: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Of two places in a tower, the one with the lower order is filled first; equal ones in any order."""
+        return ("chain", "loose", "top").index(self.role), self.rank
 
 
 class Soup(NamedTuple):
@@ -28,6 +43,22 @@ class Dishes(NamedTuple):
 
     stacks: tuple[GoalStack, ...]
     soups: tuple[Soup, ...]
+
+    def list_places(self) -> dict[str, list[Place]]:
+        """All slots by the kind of item that they take."""
+        places = defaultdict(list)
+
+        def add(dish: int, role: str, slots: Iterable[Slot], ranked: bool = False) -> None:
+            for rank, slot in enumerate(slots):
+                places[slot.kind].append(Place(dish, role, rank * ranked, slot.flags))
+
+        for dish, stack in enumerate(self.stacks):
+            add(dish, "chain", stack.chain, ranked=True)
+            add(dish, "loose", stack.loose)
+            add(dish, "top", [stack.top] if stack.top else [])
+        for dish, soup in enumerate(self.soups, start=len(self.stacks)):
+            add(dish, "soup", soup.slots)
+        return dict(places)
 
 
 def compile_dishes(goal: Goal) -> Dishes | None:
