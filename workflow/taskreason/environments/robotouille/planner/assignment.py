@@ -35,12 +35,13 @@ def choose_items(
 ) -> Choice:
     """The cheapest choices of one item for each slot.
 
-    rows: for each slot, what each item costs there; idle: what each costs that goes into none. sources: the dish at
-    whose station each item lies; targets: the dish at whose station each slot is; -1 for none. Where an item of one dish
-    goes straight to another and the other way round, neither can come first, so one more carrying is needed.
+    rows: for each slot, what each item costs there. idle: what each costs that goes into none. sources: the dish at
+    whose station each item lies, targets: the dish at whose station each slot is; -1 for none. Where one item goes
+    straight from the first dish to the second and another one the other way, neither can come first, so one more
+    carrying is needed.
 
-    Two slots, an item ready in the second and another one that must be carried: ``choose_items(((4, 4), (0, 4)), (0, 0),
-    (-1, -1), (-1, -1))`` has 4 as the least sum, and only the second item moves.
+    For example two slots, of which the second holds the first item: in ``choose_items(((4, 4), (0, 4)), (0, 0),
+    (-1, -1), (-1, -1))`` the least sum is 4, and only the second item moves.
     """
     count, width = len(idle), len(rows)
     if perm(count, width) > MOST:

@@ -1,12 +1,14 @@
 """A lower bound on the steps to several dishes, from counting visits to stations.
 
 Whatever the robot does at one station without leaving it is a visit; each but perhaps the first costs a move. A visit
-begins with putting down what the robot holds, if it holds something, and ends when it leaves, perhaps with something. So
-to carry one thing takes two visits, and four steps. Two visits fall together only where the robot picks up what it has
-just put down and prepared, or the pot to which it has just added an item.
+begins with putting down what the robot holds, if it holds something, and ends when it leaves, perhaps with something.
+So to carry one thing takes two visits, and four steps. Two visits fall together only where the robot picks up what it
+has just put down and prepared, or the pot to which it has just added an item.
 
-An item takes one carrying to its place in a dish and one more to each station where it must be prepared. Which item goes
-into which slot, which tower stands where and which meal becomes which soup is tried in all ways; the least sum counts.
+An item takes one carrying to its place in a dish and one more to each station where it must be prepared. Which item
+goes into which slot, which tower stands where and which meal becomes which soup is tried in all ways; the least sum
+counts. Example: a tomato on a table is to be cut and to lie upon bread, and the robot is elsewhere. To the board (4
+steps), three cuts and on to the bread (3, for the robot is at the board already) make 10.
 """
 
 from ..simulator.engine import CUT, Kitchen, State
@@ -28,7 +30,7 @@ class DishBound:
         self._ways: dict[tuple, list[tuple[int, int]]] = {}
 
     def steps(self, state: State) -> int:
-        """A number of steps that no plan from ``state`` to the goal can undercut; `NEVER` or more where there is none."""
+        """A number of steps that no plan from ``state`` can undercut; at least `NEVER` where there is none."""
         # Of effects but cutting, only which they are is looked at, not how far they have come.
         effects = tuple([e if e[0] == CUT else e[:3] for e in state.effects])
         key = (*state[1:7], effects)
@@ -77,7 +79,11 @@ class _Weighing:
                 self.blockers = max(self.blockers, self._count_blockers(row, items))
         if self.dumps and self.steps == 2:
             return 0, 0  # nothing is left to do, so what is held may stay in the hand
-        if scene.held < 0 <= scene.state.hand and self.steps and not any(s.uses for s in self.sites):
+        if (
+            scene.held < 0 <= scene.state.hand
+            and self.steps
+            and not any(s.uses for s in self.sites)
+        ):
             self.steps += 2
             self.spots |= scene.bare
         if self.blockers:
@@ -182,9 +188,9 @@ class _Weighing:
                     self.dumps = True
             elif item in scene.where:
                 s, level = scene.where[item]
-                if level == len(scene.state.stacks[s]) - 1:
-                    if unused or choice.swapped or any(self._may_go(item, p) for p in taken):
-                        self.spots |= 1 << s
+                useful = unused or choice.swapped or any(self._may_go(item, p) for p in taken)
+                if useful and level == len(scene.state.stacks[s]) - 1:
+                    self.spots |= 1 << s
 
     def _may_go(self, item: int, place: Place) -> bool:
         """Whether it may be useful to pick up an item now for a slot."""
@@ -201,6 +207,10 @@ class _Weighing:
         for cost, item in zip(row, items, strict=True):
             if cost < NEVER:
                 s, level = scene.where.get(item, (-1, 0))
-                above = scene.state.stacks[s][level + 1 :] if cost and s >= 0 and s not in self.owner else ()
+                above = (
+                    scene.state.stacks[s][level + 1 :]
+                    if cost and s >= 0 and s not in self.owner
+                    else ()
+                )
                 fewest = min(fewest, sum(scene.kinds[i] not in self.bound.places for i in above))
         return fewest % NEVER

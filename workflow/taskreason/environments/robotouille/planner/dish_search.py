@@ -110,7 +110,7 @@ class DishSearch:
         self._keep(cost, parent, found, proven)
 
     def _keep(self, cost: dict, parent: dict, found: tuple | None, proven: int) -> None:
-        """Of every state met, that a plan from the start through it takes as long as is proven; exactly so on the plan."""
+        """That no plan from the start through a state met is shorter than proven, and the exact rest along the plan."""
         for (name, _), g in cost.items():
             self._lower[name] = max(proven - g, self._lower.get(name, 0))
         if found:

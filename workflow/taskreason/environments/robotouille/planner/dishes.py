@@ -92,7 +92,8 @@ def _is_plain(dishes: Dishes, goal: Goal, terms: dict) -> bool:
     slots = [slot for stack in dishes.stacks for slot in stack.slots]
     slots += [slot for soup in dishes.soups for slot in soup.slots]
     return (
-        len({item for item, _ in wanted}) == len(wanted)
+        bool(dishes.stacks or dishes.soups)
+        and len({item for item, _ in wanted}) == len(wanted)
         and len(slots) == len(wanted)
         and len(meals) == len(bowls) == len(inside)
         and all(goal.kinds[bowl] == "bowl" for bowl in bowls)

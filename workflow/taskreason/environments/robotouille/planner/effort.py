@@ -39,8 +39,10 @@ class Effort:
         """Say how far the search is, where a line is due; UserError where its time is over."""
         if self.seconds is not None and monotonic() - self._started >= self.seconds:
             raise UserError(
-                f"{self.source}: no plan was found in {self.seconds:g} s, but any takes {steps} steps or more; give the "
-                "search more time (--seconds)."
+                f"{self.source}: no plan was found in {self.seconds:g} s, but any takes {steps} steps or more; "
+                "give the search more time (--seconds)."
             )
         if is_due():
-            say(f"{self.source}: {self.expanded:,} states searched, a plan takes {steps} steps or more")
+            say(
+                f"{self.source}: {self.expanded:,} states searched, a plan takes {steps} steps or more"
+            )
