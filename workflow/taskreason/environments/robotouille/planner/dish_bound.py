@@ -27,6 +27,7 @@ class DishBound:
         self.items: dict[str, list[int]] = {}
         for item, kind in enumerate(kitchen.item_kinds):
             self.items.setdefault(kind, []).append(item)
+        self.useless = bool(self.items.keys() - self.places.keys())
         self._ways: dict[tuple, list[tuple[int, int]]] = {}
 
     def steps(self, state: State) -> int:
@@ -75,8 +76,9 @@ class _Weighing:
                 return NEVER, 0
             self.steps += choice.least
             self._note_spots(items, places, choice)
-            for row in rows:
-                self.blockers = max(self.blockers, self._count_blockers(row, items))
+            if self.bound.useless:
+                fewest = (self._count_blockers(row, items) for row in rows)
+                self.blockers = max(self.blockers, *fewest, 0)
         if self.dumps and self.steps == 2:
             return 0, 0  # nothing is left to do, so what is held may stay in the hand
         if (
@@ -92,8 +94,7 @@ class _Weighing:
         useless = self.useless + self.blockers
         if useless:  # thrown into a pot, it saves what adding an item there saves
             self.steps -= min(useless, sum(site.spare for site in self.sites))
-            for site in self.sites:
-                self.spots |= 1 << site.pot if site.pot >= 0 else 0
+            self.spots |= scene.wet
         return self.steps, self.spots
 
     # ---------------------------------------------------------- costs of items
@@ -136,10 +137,10 @@ class _Weighing:
 
     def _lies_on_earlier(self, item: int, place: Place) -> bool:
         """Whether an item lies upon one without which its own slot in a tower can't be filled yet."""
-        if place.role == "soup":
-            return False
         scene = self.scene
         s, level = scene.where[item]
+        if not level or place.role == "soup":
+            return False
         below = scene.state.stacks[s][:level]
         for kind in {scene.kinds[i] for i in below}:
             places = self.bound.places.get(kind, [])
@@ -184,7 +185,7 @@ class _Weighing:
                 for place in taken:
                     self.spots |= self._place_held(place)[1]
                 if unused:
-                    self.spots |= scene.free
+                    self.spots |= scene.free | scene.wet
                     self.dumps = True
             elif item in scene.where:
                 s, level = scene.where[item]

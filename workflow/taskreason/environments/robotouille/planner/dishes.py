@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import combinations
 from typing import NamedTuple
 
 from ..simulator.domain import Flag
@@ -43,6 +44,11 @@ class Dishes(NamedTuple):
 
     stacks: tuple[GoalStack, ...]
     soups: tuple[Soup, ...]
+
+    def list_equal(self) -> list[tuple[int, int]]:
+        """Pairs of dishes that ask for the same, by their numbers."""
+        dishes = [*self.stacks, *self.soups]
+        return [(a, b) for a, b in combinations(range(len(dishes)), 2) if dishes[a] == dishes[b]]
 
     def list_places(self) -> dict[str, list[Place]]:
         """All slots by the kind of item that they take."""

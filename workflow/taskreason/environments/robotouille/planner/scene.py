@@ -47,7 +47,7 @@ def list_bits(kitchen: Kitchen) -> dict[str, int]:
 class Scene:
     """One state. held: the item in hand, or -1. where: station and level of each item that lies. gone: item -> meal.
 
-    bare: stations with nothing on them; free: those on which an item can be put; both in bits.
+    Stations in bits: bare: with nothing on them; free: on which an item can be put; wet: where it can be added to a meal.
     """
 
     def __init__(self, kitchen: Kitchen, state: State, at: dict[str, int]):
@@ -58,7 +58,11 @@ class Scene:
         self.where = {i: (s, level) for s, stack in stacks for level, i in enumerate(stack)}
         self.gone = dict(state.added)
         self.all = (1 << len(state.stacks)) - 1
-        taken = sum(1 << place for place, _ in state.containers if place >= 0)
+        taken, self.wet = 0, 0
+        for kind, (place, meal) in zip(kitchen.container_kinds, state.containers, strict=True):
+            if place >= 0:
+                taken |= 1 << place
+                self.wet |= (kind == "pot" and meal >= 0) << place
         self.free = self.all & ~taken
         self.bare = self.free & ~sum(1 << s for s, stack in enumerate(state.stacks) if stack)
         self._carried: dict[tuple[int, int], tuple[int, int]] = {}

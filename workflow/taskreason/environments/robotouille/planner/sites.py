@@ -52,10 +52,13 @@ class Site(NamedTuple):
 
 
 def list_combinations(scene: Scene, dishes: Dishes) -> Iterator[tuple[Site, ...]]:
-    """A site for each dish, in all ways in which no two share a station or a meal."""
+    """A site for each dish, in all ways in which no two share a station or a meal; equal dishes in one order only."""
     options = [list_tower_sites(scene, stack) for stack in dishes.stacks]
     options += [list_soup_sites(scene, soup) for soup in dishes.soups]
+    equal = dishes.list_equal()
     for sites in product(*options):
+        if any(sites[a] > sites[b] for a, b in equal):
+            continue
         stations = [site.station for site in sites if site.station >= 0]
         meals = [site.meal for site in sites if site.meal >= 0]
         if len({*stations}) == len(stations) and len({*meals}) == len(meals):
