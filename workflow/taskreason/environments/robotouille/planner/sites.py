@@ -185,15 +185,15 @@ def _follow_pot(
         first = kind == FILL or meal >= 0
         if first and here & started:
             running = True
-        elif started:  # it may be done as soon as the pot is put down
-            legs.append(bare & started)
-            resumed += 1
         elif first and here & at.get(name, 0):
             cost += 1
             # Unless an item is added in the same visit, one more is made only to start.
             if kind == FILL or not most:
                 cost += 1
                 spots |= here
+        elif started:  # it may be done as soon as the pot is put down
+            legs.append(bare & started)
+            resumed += 1
         elif name in at:
             legs.append(bare & at[name])
             cost += 1
