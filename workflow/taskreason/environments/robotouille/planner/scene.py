@@ -47,7 +47,7 @@ def list_bits(kitchen: Kitchen) -> dict[str, int]:
 class Scene:
     """One state. held: the item in hand, or -1. where: station and level of each item that lies. gone: item -> meal.
 
-    Stations in bits. bare: with nothing on them; free: on which an item can be put; wet: with a pot that it can go into.
+    Stations in bits. bare: with nothing on them; free: on which an item can be put; wet: with a pot for it.
     """
 
     def __init__(self, kitchen: Kitchen, state: State, at: dict[str, int]):
