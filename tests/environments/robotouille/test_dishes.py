@@ -94,6 +94,12 @@ SMALL = {
         "table table board",
         "bread bread cheese cheese",
     ),
+    "a top inside an unfinished tower": (
+        "item_on cheese1 table2, atop cheese3 cheese1, item_at bread4 table2, clear bread4, "
+        "item_on bread5 table6",
+        "table table sink",
+        "bread bread cheese cheese",
+    ),
     "something in the way": (
         f"{TOWERS}, item_on cheese4 table5",
         "table table board",

@@ -124,7 +124,7 @@ class _Weighing:
         if place.role == "soup":
             return cost
         s, level = scene.where[item]
-        if place.role == "top":
+        if place.role == "top" and site.complete:
             chosen = item == site.top if site.top >= 0 else not (ready and s == site.station)
             if not chosen:
                 return NEVER
