@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import deque
 from pathlib import Path
 
 from taskreason.environments import load_environment
@@ -118,3 +119,27 @@ def soup_world():
 def read_jsonl(path):
     """The objects of a JSON-lines file."""
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def explore(kitchen):
+    """Every reachable state with its successors by action, and the distances to the goal."""
+    successors, queue = {}, deque([kitchen.initial])
+    while queue:
+        state = queue.popleft()
+        if state in successors:
+            continue
+        successors[state] = {a: kitchen.step(state, a) for a in kitchen.valid_actions(state)}
+        queue.extend(successors[state].values())
+    predecessors = {state: [] for state in successors}
+    for state, after in successors.items():
+        for other in after.values():
+            predecessors[other].append(state)
+    distance = {state: 0 for state in successors if kitchen.is_goal(state)}
+    queue = deque(distance)
+    while queue:
+        state = queue.popleft()
+        for before in predecessors[state]:
+            if before not in distance:
+                distance[before] = distance[state] + 1
+                queue.append(before)
+    return successors, distance

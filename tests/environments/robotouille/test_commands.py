@@ -239,7 +239,7 @@ def test_a_file_and_standard_input_are_read_alike_to_the_byte(tmp_path, case):
 
 
 def test_a_long_search_says_how_far_it_is_and_ends_when_it_is_told_to(call, tmp_path, monkeypatch):
-    """Two dishes at once, of which the planner's bound knows little."""
+    """Two dishes at once and an empty hand: of such a goal the planner's bound knows nothing."""
     layout = BURGER | {"width": 9, "height": 9}
     for key in ("stations", "items"):
         more = [row | {"x": row["x"] + 4, "y": row["y"] + 4} for row in BURGER[key]]
@@ -250,7 +250,8 @@ def test_a_long_search_says_how_far_it_is_and_ends_when_it_is_told_to(call, tmp_
     ]
     layout["stations"] = [*layout["stations"], {"name": "stove", "x": 8, "y": 0}]
     again = [row | {"ids": [key + 10 for key in row["ids"]]} for row in BURGER["goal"]]
-    layout["goal"] = [*BURGER["goal"], *again]
+    empty = {"predicate": "nothing", "args": ["robot"], "ids": [20]}
+    layout["goal"] = [*BURGER["goal"], *again, empty]
     file = tmp_path / "dishes.json"
     file.write_text(json.dumps(layout))
     monkeypatch.setattr(_Pace, "printed", float("-inf"))

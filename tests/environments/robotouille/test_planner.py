@@ -1,12 +1,11 @@
 """The planner against brute force on small kitchens and against another planner on real ones."""
 
 import random
-from collections import deque
 from functools import cache
 
 import pytest
 
-from kitchens import TEMPLATES, shortest_plan
+from kitchens import TEMPLATES, explore, shortest_plan
 from pddl_export import export_pddl
 from taskreason.durability.errors import UserError
 from taskreason.environments.robotouille.planner.lower_bound import LowerBound
@@ -38,30 +37,6 @@ def make_template(name):
         term["args"] = [kind if arg == "patty" else arg for arg in term["args"]]
         term["predicate"] = term["predicate"].replace("iscooked", after)
     return parse_layout(data, name)
-
-
-def explore(kitchen):
-    """Every reachable state with its successors by action, and the distances to the goal."""
-    successors, queue = {}, deque([kitchen.initial])
-    while queue:
-        state = queue.popleft()
-        if state in successors:
-            continue
-        successors[state] = {a: kitchen.step(state, a) for a in kitchen.valid_actions(state)}
-        queue.extend(successors[state].values())
-    predecessors = {state: [] for state in successors}
-    for state, after in successors.items():
-        for other in after.values():
-            predecessors[other].append(state)
-    distance = {state: 0 for state in successors if kitchen.is_goal(state)}
-    queue = deque(distance)
-    while queue:
-        state = queue.popleft()
-        for before in predecessors[state]:
-            if before not in distance:
-                distance[before] = distance[state] + 1
-                queue.append(before)
-    return successors, distance
 
 
 def build_small(template, rng, stations, extra):

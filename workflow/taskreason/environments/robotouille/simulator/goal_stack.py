@@ -44,17 +44,22 @@ class GoalStack:
 
 def compile_stacks(goal: Goal) -> list[GoalStack]:
     """The goal's terms as stacks; none when it has terms of another sort (containers, meals, the robot)."""
+    if {name for name, _ in goal.terms} - {"item_on", "item_at", "atop", "clear", *FLAG_BITS}:
+        return []
+    return build_stacks(goal.terms, goal.kinds)
+
+
+def build_stacks(listed: list[tuple[str, tuple]], kinds: dict[int | str, str]) -> list[GoalStack]:
+    """The stacks that terms (predicate, ids) about items and stations ask for, with the kind of each id."""
     terms, flags = defaultdict(list), Counter()
-    for predicate, ids in goal.terms:
+    for predicate, ids in listed:
         terms[predicate].append(ids)
         flags[ids[0]] |= FLAG_BITS.get(predicate, 0)
-    if terms.keys() - {"item_on", "item_at", "atop", "clear", *FLAG_BITS}:
-        return []
     base = {station: item for item, station in terms["item_on"]}
     above = {lower: upper for upper, lower in terms["atop"]}
 
     def fill(keys: list[int]) -> tuple[Slot, ...]:
-        return tuple(Slot(goal.kinds[key], flags[key]) for key in keys)
+        return tuple(Slot(kinds[key], flags[key]) for key in keys)
 
     def chain_from(key: int) -> list[int]:
         chain = [key]
@@ -69,7 +74,7 @@ def compile_stacks(goal: Goal) -> list[GoalStack]:
         top = [key for key in at if (key,) in terms["clear"]][:1]
         placed |= {*chain, *at}
         loose = [key for key in at if key not in top]
-        stacks.append(GoalStack(goal.kinds[station], fill(chain), fill(loose), *fill(top)))
+        stacks.append(GoalStack(kinds[station], fill(chain), fill(loose), *fill(top)))
     for key in [k for k in above if k not in above.values() and k not in placed]:
         stacks.append(GoalStack(None, fill(chain_from(key))))
     return stacks
