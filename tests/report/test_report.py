@@ -170,29 +170,30 @@ def test_baselines_are_listed_with_the_policies_and_paired_gains(tmp_path):
         *("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert"),
         "sft_grpo - sft",
         "sft_grpo - sft_longer",
+        "sft_grpo - base",
     ]
     gains = table.csv.dropna(subset=["gain"])
-    assert (gains.gain == 1).all() and (gains.gain_low > 0).all() and len(gains) == 8
+    assert (gains.gain == 1).all() and (gains.gain_low > 0).all() and len(gains) == 12
     assert "Rule of thumb" in render_latex(table) and "Longer SFT" in render_latex(table)
     main = make_main(results)
     assert "Rule of thumb" not in render_latex(main) and "greedy" not in set(main.csv.policy)
 
 
 def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path):
-    """The large one solves burger alone, so that SFT+GRPO, which solves everything, is ahead on the other three."""
-    rates = {"base:large": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
+    """One of them solves burger alone, so that SFT+GRPO, which solves everything, is ahead on the other three."""
+    rates = {"base:long": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
-    path = root / "episodes" / "base:large" / "-" / "burger.jsonl"
+    path = root / "episodes" / "base:long" / "-" / "burger.jsonl"
     rows = [json.loads(line) | {"success": True} for line in path.read_text().splitlines()]
     write_lines(path, rows)
-    compare = ["bundled:base_models/large", "bundled:base_models/small"]
+    compare = ["bundled:base_models/long", "bundled:base_models/small"]
     results = load_results(root, make_config(base={"compare": compare}))
     gains = make_baselines(results).csv.set_index(["row", "task"]).gain
-    assert (gains["sft_grpo - base:large"] == [1, 0, 1, 1]).all()
-    assert (gains["sft_grpo - base:small"] == 1).all()
+    assert (gains["sft_grpo - base:long"] == [1, 0, 1, 1]).all()
+    assert (gains.loc[["sft_grpo - base", "sft_grpo - base:small"]] == 1).all()
     verdicts = judge_tables(make_comparison(results).csv, make_baselines(results).csv)
     assert verdicts["VerdictOverUntrained"] == "on 3 of the 4 tasks"
-    assert verdicts["UntrainedBest"].startswith("Base, large, on burger: 1.00 [")
+    assert verdicts["UntrainedBest"].startswith("Base, long, on burger: 1.00 [")
 
 
 def test_the_text_names_the_models_that_are_compared_and_counts_their_weights():

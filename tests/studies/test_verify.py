@@ -122,10 +122,13 @@ def test_other_settings_are_listed(tmp_path, reference, capsys):
     shown = capsys.readouterr().out
     assert "grpo.beta: 0.03 there, 0.3 here" in shown and "AGREES, under other settings" in shown
     same = {"report": {"confidence": 0.9}, "task_settings": {}, "grpo": {"beta": 1}}
+    same |= {"base": {"seed": 0, "compare": ["one"]}}
     other = same | {"report": {}, "task_settings": {"lettuce_sandwich": {"timeout": 30}}}
+    other |= {"base": {"seed": 0, "compare": []}}
     assert list_changes(same, other) == [], (
-        "neither what is shown nor another task changes a result"
+        "neither what is shown nor another task nor an untrained model changes a result"
     )
+    assert list_changes(same, other | {"base": {"seed": 1}}) == ["base.seed: 0 there, 1 here"]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def workspace(tmp_path_factory):
     layout = (DATA / TOMATO[0]).read_text()
     (folder / TOMATO[1]).write_text(layout.replace("cheese", "tomato"))
     shutil.copy(DATA / "layouts" / "burger.json", folder / "my_layout.json")
+    shutil.copytree(DATA / "base_models" / "small", folder / "large")
     (folder / "requests.jsonl").write_text(
         f'{{"layout": {" ".join(layout.split())}, "actions": []}}\n'
     )

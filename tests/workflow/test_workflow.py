@@ -103,7 +103,7 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", f"scale={scale}"))
     jobs.pop("compile_paper", None)
     # Besides the base model, those of base.compare.
-    assert jobs.pop("evaluate_base") == 1 + {"laptop": 2, "smoke": 0}.get(scale, 3)
+    assert jobs.pop("evaluate_base") == 1 + {"laptop": 1, "smoke": 0}.get(scale, 3)
     # Of the published scale: the base, three to compare, the expert.
     assert jobs.pop("fetch_model", 0) == (5 if scale == "paper" else 0)
     per_task = ["collect", "train_sft", "train_grpo", "train_sft_longer", "evaluate_grpo"]

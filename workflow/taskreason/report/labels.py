@@ -29,9 +29,9 @@ def name_compared(model: str) -> str:
     return f"base:{shorten(model)}"
 
 
-def is_compared(policy: str) -> bool:
-    """True for what `name_compared` names."""
-    return policy.startswith("base:")
+def is_base(policy: str) -> bool:
+    """True for the models that are evaluated without training: the base model and what `name_compared` names."""
+    return policy.partition(":")[0] == "base"
 
 
 def list_policies(cfg: Config) -> list[str]:
@@ -76,6 +76,6 @@ def break_title(task: str) -> str:
 
 def label_policy(policy: str) -> str:
     """Printed name of a policy: `base:small` -> 'Base, small'."""
-    if is_compared(policy):
+    if policy.startswith("base:"):
         return policy.replace("base:", "Base, ")
     return POLICY_LABELS.get(policy, task_title(policy))

@@ -28,7 +28,7 @@ TABLES = {"main": ["task", "policy"], "generalization": ["train_task", "eval_tas
 PROVENANCE = "provenance.json"
 SAME = ("sr", "asat", "minimal_rate")
 """What the policy without a model must have in common with the reference, on every machine."""
-APART = {"report", "resources", "probes", "theory", "ablation", "sweep", "endpoint"}
+APART = {"report", "resources", "probes", "theory", "ablation", "sweep", "endpoint", "base.compare"}
 """Parts of the configuration that change no number of the tables that are kept."""
 CLAIMS = (
     "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks",
@@ -216,8 +216,10 @@ def list_changes(reference: Any, found: Any, path: str = "") -> list[str]:
     if isinstance(reference, dict) and isinstance(found, dict):
         changes = []
         # What came after the reference changed nothing by default, and is not listed.
-        for key in sorted(key for key in reference if path or key not in APART):
-            changes += list_changes(reference[key], found.get(key), f"{path}.{key}".strip("."))
+        for key in sorted(reference):
+            place = f"{path}.{key}".strip(".")
+            if place not in APART:
+                changes += list_changes(reference[key], found.get(key), place)
         return changes
     if reference == found:
         return []

@@ -10,7 +10,7 @@ from math import hypot
 
 import pandas as pd
 
-from taskreason.report.labels import GRID_POLICY, is_compared, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, is_base, label_policy, task_title
 from taskreason.report.render.latex import MISSING, escape, format_interval, format_rate
 from taskreason.report.results import Results, split_trainings
 from taskreason.report.tables.main import name_gain
@@ -106,10 +106,8 @@ def judge_tables(comparison: pd.DataFrame, baselines: pd.DataFrame) -> dict[str,
 
 
 def _judge_untrained(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, str]:
-    """SFT+GRPO against the best of the models that are evaluated without training, next to the base model."""
-    others = [row for row in rows.index.unique("row") if is_compared(row)]
-    if not others:
-        return dict.fromkeys(("UntrainedBest", "VerdictOverUntrained"), MISSING)
+    """SFT+GRPO against the best of the models that are evaluated without training, the base model among them."""
+    others = [row for row in rows.index.unique("row") if is_base(row)]
     best = {task: max(others, key=lambda policy: rows.loc[(policy, task), "sr"]) for task in tasks}
     ahead = [rows.loc[(name_gain(best[task]), task), "gain_low"] > 0 for task in tasks]
     top = max(tasks, key=lambda task: rows.loc[(best[task], task), "sr"])

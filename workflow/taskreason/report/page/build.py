@@ -15,7 +15,7 @@ import pandas as pd
 
 from taskreason.config.models import Config
 from taskreason.report.captions import FIGURE_TITLES, TABLE_TITLES, read_caption
-from taskreason.report.labels import GRID_POLICY, POLICIES, is_compared, label_policy
+from taskreason.report.labels import GRID_POLICY, POLICIES, is_base, label_policy
 from taskreason.report.numbers.settings import flatten_settings
 from taskreason.report.numbers.verdicts import judge_tables, read_rate
 from taskreason.report.render.latex import MISSING
@@ -161,18 +161,15 @@ def make_headline(comparison: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataF
 def list_findings(comparison: pd.DataFrame, baselines: pd.DataFrame) -> list[str]:
     """Sentences on the paper's claims, each with what this run counts."""
     told = judge_tables(comparison, baselines)
-    compared = [label_policy(row) for row in baselines["row"].unique() if is_compared(row)]
+    untrained = [label_policy(row) for row in baselines["row"].unique() if is_base(row)]
     sentences = [
         "On average over the tasks the success rate goes from {MeanSrBase} (base) through {MeanSrSft} (SFT) to "
         "{MeanSrSftGrpo} (SFT + GRPO).",
         "SFT improves on the base model {VerdictSftHelps}, and GRPO on SFT {VerdictGrpoHelps}; the interval of GRPO's "
         "gain lies above zero {VerdictGrpoSignificant} and below zero {VerdictGrpoHarms}.",
+        "SFT + GRPO is ahead of the best of what is evaluated untrained ({untrained}), the interval of the gain above "
+        "zero, {VerdictOverUntrained}.",
     ]
-    if compared:
-        sentences.append(
-            "SFT + GRPO is ahead of the best of what is evaluated untrained ({compared}), the interval of the gain "
-            "above zero, {VerdictOverUntrained}."
-        )
     if comparison["published_sr"].notna().any():
         sentences.append(
             "SFT + GRPO reaches at least the published success rate {VerdictAtLeastPublished}."
@@ -185,7 +182,7 @@ def list_findings(comparison: pd.DataFrame, baselines: pd.DataFrame) -> list[str
             "Trained on the more complex of two tasks and evaluated on the simpler, the mean success rate is "
             "{GridMeanDown}; the other way round it is {GridMeanUp}."
         )
-    return [sentence.format(compared="; ".join(compared), **told) for sentence in sentences]
+    return [sentence.format(untrained="; ".join(untrained), **told) for sentence in sentences]
 
 
 def list_trainings(records: Mapping[Path, Mapping]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from itertools import product
 import pandas as pd
 
 from taskreason.report.inputs import Key
-from taskreason.report.labels import GRID_POLICY, TRAINED, is_compared, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, TRAINED, is_base, label_policy, task_title
 from taskreason.report.published import PUBLISHED_MODELS, PublishedCell, load_published
 from taskreason.report.results import Cell, Results, split_trainings
 from taskreason.report.tables.spec import (
@@ -202,7 +202,7 @@ def make_baselines(results: Results) -> Table:
         for policy, task in product(listed, results.tasks)
     ]
     under = [policy for policy in ("sft", "sft_longer") if policy in listed]
-    for worse, task in product([*under, *filter(is_compared, listed)], results.tasks):
+    for worse, task in product([*under, *filter(is_base, listed)], results.tasks):
         gain = spread({"gain": results.gain(GRID_POLICY, worse, task)})
         records.append({"row": name_gain(worse), "task": task} | gain)
     return Table(pd.DataFrame(records, columns=BASELINE_COLUMNS), SPECS["baselines"])
