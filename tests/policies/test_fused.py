@@ -5,8 +5,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, Qwen2Config, Qwen2ForCausalLM
 
 from taskreason.policies import decoding
+from taskreason.policies.batch import Batch
 from taskreason.policies.decoding import decode
-from taskreason.policies.fused import Batch, FusedModel, is_supported, read
+from taskreason.policies.fused import FusedModel, is_supported, read
 from taskreason.policies.transformers import Generator
 
 VOCABULARY = 60

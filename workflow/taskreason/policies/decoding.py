@@ -10,16 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch.nn.functional import embedding
 
-from taskreason.policies.fused import (
-    Batch,
-    FusedModel,
-    Ids,
-    Pair,
-    attend_shared,
-    read,
-    round_up,
-    turn,
-)
+from taskreason.policies.batch import Batch, Ids, round_up
+from taskreason.policies.fused import FusedModel, Pair, attend_shared, read, turn
 
 PORTION = 1500
 """Tokens that are read at once."""

@@ -18,8 +18,9 @@ from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
 from taskreason.durability.provenance import list_instructions
+from taskreason.policies.batch import Ids
 from taskreason.policies.decoding import decode
-from taskreason.policies.fused import FusedModel, Ids, is_supported
+from taskreason.policies.fused import FusedModel, is_supported
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.model_names import check_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat

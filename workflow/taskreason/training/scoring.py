@@ -15,7 +15,8 @@ import torch
 from transformers import DynamicCache, PreTrainedModel, TrainingArguments
 from trl.trainer.utils import FusedCausalLMOutput
 
-from taskreason.policies.fused import Batch, FusedModel, Ids, is_supported, read
+from taskreason.policies.batch import Batch, Ids
+from taskreason.policies.fused import FusedModel, is_supported, read
 
 IGNORED = -100
 """Label of tokens that are not scored."""
