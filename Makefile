@@ -38,9 +38,10 @@ lint: ## check style and workflow
 	lint-imports
 	$(SNAKEMAKE) --lint
 
-bench: ## measure the speeds that docs/performance.md quotes
+bench: ## measure the speeds that docs/performance.md quotes; AGAINST=COMMIT compares with an earlier tree
 	@envs/bootstrap.sh run
 	OMP_NUM_THREADS=1 python benchmarks/run.py
+	$(if $(AGAINST),python benchmarks/compare.py $(AGAINST))
 
 verify: ## hold the results of a run against the reference results
 	@envs/bootstrap.sh run

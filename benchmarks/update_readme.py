@@ -147,6 +147,9 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "speeds": make_speeds,
             "scales": machines.make_scales,
             "walkthrough": walkthrough.make_table,
+            "cores": make_cores,
+            "compare": make_compare,
+            "engines": make_engines,
         },
         "docs/workflow.md": {"graph": make_graph},
     }
@@ -166,6 +169,68 @@ def make_speeds() -> str | None:
         return None
     body = [[f"`{key}`", f"{value:,.6g}"] for key, value in numbers.items()]
     return f"{format_rows(['Measure', 'Value'], body)}\n\nMade by `make bench`."
+
+
+def make_cores() -> str | None:
+    """How long the reproduction takes, and how busy it keeps the cores."""
+    found = _read_bench("cores.json")
+    if found is None:
+        return None
+    rows = {
+        "`make reproduce`, minutes": f"{found['seconds'] / 60:.1f}",
+        "of which before the first job": f"{found['seconds_before_the_first_job'] / 60:.1f}",
+        "share of the cores' time in use while jobs run": f"{found['busy_share_of_jobs']:.2f}",
+    }
+    hardware = found["hardware"]
+    instructions = " ".join(hardware["instructions"])
+    return (
+        f"{format_rows(['In a fresh clone', 'Found'], [*map(list, rows.items())])}\n\n"
+        f"On {hardware['processor']} ({instructions}), {found['cores']} cores, with nothing else going on; LaTeX was "
+        "there before. Made by `benchmarks/cores.py`.\n\n"
+        "![The cores in use over the run, and every job as a bar](cores.png)"
+    )
+
+
+def make_compare() -> str | None:
+    """Speeds against those of an earlier commit."""
+    found = _read_bench("compare.json")
+    if found is None:
+        return None
+    body = [[label, f"{ratio:.2f}"] for label, ratio in found["ratios"].items()]
+    processor, commit = found["hardware"]["processor"], found["commit"]
+    return (
+        f"{format_rows([f'Speed, as a multiple of that at {commit}', 'Ratio'], body)}\n\n"
+        f"On one core of {processor}, both trees in turns in one run. Made by `make bench AGAINST={commit}`."
+    )
+
+
+def make_engines() -> str | None:
+    """Engines that write replies, against this project's."""
+    found = _read_bench("engines.json")
+    if found is None:
+        return None
+    header = [
+        "Engine",
+        "Greedy",
+        "Sampled",
+        "Equal replies",
+        "Start, s",
+        "MiB of memory",
+        "MiB to install",
+    ]
+    keys = ["ratio", "sampled_ratio", "equal", "start_s", "memory_mib", "size_mib"]
+    forms = ["{:.2f}", "{:.2f}", "{:.4f}", "{:.1f}", "{:.0f}", "{:.0f}"]
+    order = sorted(found.items(), key=lambda item: -item[1]["ratio"])
+    body = [
+        [f"`{name}`", *(form.format(row[key]) for key, form in zip(keys, forms, strict=True))]
+        for name, row in order
+    ]
+    return (
+        f"{format_rows(header, body)}\n\n"
+        "Replies a second as a multiple of this project's (`today`), each engine's rounds between rounds of ours on "
+        "one core; equal: the share of greedy replies that are those of transformers in fp32. Made by "
+        "`benchmarks/engines.py`."
+    )
 
 
 def make_endurance() -> str | None:
