@@ -62,7 +62,58 @@ def measure_training() -> dict[str, float]:
     measured["sft_tokens_per_s"] = tokens
     measured["matmul_peak_gflops"] = peak / 1e9
     measured["sft_share_of_matmul_peak"] = 6 * weights * tokens / peak
-    return measured
+    return measured | profile_sft(rows)
+
+
+KINDS = {
+    "products_of_weights": ("mm", "addmm"),
+    "products_of_attention": ("bmm", "baddbmm"),
+    "softmax_and_silu": ("softmax", "silu", "exp", "sigmoid"),
+    "copies": ("copy", "cat", "index", "flip", "clone", "fill", "zero", "scatter", "gather"),
+    "sums_and_multiples": ("mul", "add", "sub", "div", "sum", "rms_norm", "pow", "rsqrt", "neg"),
+    "optimiser": ("lerp", "addcmul", "addcdiv", "sqrt", "norm", "Optimizer"),
+}
+"""Operations of torch by what they do; a name belongs to the kind with the longest word in it."""
+
+
+def profile_sft(rows: list[dict]) -> dict[str, float]:
+    """Shares of the processor time of SFT steps, by kind of operation."""
+    model, tokenizer = load_model(MODEL)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
+    data = encode(rows[: SFT_BATCH * 6], tokenizer)
+    batches = [data[n : n + SFT_BATCH] for n in range(0, len(data), SFT_BATCH)]
+    run_fused_step(model, optimizer, batches[0])
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        for batch in batches[1:]:
+            run_fused_step(model, optimizer, batch)
+    found = dict.fromkeys([*KINDS, "rest"], 0.0)
+    words = {word: kind for kind, words in KINDS.items() for word in words}
+    for event in profile.key_averages():
+        name = event.key.removeprefix("aten::").strip("_")
+        fitting = [word for word in words if word in name and (word != "mm" or name == "mm")]
+        kind = words[max(fitting, key=len)] if fitting else "rest"
+        found[kind] += event.self_cpu_time_total
+    whole = sum(found.values())
+    return {f"sft_share_of_time_{kind}": time / whole for kind, time in found.items()}
+
+
+def run_fused_step(model, optimizer, batch: dict[str, list]) -> None:
+    """One step of SFT, written out."""
+    ids, mask, labels = pad_batch(batch)
+    found = score_fused(model, choose_dtype(), 1.0, ids, mask, labels)
+    (-found.log_probs.sum() / found.label_mask.sum()).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def pad_batch(batch: dict[str, list]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ids, mask and labels of rows, padded on the right."""
+    width = max(map(len, batch["input_ids"]))
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in batch["input_ids"]])
+    labels = torch.tensor([row + [-100] * (width - len(row)) for row in batch["labels"]])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch["input_ids"]])
+    return ids, mask, labels
 
 
 def draw_rows() -> list[dict]:
@@ -209,12 +260,7 @@ def measure_sft(rows: list[dict]) -> dict[str, float]:
     for start in range(0, len(data), SFT_BATCH):
         batch = data[start : start + SFT_BATCH]
         began = time.perf_counter()
-        width = max(map(len, batch["input_ids"]))
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in batch["input_ids"]])
-        labels = torch.tensor([row + [-100] * (width - len(row)) for row in batch["labels"]])
-        mask = torch.tensor(
-            [[1] * len(row) + [0] * (width - len(row)) for row in batch["input_ids"]]
-        )
+        ids, mask, labels = pad_batch(batch)
         tokens += int(mask.sum())
         with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
             loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss

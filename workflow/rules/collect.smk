@@ -21,6 +21,7 @@ use rule light as draw_worlds with:
         job="draw_worlds/{task}/{split}",
     wildcard_constraints:
         split=one_of(SPLITS),
+    priority: 40  # all else waits for worlds and trajectories
     params:
         script="draw_worlds",
         task="{task}",
@@ -39,6 +40,7 @@ use rule light as collect with:
         summary=f"{OUT}/trajectories/{{task}}.summary.json",
     pathvars:
         job="collect/{task}",
+    priority: 40
     conda:
         TRAIN_ENV if EXPERT_IS_MODEL else LIGHT_ENV
     resources:
