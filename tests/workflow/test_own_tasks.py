@@ -59,7 +59,7 @@ def test_a_task_of_ones_own_runs_every_stage_by_itself(tmp_path):
     jobs = count_jobs(run_snakemake(tmp_path, "-n", *option))
     stages = ["collect", "prepare_base", "train_sft", "train_grpo", "train_sft_longer"]
     stages += ["evaluate_grpo", "probe_base", "make_macros", "make_gallery", "make_page"]
-    several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_base": 3, "evaluate_sft": 2}
+    several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_base": 2, "evaluate_sft": 2}
     several |= {"make_table": 12, "make_figure": 9}
     assert jobs == dict.fromkeys([*stages, "make_cards"], 1) | several
     own = set(list_outputs(tmp_path, *option))
