@@ -213,12 +213,9 @@ def run_bare_grpo(rows: list[dict]) -> float:
         ]
         for part in torch.arange(len(rows_of)).split(32):
             chosen = [rows_of[n] for n in part]
-            width = max(len(p) + len(r) for p, r in chosen)
-            ids = torch.tensor([p + r + [0] * (width - len(p) - len(r)) for p, r in chosen])
-            kept = torch.tensor([[1] * len(p + r) + [0] * (width - len(p + r)) for p, r in chosen])
-            labels = torch.tensor(
-                [[-100] * len(p) + r + [-100] * (width - len(p + r)) for p, r in chosen]
-            )
+            scored = [[-100] * len(prompt) + reply for prompt, reply in chosen]
+            batch = {"input_ids": [prompt + reply for prompt, reply in chosen], "labels": scored}
+            ids, kept, labels = pad_batch(batch)
             with torch.no_grad():
                 before = score_fused(reference, products, 1.0, ids, kept, labels).log_probs
             found = score_fused(model, products, 1.0, ids, kept, labels)

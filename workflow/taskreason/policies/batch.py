@@ -83,21 +83,25 @@ class Batch:
         self.cuts = [*map(len, parts)]
         self.heads = Places(torch.cat(parts), len(self.ids) * total)
         self.tokens = Places(torch.cat(outputs), len(self.ids) * heads)
-        low = torch.finfo(model.dtype).min
-        self.lengths = lengths[: self.prompts]
         self.causal = _mask_later(self.width, shared, model.dtype)
         if completions:
             after = outputs[1] - self.in_prompts * heads
             self.last = Places(after.clamp(min=-1), (len(self.ids) - self.in_prompts) * heads)
             self.causal_ends = _mask_later(self.size, shared, model.dtype)
-            padded = torch.arange(self.width) >= self.lengths[:, None]
-            self.padding = torch.zeros(padded.shape, dtype=model.dtype).masked_fill_(padded, low)
-            self.padding = self.padding.repeat_interleave(keys, 0)[:, None]
+            self.padding = mask_padding(model, lengths[: self.prompts], self.width)
 
 
 def round_up(width: int, step: int = 16) -> int:
     """To a multiple of 16, at whose rows products and softmax are quicker."""
     return -(-width // step) * step
+
+
+def mask_padding(model: Shape, lengths: torch.Tensor, width: int) -> torch.Tensor:
+    """What hides the places after each prompt's end, (prompts x key heads, 1, width), to be added to scores."""
+    padded = torch.arange(width) >= lengths[:, None]
+    hidden = torch.zeros(padded.shape, dtype=model.dtype)
+    hidden.masked_fill_(padded, torch.finfo(model.dtype).min)
+    return hidden.repeat_interleave(model.key_heads, 0)[:, None]
 
 
 def _mask_later(size: int, times: int, dtype: torch.dtype) -> torch.Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch.nn.functional import embedding
 
-from taskreason.policies.batch import Batch, Ids, round_up
+from taskreason.policies.batch import Batch, Ids, mask_padding, round_up
 from taskreason.policies.fused import FusedModel, Pair, attend_shared, read, turn
 
 PORTION = 1500
@@ -60,10 +60,7 @@ class _Writer:
         self.cache = self._read([prompt[:-1] for prompt in prompts])
         self.lengths = torch.tensor(lengths)
         self.numbers = torch.arange(len(prompts))  # which of the prompts are still here
-        low = torch.finfo(model.dtype).min
-        padded = torch.arange(self.width) >= self.lengths[:, None]
-        padding = torch.zeros(padded.shape, dtype=model.dtype).masked_fill_(padded, low)
-        self.padding = padding.repeat_interleave(model.key_heads, 0)[:, None]
+        self.padding = mask_padding(model, self.lengths, self.width)
         rows = len(prompts) * model.key_heads * group
         empty = torch.zeros(rows, 0, model.size, dtype=model.dtype)
         self.own = [(empty, empty) for _ in model.layers]
