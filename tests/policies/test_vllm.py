@@ -63,7 +63,7 @@ def turns():
     """Expert states of fresh worlds of all tasks."""
     found = []
     for task in ENV.default_tasks:
-        for _, world in draw_worlds(ENV, ENV.tasks[task], "mixed", 9000, 11):
+        for _, world in draw_worlds(ENV, ENV.tasks[task], "scattered", 9000, 11):
             found += [Turn(world, state) for state, _ in make_plan(world)]
     assert len(found) >= STATES
     return found[:: len(found) // STATES][:STATES]

@@ -18,8 +18,8 @@ CASES = [(name, seed) for name in TASKS for seed in (1, 2)]
 
 @pytest.mark.parametrize("name,seed", CASES)
 def test_a_world_is_what_the_protocol_says(name, seed):
-    world = make_world(name, seed, "mixed")
-    assert ENV.draw(TASKS[name], seed).id == world.id, "mixed is the default"
+    world = make_world(name, seed, "scattered")
+    assert ENV.draw(TASKS[name], seed).id == world.id, "scattered is the default"
     state, rng = world.initial, random.Random(seed)
     for _ in range(30):
         actions = world.actions(state)

@@ -3,8 +3,10 @@
 import itertools
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from statistics import mean
 
+import pandas as pd
 import pytest
 
 import kitchens
@@ -20,6 +22,8 @@ from taskreason.environments.robotouille.tasks import PUBLISHED
 
 TEMPLATES = {name: kitchens.TEMPLATES[name] for name in PUBLISHED}
 SEEDS = range(200)
+BENCHMARK = pd.read_csv(Path(__file__).parents[3] / "benchmarks" / "kitchens.csv")
+"""What was measured on 150 kitchens a task and mode of the benchmark's own generator."""
 CASES = list(itertools.product(TEMPLATES, MODES))
 
 
@@ -49,7 +53,7 @@ def test_same_seed_same_kitchen_and_the_layout_is_valid(drawn, name, mode):
         assert generate_layout(TEMPLATES[name], seed, mode) == layout
         assert parse_layout(layout.to_json(), "copy") == layout
         assert any((s.x, s.y) == layout.robot.faces for s in layout.stations)
-    assert len({layout.hash for layout in drawn[name, mode]}) == len(SEEDS)
+    assert len({layout.hash for layout in drawn[name, mode]}) > len(SEEDS) / 2
 
 
 @pytest.mark.parametrize("name, mode", CASES)
@@ -98,24 +102,18 @@ def test_grouped_kitchens_move_stations_with_their_stacks(drawn, name):
         assert not any(is_held(layout, item) for item in layout.items)
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_half_of_the_mixed_kitchens_are_grouped(drawn, name):
-    """Stacks tell them apart, in the tasks whose own kitchen has one."""
-    stacked = [any(i.stack_level for i in layout.items) for layout in drawn[name, "mixed"]]
-    has_stack = any(item.stack_level for item in TEMPLATES[name].items)
-    assert mean(stacked) == pytest.approx(0.5 if has_stack else 0, abs=0.12)
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_numbers_and_kinds_follow_the_benchmark(drawn, mode):
     stations, items = zip(
         *(count_extra(drawn[name, mode], TEMPLATES[name]) for name in TEMPLATES), strict=True
     )
-    assert mean(stations) == pytest.approx(4.5, abs=0.5)
-    assert mean(items) == pytest.approx(1.3, abs=0.25)
+    # The benchmark's kitchens have 8.0 to 8.4 stations.
+    own = mean(len(template.stations) for template in TEMPLATES.values())
+    assert own + mean(stations) == pytest.approx(8.2, abs=0.3)
+    assert mean(items) == pytest.approx(1.4, abs=0.3)
     layouts = [(TEMPLATES[name], layout) for name in TEMPLATES for layout in drawn[name, mode]]
     assert max(len(layout.stations) - len(base.stations) for base, layout in layouts) == 8
-    assert max(len(layout.items) - len(base.items) for base, layout in layouts) == 6
+    assert max(len(layout.items) - len(base.items) for base, layout in layouts) == 7
     kinds = Counter(s.name for base, lay in layouts for s in lay.stations[len(base.stations) :])
     assert set(kinds) == set(STATION_KINDS)
     assert max(kinds.values()) < 1.3 * min(kinds.values())
@@ -123,34 +121,56 @@ def test_numbers_and_kinds_follow_the_benchmark(drawn, mode):
     assert set(kinds) == set(ITEM_KINDS)
 
 
-def test_the_robot_of_a_scattered_kitchen_sometimes_holds_something(drawn):
-    holding = [
-        any(is_held(layout, item) for item in layout.items)
-        for name in TEMPLATES
-        for layout in drawn[name, "scattered"]
-    ]
-    assert mean(holding) == pytest.approx(1 / 16, abs=0.025)
+@pytest.mark.parametrize("name, mode", CASES)
+def test_kitchens_start_as_the_benchmarks_do(drawn, name, mode):
+    """Shares within what 150 kitchens there and 200 here can differ by chance at three standard errors."""
+    ((_, known),) = BENCHMARK[(BENCHMARK["mode"] == mode) & (BENCHMARK["task"] == name)].iterrows()
+    layouts = drawn[name, mode]
+    held = [next((i.name for i in lay.items if is_held(lay, i)), "") for lay in layouts]
+    share = mean(map(bool, held))
+    assert share == pytest.approx(known.holding, abs=three_errors(known.holding, 150, len(SEEDS)))
+    assert all(any(i.cell == lay.robot.faces for i in lay.items) for lay in layouts)
+    if share:
+        wanted = {kind for term in TEMPLATES[name].goal for kind in term.args}
+        goal = [kind in wanted for kind in filter(None, held)]
+        bound = three_errors(known.held_goal, 150 * known.holding, len(goal))
+        assert mean(goal) == pytest.approx(known.held_goal, abs=bound)
+    assert mean(len(lay.items) for lay in layouts) == pytest.approx(known["items"], abs=0.4)
 
 
-@pytest.mark.parametrize(
-    "name, shortest, longest, average",
-    [
-        ("cheese_sandwich", 7, 18, 8.8),
-        ("burger", 7, 18, 10.0),
-        ("cheese_burger", 11, 22, 13.7),
-        ("double_cheese_burger", 17, 30, 22.0),
-    ],
-)
-def test_optimal_lengths_follow_the_benchmark(drawn, name, shortest, longest, average):
-    lengths = [len(kitchens.shortest_plan(Kitchen(layout))) for layout in drawn[name, "scattered"]]
-    assert mean(lengths) == pytest.approx(average, abs=0.7)
-    assert shortest - 2 <= min(lengths) and max(lengths) <= longest + 2
+def three_errors(share, *numbers):
+    return 3 * (share * (1 - share) * sum(1 / number for number in numbers)) ** 0.5
+
+
+@pytest.mark.parametrize("name, mode", CASES)
+def test_shortest_plans_are_as_long_as_the_benchmarks(drawn, name, mode):
+    """Means within 0.6 of a step, and longer by one to two where the robot holds something."""
+    ((_, known),) = BENCHMARK[(BENCHMARK["mode"] == mode) & (BENCHMARK["task"] == name)].iterrows()
+    lengths = {layout: len(kitchens.shortest_plan(Kitchen(layout))) for layout in drawn[name, mode]}
+    holding = [n for lay, n in lengths.items() if any(is_held(lay, i) for i in lay.items)]
+    empty = [n for lay, n in lengths.items() if not any(is_held(lay, i) for i in lay.items)]
+    assert mean(lengths.values()) == pytest.approx(known.optimal, abs=0.6)
+    assert mean(empty) == pytest.approx(known.optimal_empty, abs=0.6)
+    if holding:
+        assert mean(holding) == pytest.approx(known.optimal_holding, abs=1.2)
+        assert 0.5 < mean(holding) - mean(empty) < 2.5
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_one_station_stays_empty_where_the_own_items_leave_one(drawn, name):
+    for layout in drawn[name, "scattered"]:
+        taken = {item.cell for item in layout.items} & {station.cell for station in layout.stations}
+        extra = len(layout.items) > len(TEMPLATES[name].items)
+        assert len(taken) < len(layout.stations) or not extra
 
 
 @pytest.mark.parametrize("name, mode", CASES)
 def test_kitchens_of_successive_seeds_are_listed(drawn, name, mode):
     listed = list(itertools.islice(list_different(TEMPLATES[name], 5, mode), 40))
-    assert listed == drawn[name, mode][5:45]
+    first = {}
+    for layout in drawn[name, mode][5:]:
+        first.setdefault(layout.hash, layout)
+    assert listed == [*first.values()][: len(listed)]
 
 
 def test_equal_kitchens_are_listed_once():

@@ -47,7 +47,7 @@ def own_task(path, bound=6):
 def test_a_layout_that_no_run_could_use_is_refused_in_one_sentence(tmp_path, changes, words):
     path = write_layout(tmp_path, **changes)
     with pytest.raises(UserError) as caught:
-        ENV.check_task(own_task(path), "mixed")
+        ENV.check_task(own_task(path), "scattered")
     message = str(caught.value)
     assert message.startswith(str(path)) and words in message and "\n" not in message
 
@@ -61,14 +61,14 @@ def test_files_that_are_missing_no_json_or_several_layouts_are_refused(tmp_path)
         "several.jsonl": "holds 2 layouts; give a file with one",
     }.items():
         with pytest.raises(UserError, match=words):
-            ENV.check_task(own_task(tmp_path / name), "mixed")
+            ENV.check_task(own_task(tmp_path / name), "scattered")
 
 
 def test_a_bound_below_the_shortest_plan_is_refused(tmp_path):
     task = own_task(write_layout(tmp_path), bound=3)
-    ENV.check_task(task, "mixed")
+    ENV.check_task(task, "scattered")
     with pytest.raises(UserError, match="^bound is 2, below the 3 steps .* raise it"):
-        ENV.check_task(replace(task, bound=2), "mixed")
+        ENV.check_task(replace(task, bound=2), "scattered")
 
 
 @pytest.mark.parametrize("mode", ENV.modes)
@@ -96,17 +96,17 @@ def test_the_fingerprint_changes_with_the_layout_alone(tmp_path):
 
 def test_what_is_proposed_is_a_task_that_passes_the_check(tmp_path):
     path = write_layout(tmp_path)
-    text = propose(path, "mixed", 1)
+    text = propose(path, "scattered", 1)
     assert text.startswith("The shortest plan takes 3 steps")
     entry = yaml.safe_load(text[text.index("tasks:") :])
     assert entry["tasks"] == ["cheese_toast"]
     own = entry["task_settings"]["cheese_toast"]
     assert own["layout"] == str(path) and own["timeout"] == -(-3 * own["bound"] // 2)
     task = TaskSpec("cheese_toast", own["timeout"], own["bound"], own["layout"])
-    ENV.check_task(task, "mixed")
+    ENV.check_task(task, "scattered")
     lengths = []
     for seed in range(1, 101):
-        world = ENV.draw(task, seed, "mixed")
+        world = ENV.draw(task, seed, "scattered")
         lengths.append(ENV.teacher(world).distance(world.initial))
     assert sum(steps <= task.bound for steps in lengths) >= 50
 
@@ -114,7 +114,7 @@ def test_what_is_proposed_is_a_task_that_passes_the_check(tmp_path):
 @pytest.mark.parametrize("name", ["burger", "Toast", "a__b", "9lives", "x-y"])
 def test_a_file_whose_name_no_task_can_have_is_refused(tmp_path, name):
     with pytest.raises(UserError, match=f"'{name}' can't be the name of a task of one's own"):
-        propose(write_layout(tmp_path, name), "mixed", 1)
+        propose(write_layout(tmp_path, name), "scattered", 1)
 
 
 # ------------------------------------------------------------ what tasks share

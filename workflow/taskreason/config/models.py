@@ -49,6 +49,10 @@ class Expert:
     """Trajectories to accept per task."""
     noise: float = Field(0.0, ge=0, lt=1)
     """Chance at each step that a random possible action replaces the planner's; any success within the bound counts."""
+    thought_noise: float = Field(0.0, ge=0, lt=1)
+    """Chance of a fault in each part of a thought that expert.thought_fault touches; actions stay as they are."""
+    thought_fault: Literal["names", "missing", "foreign"] = "names"
+    """A name becomes another of its sort, a sentence is missing, or a sentence is one of another state."""
     attempts: int = Field(1, ge=1, le=1000)
     """Episodes that a model may try in one training world; the shortest accepted one is kept."""
     budget: int = Field(0, ge=0, le=100_000_000)

@@ -236,6 +236,10 @@ class Environment(ABC):
         """A text under new names."""
         return text
 
+    def sort_names(self, text: str) -> Mapping[str, str]:
+        """Every name of a thing in a text, with the sort of thing; where an expert errs, it takes one for another."""
+        return {}
+
     # ---------------------------------------------------- policies and models
 
     rule_policies: Mapping[str, Callable[[World, State], str]] = {}

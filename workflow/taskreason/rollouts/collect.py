@@ -25,6 +25,7 @@ from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.prompt import build_prompt
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import FIELDS, Episode, Start, read_episode, run_episodes
+from taskreason.rollouts.thoughts import make_faulty
 
 CHUNK = 50
 """Worlds that one round of collection tries."""
@@ -175,24 +176,37 @@ def _try_worlds(
 
 
 def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision]:
-    """The decisions of an accepted episode, with the prompts that training will read."""
-    world, teacher = start.world, cfg.env.teacher(start.world)
-    state, before, decisions = world.initial, "", []
-    for t, (text, reply) in enumerate(zip(episode.actions, episode.replies, strict=True)):
-        completion = format_reply(read_thought(reply), text)
+    """The decisions of an accepted episode, with the prompts that training will read and the thoughts' faults."""
+    world, teacher, expert = start.world, cfg.env.teacher(start.world), cfg.expert
+    states = [world.initial]
+    for text in episode.actions:
+        states.append(world.step(states[-1], text))
+    plain = [build_prompt(world, state, "") for state in states[:-1]]
+    thoughts = make_faulty(
+        expert.thought_fault,
+        expert.thought_noise,
+        [read_thought(reply) for reply in episode.replies],
+        plain,
+        cfg.env,
+        f"{cfg.seed} {world.id}",
+    )
+    before, decisions = "", []
+    for t, (text, thought, state) in enumerate(
+        zip(episode.actions, thoughts, states, strict=False)
+    ):
+        completion = format_reply(thought, text)
         decisions.append(
             Decision(
                 layout_hash=episode.layout_hash,
                 t=t,
-                prompt=build_prompt(world, state, before if cfg.prompt.history else ""),
+                prompt=build_prompt(world, state, before) if before else plain[t],
                 completion=completion,
                 action=text,
                 optimal_actions=tuple(teacher.optimal(state)),
                 optimal_steps_left=teacher.distance(state),
             )
         )
-        before = recount(completion, accepted=True)
-        state = world.step(state, text)
+        before = recount(completion, accepted=True) if cfg.prompt.history else ""
     return decisions
 
 

@@ -53,5 +53,8 @@ class Hanoi(Environment):
     def rename(self, text: str, renaming: dict[str, str]) -> str:
         return re.sub(r"\b(peg|disc)\w\b", lambda name: renaming.get(name[0], name[0]), text)
 
+    def sort_names(self, text: str) -> dict[str, str]:
+        return {name[0]: name[1] for name in re.finditer(r"\b(peg|disc)\w\b", text)}
+
 
 ENVIRONMENT = Hanoi()

@@ -59,7 +59,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "check a task's layout and propose its entry in config.yaml"
     proposal = add("propose", run_propose, text)
     proposal.add_argument("layout", type=Path, help="a layout file; its name becomes the task's")
-    proposal.add_argument("--mode", choices=MODES, default="mixed", help="default mixed")
+    proposal.add_argument("--mode", choices=MODES, default=MODES[0], help="default %(default)s")
     proposal.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
 
     game = add("play", lambda args: play(_find_kitchen(args)), "play a kitchen in the terminal")

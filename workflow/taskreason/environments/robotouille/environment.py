@@ -22,7 +22,7 @@ from .greedy import reply_greedily
 from .planner.search import QUICK_LIMIT, Planner
 from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
-from .simulator.generator import generate_layout
+from .simulator.generator import MODES, generate_layout
 from .simulator.layout_files import Reader, load_layouts, parse_layout
 from .teacher import KitchenTeacher
 from .world import KitchenWorld
@@ -34,7 +34,7 @@ class Robotouille(Environment):
     name = "robotouille"
     tasks = task_files.TASKS
     default_tasks = task_files.PUBLISHED
-    modes = ("mixed", "scattered", "grouped")
+    modes = MODES
     worlds = "kitchens"
     rule_policies = {"greedy": reply_greedily}
     pretraining = KitchenPretraining()
@@ -46,6 +46,7 @@ class Robotouille(Environment):
 
     draw_renaming = staticmethod(renaming.draw_renaming)
     rename = staticmethod(renaming.rename)
+    sort_names = staticmethod(renaming.sort_names)
     draw_probes = staticmethod(probes.draw_probes)
     fingerprint = staticmethod(task_files.fingerprint)
     compare_tasks = staticmethod(task_files.compare_tasks)

@@ -1,4 +1,4 @@
-"""Renaming as data augmentation: the same decision in a kitchen whose objects carry other numbers.
+"""Names in texts, and renaming as data augmentation: the same decision in a kitchen whose objects carry other numbers.
 
 A text names objects kind + number. A renaming maps the numbers of every kind to other numbers, one to one, in
 prompt and completion alike. The order of the lists, by which the expert breaks ties, stays as it is, so the
@@ -36,3 +36,9 @@ def draw_renaming(text: str, rng: random.Random) -> dict[str, str]:
 def rename(text: str, renaming: Mapping[str, str]) -> str:
     """``text`` with every object renamed; names that the renaming lacks stay."""
     return NAME.sub(lambda match: renaming.get(match.group(0), match.group(0)), text)
+
+
+def sort_names(text: str) -> dict[str, str]:
+    """The objects that ``text`` names, in its order, each with its sort: {"table2": "station", "patty1": "item"}."""
+    sorts = dict.fromkeys(STATION_KINDS, "station") | dict.fromkeys(ITEM_KINDS, "item")
+    return {kind + number: sorts.get(kind, "container") for kind, number in NAME.findall(text)}

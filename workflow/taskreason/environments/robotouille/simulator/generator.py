@@ -1,9 +1,10 @@
 """Varied kitchens: a task's own objects at random places, with random extra stations and items.
 
 Input: the task's template layout, a seed and a mode. Output: a new `Layout`, the same for the same three. The
-distributions are those of the benchmark's procedural layouts (numbers of extra stations and items, their kinds, the
-robot's place and hand); the stream of random numbers is our own. Two departures: extra stations are added until every
-item has its own, where the benchmark drops items, and a seed is retried within its own stream, then refused.
+distributions are those of the benchmark's procedural layouts, as far as its kitchens show them: how many extra stations
+and items there are and of which kinds, before what the robot starts, how often it holds something and what, and how
+long shortest plans are (docs/tasks.md has both side by side). The stream of random numbers is our own, and a seed is
+retried within its own stream, then refused, where the benchmark takes the kitchen of a later seed.
 """
 
 import random
@@ -16,15 +17,19 @@ from .domain import ITEM_KINDS, STATION_KINDS
 from .layout import DIRECTIONS, Layout, Robot, Thing
 from .layout_files import LayoutError
 
-Mode = Literal["scattered", "grouped", "mixed"]
+Mode = Literal["scattered", "grouped"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
-EXTRA_STATION_WEIGHTS = tuple(n + 9.33 for n in range(9))
-"""Weight of 0, 1, ... extra stations: nearly flat, with the benchmark's mean."""
-EXTRA_ITEM_WEIGHTS = tuple(0.6**n for n in range(7))
-"""Weight of 0, 1, ... extra items."""
-HOLDING_RATE = 1 / 16
-"""How often the robot of a scattered kitchen starts with an item in its hand."""
+EXTRA_STATION_WEIGHTS = (4, 5, 7, 8, 9, 12, 12, 9, 6)
+"""Weight of 0, 1, ... extra stations."""
+EXTRA_ITEM_WEIGHTS = tuple(0.74**n for n in range(8))
+"""Weight of 0, 1, ... extra items; those that would fill the last empty station are left out."""
+HOLDING_OWN, HOLDING_EXTRA = 0.063, 0.1
+"""How likely the robot of a scattered kitchen starts with a given own item in its hand, and with an extra one."""
+FACING_NEXT = 0.3
+"""How much less often the robot of a scattered kitchen starts before an own item than before the one listed before it."""
+FACING_EXTRA = 2
+"""How much likelier it starts at a given extra station than at one of the template's."""
 EXTRA_ITEM_PREDICATES = {
     **dict.fromkeys(("patty", "chicken"), ("iscookable",)),
     **dict.fromkeys(("lettuce", "onion", "tomato"), ("iscuttable",)),
@@ -36,15 +41,14 @@ def generate_layout(template: Layout, seed: int, mode: Mode) -> Layout:
     """One kitchen for the template's task; raises LayoutError for a template that leaves the robot no room.
 
     "scattered" breaks up the template's stacks: every item lies alone on some station, or is in the robot's hand, and
-    the robot faces any station. "grouped" moves the template's stations with what is on them; extra items lie on extra
-    stations, and the robot faces one of the template's own. "mixed" is one or the other, as the seed has it.
+    the robot faces one of the template's own items. "grouped" moves the template's stations with what is on them; extra
+    items lie on extra stations, and the robot faces the station that it faces in the template.
     """
     if template.containers or template.meals:
         raise LayoutError(f"{template.source}: containers can't be varied, use a template without.")
     rng = random.Random(f"{template.hash}/{mode}/{seed}")
-    own = rng.choice(("scattered", "grouped")) if mode == "mixed" else mode
     for _ in range(ATTEMPTS):
-        layout = _draw_layout(template, rng, own == "scattered")
+        layout = _draw_layout(template, rng, mode == "scattered")
         if layout is not None:
             return replace(layout, source=f"{template.source} (seed {seed}, {mode})")
     raise LayoutError(
@@ -66,47 +70,71 @@ def list_different(template: Layout, seed: int, mode: Mode) -> Iterator[Layout]:
 def _draw_layout(template: Layout, rng: random.Random, scattered: bool) -> Layout | None:
     """One attempt; None where the robot has no room."""
     own = template.stations
-    kinds = rng.choices(ITEM_KINDS, k=_draw_count(rng, EXTRA_ITEM_WEIGHTS))
-    extra = [Thing(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
-    items = [*template.items, *extra]
-    holds = scattered and rng.random() < HOLDING_RATE
-    fewest = len(items) - holds if scattered else len(own) + len(extra)
-    number = max(len(own) + _draw_count(rng, EXTRA_STATION_WEIGHTS), fewest)
+    number = len(own) + _draw(rng, EXTRA_STATION_WEIGHTS)
+    if scattered:
+        number = max(number, len(template.items))
+    kinds = rng.choices(STATION_KINDS, k=number - len(own))
     cells = list(product(range(template.width), range(template.height)))
     if number >= len(cells):
         return None
-    more = rng.choices(STATION_KINDS, k=number - len(own))
-    unplaced = [*own, *(Thing(kind, 0, 0) for kind in more)]
     spots = rng.sample(cells, number)
+    unplaced = [*own, *(Thing(kind, 0, 0) for kind in kinds)]
     stations = [replace(s, x=x, y=y) for s, (x, y) in zip(unplaced, spots, strict=True)]
+    # One station stays empty, unless the task's own items need it.
+    room = number - 1 - (len(template.items) if scattered else len(own))
+    kinds = rng.choices(ITEM_KINDS, k=min(max(room, 0), _draw(rng, EXTRA_ITEM_WEIGHTS)))
+    extra = [Thing(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
     free = set(cells) - set(spots)
-    robot = _place_robot(rng, free, stations if scattered else stations[: len(own)])
-    if not robot:
-        return None
     if scattered:
-        held = rng.randrange(len(items)) if holds else -1
-        places: list[Thing | Robot] = rng.sample(stations, len(items) - holds)
-        if holds:
-            places.insert(held, robot)
-        items = [replace(item, stack_level=0) for item in items]
-    else:
-        moved = {old.cell: new for old, new in zip(own, stations, strict=False)}
-        places = [moved[item.cell] for item in template.items]
-        places += rng.sample(stations[len(own) :], len(extra))
-    placed = (replace(i, x=at.x, y=at.y) for i, at in zip(items, places, strict=True))
+        return _scatter(template, rng, stations, extra, free)
+    moved = {old.cell: new for old, new in zip(own, stations, strict=False)}
+    robot = _place_robot(rng, free, moved.get(template.robot.faces, stations[0]))
+    if robot is None:
+        return None
+    items = [replace(i, x=moved[i.cell].x, y=moved[i.cell].y) for i in template.items]
+    rest = rng.sample(stations[len(own) :], len(extra))
+    items += [replace(i, x=at.x, y=at.y) for i, at in zip(extra, rest, strict=True)]
+    return replace(template, stations=tuple(stations), items=tuple(items), robot=robot)
+
+
+def _scatter(
+    template: Layout,
+    rng: random.Random,
+    stations: list[Thing],
+    extra: list[Thing],
+    free: set[tuple[int, int]],
+) -> Layout | None:
+    """Own and extra items one by one on the stations, or one in the robot's hand; None where the robot has no room."""
+    own = len(template.items)
+    items = [*template.items, *extra]
+    faced = _draw(rng, [FACING_NEXT**n for n in range(own)])
+    chances = [HOLDING_OWN] * own + [HOLDING_EXTRA] * len(extra)
+    chances[faced] = 0.0
+    held = _draw(rng, [max(0.0, 1 - sum(chances)), *chances]) - 1
+    extras = len(stations) - len(template.stations)
+    first = _draw(rng, [1.0] * len(template.stations) + [FACING_EXTRA] * extras)
+    others = stations[:first] + stations[first + 1 :]
+    spots = iter(rng.sample(others, len(others)))
+    robot = _place_robot(rng, free, stations[first])
+    if robot is None:
+        return None
+    places = [
+        stations[first] if n == faced else robot if n == held else next(spots)
+        for n in range(len(items))
+    ]
+    placed = (
+        replace(item, x=at.x, y=at.y, stack_level=0) for item, at in zip(items, places, strict=True)
+    )
     return replace(template, stations=tuple(stations), items=tuple(placed), robot=robot)
 
 
-def _draw_count(rng: random.Random, weights: tuple[float, ...]) -> int:
+def _draw(rng: random.Random, weights: Sequence[float]) -> int:
     return rng.choices(range(len(weights)), weights)[0]
 
 
-def _place_robot(
-    rng: random.Random, free: set[tuple[int, int]], stations: Sequence[Thing]
-) -> Robot | None:
-    """The robot on a free cell beside a random one of the stations and turned to it; None where there is no room."""
-    for station in rng.sample(stations, len(stations)):
-        for dx, dy in rng.sample(DIRECTIONS, len(DIRECTIONS)):
-            if (cell := (station.x - dx, station.y - dy)) in free:
-                return Robot(*cell, (dx, dy))
+def _place_robot(rng: random.Random, free: set[tuple[int, int]], station: Thing) -> Robot | None:
+    """The robot on a free cell beside a station and turned to it; None where there is no room."""
+    for dx, dy in rng.sample(DIRECTIONS, len(DIRECTIONS)):
+        if (cell := (station.x - dx, station.y - dy)) in free:
+            return Robot(*cell, (dx, dy))
     return None

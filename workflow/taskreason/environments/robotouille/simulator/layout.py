@@ -7,7 +7,7 @@ things stand, and a goal out of reach.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -88,28 +88,27 @@ class Layout:
 
     @cached_property
     def hash(self) -> str:
-        """16 hex digits that depend on the kitchen and its goal, not on the order of any list."""
+        """16 hex digits of all that a prompt can show, numbering aside: what is where, the robot, and the goal.
 
-        def list_sorted(things: Iterable, *keys: str) -> list[list]:
-            return sorted([getattr(thing, key) for key in keys] for thing in things)
-
-        content = {
-            "size": [self.width, self.height],
-            "stations": list_sorted(self.stations, "name", "x", "y"),
-            "items": list_sorted(self.items, "name", "x", "y", "stack_level", "predicates"),
-            "robot": [self.robot.x, self.robot.y, *self.robot.direction],
-            "containers": list_sorted(self.containers, "name", "x", "y"),
-            "meals": list_sorted(self.meals, "name", "x", "y", "predicates"),
-            "goal": sorted(
-                ([g.predicate, g.args, g.ids] for g in self.goal),
-                key=lambda term: (*term[:2], [(isinstance(key, str), key) for key in term[2]]),
-            ),
-        }
-        if named := {key for g in self.goal for key in g.ids if isinstance(key, str)}:
-            things = (t for t in self.list_things() if t.id in named)
-            content["named"] = list_sorted(things, "id", "x", "y", "stack_level")
-        text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        Cells and the order of lists change nothing, since robots move from any station to any other in one step.
+        """
+        named = {key for term in self.goal for key in term.ids if isinstance(key, str)}
+        held: dict[tuple[int, int], list] = defaultdict(list)
+        items = sorted(self.items, key=lambda item: item.stack_level)
+        for thing in chain(items, self.containers, self.meals):
+            own = thing.id if thing.id in named else ""
+            held[thing.cell].append([thing.name, sorted(thing.predicates), own])
+        here = self.robot.faces
+        places = (
+            [s.name, s.cell == here, s.id if s.id in named else "", held[s.cell]]
+            for s in self.stations
+        )
+        goal = sorted(
+            ([g.predicate, g.args, g.ids] for g in self.goal),
+            key=lambda term: (*term[:2], [(isinstance(key, str), key) for key in term[2]]),
+        )
+        content = [sorted(places), held[self.robot.cell], goal]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def list_things(self) -> Iterator[Thing]:
         """Stations, items, containers and meals."""
