@@ -26,7 +26,15 @@ from ..simulator.engine import Kitchen, State
 from ..simulator.observation import observe
 from ..teacher import KitchenTeacher, Plan
 from ..world import KitchenWorld
-from .exercises import ask, build_question, draw_drill, draw_reading, draw_scene, read_stack
+from .exercises import (
+    ask,
+    build_question,
+    draw_drill,
+    draw_hindered,
+    draw_reading,
+    draw_scene,
+    read_stack,
+)
 
 ASKED, READ = 4, 2
 """One kitchen in ``ASKED`` comes with questions, each other one with ``READ`` reading exercises."""
@@ -36,6 +44,8 @@ FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
+HINDERED = 0.3
+"""Share of the chores to rehearse that begin with an idle item in the robot's hand, as many of the tasks do."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
@@ -103,7 +113,8 @@ class KitchenRehearsal(Rehearsal):
         drawn: list[Decision] = []
         progress = Progress("chores", number, "drawn")
         while len(drawn) < number:
-            kitchen, state = draw_scene(rng)
+            draw = draw_hindered if rng.random() < HINDERED else draw_scene
+            kitchen, state = draw(rng)
             for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS):
                 at, action = plan[n]
                 prompt, reply = observe(kitchen, at), teacher.reply(at)

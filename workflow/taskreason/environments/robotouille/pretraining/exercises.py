@@ -157,6 +157,25 @@ def draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]
                 return kitchen, state
 
 
+def draw_hindered(rng: random.Random) -> tuple[Kitchen, State]:
+    """A scene in which the robot holds something that no slot asks for, before something that one does.
+
+    Many of the benchmark's kitchens begin so. There is an empty station, where the one belongs, not on the other.
+    """
+    while True:
+        kitchen, state = draw_start(rng)
+        wanted = {slot.kind for stack in compile_stacks(kitchen.goal) for slot in stack.slots}
+        tops = [(s, stack[-1]) for s, stack in enumerate(state.stacks) if stack]
+        idle = [top for top in tops if kitchen.item_kinds[top[1]] not in wanted]
+        before = [s for s, item in tops if kitchen.item_kinds[item] in wanted]
+        empty = list_empty(kitchen, state)
+        if state.hand < 0 and not state.effects and idle and before and empty:
+            station, item = rng.choice(idle)
+            stacks = list(state.stacks)
+            stacks[station] = stacks[station][:-1]
+            return kitchen, state._replace(hand=item, loc=rng.choice(before), stacks=tuple(stacks))
+
+
 # ------------------------------------------------------------ what is asked and read
 
 

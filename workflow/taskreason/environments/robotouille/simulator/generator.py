@@ -27,7 +27,7 @@ EXTRA_ITEM_WEIGHTS = tuple(0.74**n for n in range(8))
 HOLDING_OWN, HOLDING_EXTRA = 0.063, 0.1
 """How likely the robot of a scattered kitchen starts with a given own item in its hand, and with an extra one."""
 FACING_NEXT = 0.3
-"""How much less often the robot of a scattered kitchen starts before an own item than before the one listed before it."""
+"""How often the robot of a scattered kitchen starts before an own item, relative to the item listed before it."""
 FACING_EXTRA = 2
 """How much likelier it starts at a given extra station than at one of the template's."""
 EXTRA_ITEM_PREDICATES = {
