@@ -113,9 +113,9 @@ class KitchenRehearsal(Rehearsal):
         drawn: list[Decision] = []
         progress = Progress("chores", number, "drawn")
         while len(drawn) < number:
-            draw = draw_hindered if rng.random() < HINDERED else draw_scene
-            kitchen, state = draw(rng)
-            for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS):
+            hindered = rng.random() < HINDERED
+            kitchen, state = draw_hindered(rng) if hindered else draw_scene(rng)
+            for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS, hindered):
                 at, action = plan[n]
                 prompt, reply = observe(kitchen, at), teacher.reply(at)
                 optimal, left = teacher.optimal(at), len(plan) - n
@@ -157,9 +157,9 @@ def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
 
 
 def _draw_steps(
-    kitchen: Kitchen, state: State, rng: random.Random, number: int
+    kitchen: Kitchen, state: State, rng: random.Random, number: int, first: bool = False
 ) -> Iterator[tuple[KitchenTeacher, Plan, int]]:
-    """Up to ``number`` steps of the expert's plan from a state; none where planning would take long."""
+    """Up to ``number`` steps of a plan from a state, or its first two; none where planning would take long."""
     if kitchen.is_goal(state):
         return
     # Without detours: which kitchens are planned within the limit decides what the shipped base model was taught.
@@ -169,7 +169,8 @@ def _draw_steps(
         plan = teacher.plan(state)
     except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
         return
-    for n in sorted(rng.sample(range(len(plan)), min(number, len(plan)))):
+    chosen = rng.sample(range(len(plan)), min(number, len(plan)))
+    for n in range(min(2, len(plan))) if first else sorted(chosen):
         if teacher.is_explained(plan[n:]):
             yield teacher, plan, n
 
