@@ -134,10 +134,15 @@ class Rehearsal(Protocol):
     """Material that keeps the base model's skills while a task is learnt."""
 
     def draw_decisions(self, seed: int, number: int) -> list[Decision]:
-        """Expert decisions on no task, for GRPO; ``layout_hash`` is ``REHEARSED``."""
+        """Expert decisions on no task, for GRPO; ``layout_hash`` is ``REHEARSED``. The first of more are the same."""
 
-    def draw_lessons(self, seed: int, number: int) -> list[dict[str, str]]:
-        """Prompt and completion pairs, for SFT."""
+    def count_decisions(self, lessons: int) -> int:
+        """Of how many decisions so many lessons are made; never fewer for more lessons."""
+
+    def draw_lessons(
+        self, seed: int, number: int, decisions: Sequence[Decision]
+    ) -> list[dict[str, str]]:
+        """Prompt and completion pairs, for SFT; decisions: the first of the seed, as many as are counted for them."""
 
 
 @dataclass(frozen=True)

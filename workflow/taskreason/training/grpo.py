@@ -31,9 +31,9 @@ from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
 from taskreason.training import VALIDATION_STATES, count_steps, setup
 from taskreason.training.checkpoints import CurveLog, RowLog
+from taskreason.training.rehearsal import count_rehearsed, take_decisions
 from taskreason.training.rewards import REWARDS
 from taskreason.training.scoring import copy_model
-from taskreason.training.sft import count_rehearsed
 from taskreason.training.trainer import (
     MultiTurnTrainer,
     SharedPromptTrainer,
@@ -69,7 +69,7 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     model, tokenizer = setup.load_trainee(files.start, cfg)
     grpo = cfg.grpo
-    pool = decisions + draw_rehearsed(cfg, len(decisions))
+    pool = decisions + draw_rehearsed(cfg, len(decisions), files.rehearsal)
     lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
     completions = grpo.prompts_per_step * grpo.group_size
     # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.
@@ -213,10 +213,9 @@ def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
     }
 
 
-def draw_rehearsed(cfg: Config, number: int) -> list[Decision]:
-    """The decisions that GRPO rehearses with ``number`` of a task."""
-    wanted = count_rehearsed(number, cfg.grpo.rehearsal)
-    return cfg.env.rehearsal.draw_decisions(cfg.seed, wanted) if wanted else []
+def draw_rehearsed(cfg: Config, number: int, file: Path | None = None) -> list[Decision]:
+    """The decisions that GRPO rehearses with ``number`` of a task; file: those of the seed that are drawn already."""
+    return take_decisions(cfg, cfg.seed, count_rehearsed(number, cfg.grpo.rehearsal), file)
 
 
 def draw_prompts(

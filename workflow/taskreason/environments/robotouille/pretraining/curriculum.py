@@ -9,7 +9,7 @@ and reply format of the tasks. No goal has more than two slots, so neither a tas
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
@@ -123,13 +123,18 @@ class KitchenRehearsal(Rehearsal):
             progress.show(len(drawn))
         return drawn[:number]
 
-    def draw_lessons(self, seed: int, number: int) -> list[dict[str, str]]:
+    def count_decisions(self, lessons: int) -> int:
+        """All lessons but the reading exercises."""
+        return lessons - round(lessons * READINGS)
+
+    def draw_lessons(
+        self, seed: int, number: int, decisions: Sequence[Decision]
+    ) -> list[dict[str, str]]:
         """Chores, and some reading exercises, renamed and shuffled."""
         rng = random.Random(f"lessons {seed}")
-        readings = round(number * READINGS)
+        readings = number - self.count_decisions(number)
         lessons = [_renamed(*draw_reading(rng), rng) for _ in range(readings)]
-        chores = self.draw_decisions(seed, number - readings)
-        lessons += [_renamed(chore.prompt, chore.completion, rng) for chore in chores]
+        lessons += [_renamed(chore.prompt, chore.completion, rng) for chore in decisions]
         rng.shuffle(lessons)
         return lessons
 
