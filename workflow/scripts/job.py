@@ -29,7 +29,7 @@ from taskreason.durability.partial_results import describe_work, take_up
 
 RESULTS = Path("results")
 COLLECTION = 50_000
-"""New objects after which Python looks for garbage; by its own 700 that is an eighth of the time that importing takes."""
+"""New objects after which Python looks for garbage; by its own 700 that takes an eighth of imports."""
 
 
 @contextmanager

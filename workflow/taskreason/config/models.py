@@ -78,6 +78,8 @@ class Base:
     """Further models, evaluated untrained as base:LAST_PART_OF_THE_NAME; named as base.model, or api:NAME."""
     rebuild: bool = False
     """Train the base model from scratch on the environment's curriculum instead of installing base.model."""
+    start: str = ""
+    """A model that the rebuilding trains on, named as base.model; empty begins with random weights."""
     hidden_size: int = Field(128, ge=8, le=16_384)
     """Width of the rebuilt model."""
     layers: int = Field(4, ge=1, le=128)
@@ -154,6 +156,8 @@ class Grpo:
     """Rename the objects of every state at random."""
     rehearsal: Rehearsal = 0.0
     """Share of the environment's rehearsal material among the states."""
+    focus: float = Field(0.0, ge=0, le=1)
+    """Share of the prompts that are drawn from the states on which the SFT policy's likeliest reply is wrong."""
     eval_steps: int = Field(20, ge=0, le=1_000_000)
     """Steps between two validations; 0 makes none."""
     save_steps: int = Field(20, ge=1, le=1_000_000)

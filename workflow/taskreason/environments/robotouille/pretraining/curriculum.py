@@ -9,7 +9,7 @@ and reply format of the tasks. No goal has more than two slots, so neither a tas
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
@@ -61,6 +61,7 @@ class KitchenPretraining(Pretraining):
         "drills": "Lists of names in which the model looks up what comes after one; they come first.",
         "small_chores": "How many of the kitchens have few objects; they come next.",
         "chores": "Random kitchens from which the corpus is drawn.",
+        "starts": "Kitchens with an idle item in the robot's hand, before one that is needed; they come last.",
     }
 
     def build_tokenizer(self) -> Any:
@@ -75,9 +76,12 @@ class KitchenPretraining(Pretraining):
         """Per kitchen a set of questions or some readings, and a few decisions of the planner."""
         rng = random.Random(f"chores {seed}")
         yield from (draw_drill(rng) for _ in range(sizes["drills"]))
-        chores = sizes["chores"]
-        blocks = [range(n, min(n + BLOCK, chores)) for n in range(0, chores, BLOCK)]
-        draw = partial(_draw_block, seed, sizes["small_chores"])
+        blocks = [
+            (draw, range(n, min(n + BLOCK, sizes[part])))
+            for part, draw in (("chores", _draw_block), ("starts", _draw_starts))
+            for n in range(0, sizes[part], BLOCK)
+        ]
+        draw = partial(_draw_part, seed, sizes["small_chores"])
         told = partial(follow, label="chores", total=len(blocks), unit="parts drawn")
         if processes == 1:
             yield from chain.from_iterable(told(map(draw, blocks)))
@@ -137,6 +141,23 @@ class KitchenRehearsal(Rehearsal):
         lessons += [_renamed(chore.prompt, chore.completion, rng) for chore in decisions]
         rng.shuffle(lessons)
         return lessons
+
+
+def _draw_part(seed: int, small: int, part: tuple[Callable, range]) -> list[dict[str, str]]:
+    draw, numbers = part
+    return draw(seed, small, numbers)
+
+
+def _draw_starts(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
+    """The first decisions in kitchens where the robot begins with an idle item in its hand."""
+    rng = random.Random(f"starts {seed} {numbers[0]}")
+    examples = []
+    for _ in numbers:
+        kitchen, state = draw_hindered(rng)
+        for teacher, plan, n in _draw_steps(kitchen, state, rng, DECISIONS, first=True):
+            at = plan[n][0]
+            examples.append(_renamed(observe(kitchen, at), teacher.reply(at), rng))
+    return examples
 
 
 def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
