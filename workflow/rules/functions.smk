@@ -78,9 +78,11 @@ def needs_of(model):
 
 
 def evaluation_of(tasks):
-    """What an evaluation on these tasks depends on besides the policy."""
+    """What an evaluation on these tasks depends on besides the policy, and the temperatures that it has."""
     timeouts = {task: cfg.timeout_of(task) for task in tasks}
-    return {key: config[key] for key in ["prompt", "rollout"]} | {"timeouts": timeouts}
+    own = ["temperature", "sharpened"]
+    rollout = {key: value for key, value in config["rollout"].items() if key not in own}
+    return {"prompt": config["prompt"], "rollout": rollout, "timeouts": timeouts}
 
 
 def episode_files(policy, train_task, eval_tasks, temperature=GREEDY):

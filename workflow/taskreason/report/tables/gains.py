@@ -1,10 +1,10 @@
 """What one policy gains over another in the same worlds, and whether a gain of sampled replies is mere sharpening.
 
 Gains: of SFT over the base model, and of SFT + GRPO over every control, with the likeliest replies and, where both
-sides have such episodes, with sampled ones. Each has an interval that is paired by world, the numbers of worlds in which one
-side alone succeeds, and McNemar's exact test. Sharpening: SFT sampled at lower and lower temperatures beside SFT +
-GRPO, whose training may do no more than make likely replies likelier. Departure from the paper, which prints success
-rates alone.
+sides have such episodes, with sampled ones. Each has an interval that is paired by world, the numbers of worlds in
+which one side alone succeeds, and McNemar's exact test. Sharpening: SFT sampled at lower and lower temperatures beside
+SFT + GRPO, whose training may do no more than make likely replies likelier. Departure from the paper, which prints
+success rates alone.
 """
 
 from collections.abc import Iterator
