@@ -126,6 +126,12 @@ MUTATIONS = (
         "rollouts/test_evaluate.py",
     ),
     Mutation(
+        "an order is held by its point alone",
+        "rollouts/orders.py",
+        (("return HELD if low > 0", "return HELD if low + high > 0"),),
+        f"{CELLS} report/test_paper_macros.py",
+    ),
+    Mutation(
         "a resumed job draws on from wherever its generator stands",
         "rollouts/sampled.py",
         (("        policy.restart(", "        policy.sampling and derive_seed("),),
@@ -303,11 +309,6 @@ MUTATIONS = (
                         "cell, theirs = results.cell(policy, results.tasks[0])",
                     ),
                 ),
-            ),
-            (
-                "an order is held by its point alone",
-                "numbers/verdicts.py",
-                (("return HELD if low > 0", "return HELD if low + high > 0"),),
             ),
             (
                 "SR of sampled episodes is that of the greedy ones",

@@ -11,15 +11,8 @@ from synthetic_results import CONFIG, LAYOUTS
 from taskreason.environments.base import list_plan
 from taskreason.report.numbers.episode import ChosenEpisode, retrace
 from taskreason.report.numbers.settings import flatten_settings, list_printed, split_columns
-from taskreason.report.numbers.verdicts import (
-    average_grid,
-    average_rates,
-    compare_rates,
-    judge_chain,
-    judge_order,
-    subtract_rates,
-    tell_order,
-)
+from taskreason.report.numbers.verdicts import average_grid, average_rates, tell_order
+from taskreason.rollouts.orders import compare_rates, judge_chain, judge_order, subtract_rates
 
 
 def test_half_widths_of_separate_worlds_are_squared_and_those_of_the_same_ones_added():

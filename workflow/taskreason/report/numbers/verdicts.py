@@ -1,9 +1,8 @@
 """Phrases that say how the paper's claims fared, computed from the data of this run, and means of success rates.
 
 Output: macro name -> phrase such as "on 3 of the 4 tasks". The sentences of the paper and of the page are built around
-these phrases, so that they stay true whatever a rerun finds. An order of two policies is held where the interval of
-their difference lies above zero, reversed where it lies below, and open elsewhere. Tasks are taken to be listed from
-simple to complex.
+these phrases, so that they stay true whatever a rerun finds. An order of policies is called by intervals
+(:mod:`taskreason.rollouts.orders`). Tasks are taken to be listed from simple to complex.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +15,18 @@ from taskreason.report.labels import GRID_POLICY, MAIN_POLICIES, is_base, label_
 from taskreason.report.render.latex import MISSING, escape, format_interval, format_rate
 from taskreason.report.results import Cell, Results, split_trainings
 from taskreason.rollouts.metrics import paired_saving, wilson_interval
+from taskreason.rollouts.orders import (
+    HELD,
+    OPEN,
+    REVERSED,
+    Rate,
+    compare_rates,
+    judge_chain,
+    judge_order,
+)
 
-Rate = tuple[float, float, float]
-"""A rate and the ends of its interval."""
 Pair = tuple[str, str]
 """Training task and evaluation task."""
-HELD, REVERSED, OPEN = "held", "reversed", "open"
-"""What can be said of an order."""
 
 
 def average_rates(groups: Iterable[Sequence[Rate]]) -> Rate:
@@ -40,26 +44,6 @@ def average_rates(groups: Iterable[Sequence[Rate]]) -> Rate:
     below = hypot(*(sum(rate - low for rate, low, _ in group) for group in groups)) / number
     above = hypot(*(sum(high - rate for rate, _, high in group) for group in groups)) / number
     return mean, max(0.0, mean - below), min(1.0, mean + above)
-
-
-def subtract_rates(rate: Rate, other: Rate) -> Rate:
-    """Difference of two rates that are not paired, with an interval made of theirs (Newcombe, 1998, method 10)."""
-    difference = rate[0] - other[0]
-    below = hypot(rate[0] - rate[1], other[2] - other[0])
-    above = hypot(rate[2] - rate[0], other[0] - other[1])
-    return difference, max(-1.0, difference - below), min(1.0, difference + above)
-
-
-def judge_order(low: float, high: float) -> str:
-    """What the interval of a difference says of an order."""
-    return HELD if low > 0 else REVERSED if high < 0 else OPEN
-
-
-def judge_chain(links: Sequence[str]) -> str:
-    """An order of several policies holds where each link does, and is reversed where one is."""
-    if REVERSED in links:
-        return REVERSED
-    return HELD if set(links) == {HELD} else OPEN
 
 
 def tell_order(verdicts: Sequence[str]) -> str:
@@ -193,12 +177,6 @@ def _judge_grid(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, str]:
         "VerdictDownBeatsUp": f"in {count(compare_rates(down, up))} pairs of tasks",
         "VerdictDownWorks": f"in {count([rate[0] > 0 for rate in down])} cells",
     }
-
-
-def compare_rates(rates: Sequence[Rate], others: Sequence[Rate]) -> list[bool]:
-    """Where the first of two rates is higher, by the interval of their difference."""
-    pairs = zip(rates, others, strict=True)
-    return [judge_order(*subtract_rates(*pair)[1:]) == HELD for pair in pairs]
 
 
 def read_single_turn(cell: Cell, confidence: float) -> Rate:
