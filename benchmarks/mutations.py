@@ -122,8 +122,61 @@ MUTATIONS = (
     Mutation(
         "evaluation samples instead of taking the likeliest reply",
         "rollouts/evaluate.py",
-        (("temperature=float(cfg.rollout.do_sample)", "temperature=1.0"),),
+        (("else load_model_policy(model, cfg)", "else load_model_policy(model, cfg, 1.0)"),),
         "rollouts/test_evaluate.py",
+    ),
+    Mutation(
+        "an order is held by its point alone",
+        "rollouts/orders.py",
+        (("return HELD if low > 0", "return HELD if low + high > 0"),),
+        f"{CELLS} report/test_paper_macros.py",
+    ),
+    Mutation(
+        "a resumed job draws on from wherever its generator stands",
+        "rollouts/sampled.py",
+        (("        policy.restart(", "        policy.sampling and derive_seed("),),
+        "rollouts/test_sampled.py",
+    ),
+    Mutation(
+        "a portion that was cut short is played on, not again",
+        "rollouts/sampled.py",
+        (
+            (
+                "        portion = worlds[first : first + batch_size]\n",
+                "        portion = worlds[first : first + batch_size]\n"
+                "        portion = [s for s in portion if s.world.id not in file.found]\n",
+            ),
+        ),
+        "rollouts/test_sampled.py",
+    ),
+    Mutation(
+        "sampled episodes are greedy ones, too",
+        "policies/generation.py",
+        (("replace(self.sampling, temperature=temperature)", "self.sampling"),),
+        "rollouts/test_sampled.py",
+    ),
+    Mutation(
+        "the exact test counts episodes of several seeds as worlds",
+        "rollouts/metrics.py",
+        (('.groupby("layout_hash")["gain"].mean()', '["gain"]'),),
+        "rollouts/test_metrics.py",
+    ),
+    Mutation(
+        "GRPO from the base starts from SFT",
+        "../rules/train.smk",
+        (
+            (
+                "model=rules.prepare_base.output.model,\n        validation=",
+                "model=rules.train_sft.output.model,\n        validation=",
+            ),
+        ),
+        "workflow/test_workflow.py::test_grpo_from_the_base_waits_for_no_sft",
+    ),
+    Mutation(
+        "the control of longer SFT sees fewer replies than GRPO",
+        "training/sft.py",
+        (("[:replies]", "[: replies // 2]"),),
+        "training/test_controls.py",
     ),
     Mutation(
         "an episode may take a step more than its timeout",
@@ -230,7 +283,12 @@ MUTATIONS = (
             (
                 "gains are counted the other way round",
                 "results.py",
-                (("for policy in (better, worse))", "for policy in (worse, better))"),),
+                (
+                    (
+                        "((self, better), (other or self, worse))",
+                        "((self, worse), (other or self, better))",
+                    ),
+                ),
             ),
             (
                 "equal to the expert's counts as optimal among single replies",
@@ -253,14 +311,14 @@ MUTATIONS = (
                 ),
             ),
             (
-                "a loss of GRPO counts as its gain",
-                "numbers/verdicts.py",
-                (
-                    (
-                        '"VerdictGrpoHelps": count_tasks(sft < grpo)',
-                        '"VerdictGrpoHelps": count_tasks(sft != grpo)',
-                    ),
-                ),
+                "SR of sampled episodes is that of the greedy ones",
+                "results.py",
+                (("single_turn=False), temperature)", "single_turn=False))"),),
+            ),
+            (
+                "SFT's lower temperatures are set beside each other's",
+                "tables/gains.py",
+                (('"sft", task, results.at(temperature))', '"sft", task, drawn)'),),
             ),
             (
                 "the mean over simpler tasks is that over harder ones",

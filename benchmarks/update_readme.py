@@ -36,6 +36,7 @@ from taskreason.report.trainings import count_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES, BENCH = ROOT / "results" / "tables", ROOT / "results" / "bench"
+HEADLINE_TABLES = ("comparison", "baselines", "gains")
 Make = Callable[[], str | None]
 
 
@@ -73,17 +74,18 @@ def print_tables(
 
 def make_results() -> str | None:
     """The one table of README.md: a row a task."""
-    files = [TABLES / f"{name}.csv" for name in ("comparison", "baselines")]
+    files = [TABLES / f"{name}.csv" for name in HEADLINE_TABLES]
     if not all(file.exists() for file in files):
         return None
     rows = make_headline(*map(pd.read_csv, files))
     shown = [column for column in HEADLINE.values if column.key != "published"]
     table = render_markdown(replace(HEADLINE, values=shown), rows)
-    return f"{table}\n\nMade by `snakemake results/tables/comparison.csv results/tables/baselines.csv`."
+    made = " ".join(f"results/tables/{name}.csv" for name in HEADLINE_TABLES)
+    return f"{table}\n\nMade by `snakemake {made}`."
 
 
 def make_baselines(env: Environment) -> str | None:
-    """The controls and gains, and below them the sizes of the base models."""
+    """All policies, and below them the sizes of the base models."""
     cfg = load_config({})
     sizes = [
         f"{label_policy(policy)} {count_parameters(Path(expand(name, cfg.env))):,}"
@@ -112,6 +114,8 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "docs/results.md": {
                 "results_full": show(["main"], "results/tables/main.csv"),
                 "baselines": partial(make_baselines, env),
+                "gains": show(["gains"], "results/tables/gains.csv"),
+                "sharpening": show(["sharpening"], "results/tables/sharpening.csv"),
                 "bound": show(["bound"], "results/tables/bound.csv"),
                 "grid": show(["generalization"], "results/tables/generalization.csv"),
             },

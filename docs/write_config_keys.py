@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from taskreason.config.groups import CONTROLS
 from taskreason.config.load import SCALES_DIR, resolve_config
 from taskreason.config.models import make_schema
 from taskreason.environments import load_environment
@@ -103,7 +104,7 @@ def list_names(environment: str) -> Iterator[str]:
     tasks = [f"`{task.name}` ({task.timeout}, {task.bound})" for task in env.tasks.values()]
     yield f"- tasks, with timeout and bound in steps: {', '.join(tasks)}"
     yield f"- `worlds.mode`: {', '.join(map(show, env.modes))}"
-    yield f"- `report.baselines`: {', '.join(map(show, ['random', *env.rule_policies, 'sft_longer']))}"
+    yield f"- `report.baselines`: {', '.join(map(show, ['random', *env.rule_policies, *CONTROLS]))}"
     sizes = env.pretraining.sizes if env.pretraining else {}
     yield from (f"- `base.curriculum.{key}`: {text}" for key, text in sizes.items())
     yield from (f"- `probes.{key}`: {text}" for key, text in env.probe_sizes.items())

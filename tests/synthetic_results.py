@@ -12,7 +12,7 @@ from pathlib import Path
 
 from taskreason.config.load import load_config
 from taskreason.config.models import Config
-from taskreason.report.labels import is_untrained
+from taskreason.report.labels import is_untrained, list_temperatures
 from taskreason.studies.ablations import PLAIN
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
@@ -41,8 +41,11 @@ LAYOUTS = CONFIG.env.data / "layouts"
 
 
 def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Path:
-    """Write results/SCALE at `root` and return it; `rates` overrides a policy's success rate."""
-    rates, draw = RATES | (rates or {}), random.Random(0)
+    """Write results/SCALE at `root` and return it; `rates` overrides a policy's success rate.
+
+    With sampled replies a policy solves four fifths of that.
+    """
+    rates, draw, drawn = RATES | (rates or {}), random.Random(0), random.Random("sampled")
     for task in tasks:
         layout = json.loads((LAYOUTS / f"{task}.json").read_text())
         rows = [
@@ -59,9 +62,14 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
         _write_training(root, task, draw)
         for policy, rate in rates.items():
             once = ["-"] if is_untrained(policy) else tasks
-            trains = [task] if policy in ("sft", "sft_longer") else once
+            trains = [task] if policy in ("grpo", "sft", "sft_longer") else once
             for train_task in trains:
-                _write_cell(root, (policy, train_task, task), rows, rate, draw)
+                home = f"{policy}/{train_task}"
+                write_cell(root / "episodes" / home, task, rows, rate, draw)
+                _write_counts(root / "single_turn" / home / f"{task}.json", rate)
+            for temperature in list_temperatures(policy, CONFIG):
+                home = root / "episodes_sampled" / policy / ("-" if is_untrained(policy) else task)
+                write_cell(home / f"T{temperature:g}", task, rows, 0.8 * rate, drawn)
     _write_model(root / "models" / "base")
     counts = {name: {"right": 9, "asked": 10} for name in CONFIG.env.probe_labels}
     write_json(root / "probes" / "base.json", counts)
@@ -166,8 +174,8 @@ def _measure_kitchen(number, rate, rng, length=4):
     return kitchen | {"states": states, "off_path": [stray], "rollouts": lasted}
 
 
-def _write_cell(root: Path, key: tuple[str, str, str], kitchens, rate: float, draw) -> None:
-    policy, train_task, task = key
+def write_cell(folder: Path, task: str, kitchens, rate: float, draw) -> None:
+    """Write a policy's episodes on a task, one a kitchen, of which about this share succeeds."""
     episodes = []
     for kitchen in kitchens:
         least = kitchen["optimal_steps"]
@@ -175,10 +183,13 @@ def _write_cell(root: Path, key: tuple[str, str, str], kitchens, rate: float, dr
         success = draw.random() < rate and steps >= least
         steps = steps if success else TIMEOUTS[task]
         episodes.append(make_episode(kitchen, task, success, steps))
-    write_lines(root / "episodes" / policy / train_task / f"{task}.jsonl", episodes)
+    write_lines(folder / f"{task}.jsonl", episodes)
+
+
+def _write_counts(path: Path, rate: float) -> None:
     optimal = round(200 * (0.5 + rate / 2))
     counts = {"states": 200, "optimal": optimal, "expert": optimal, "valid": 199}
-    write_json(root / "single_turn" / policy / train_task / f"{task}.json", counts)
+    write_json(path, counts)
 
 
 def _write_training(root: Path, task: str, draw) -> None:

@@ -326,7 +326,7 @@ def test_an_environment_that_has_the_least_runs_at_every_scale(bare):
         cfg = load_config({"environment": "bare", "scale": scale})
         assert (cfg.tasks, cfg.mode, cfg.probes) == (("one", "two"), "default", {})
         assert cfg.report.drawn_task == cfg.sweep.task == "one"
-        assert cfg.report.baselines == ("random", "sft_longer")
+        assert cfg.report.baselines == ("random", "sft_longer", "grpo")
 
 
 def test_a_curriculum_without_an_example_is_refused_where_the_base_model_is_rebuilt():

@@ -105,12 +105,14 @@ def test_jobs_are_those_of_the_workflow(tmp_path):
     assert len(jobs) == int(re.search(r"^total +(\d+)$", shown, re.MULTILINE)[1])
     kinds = Counter(job.kind for job in jobs.values())
     assert {kind: kinds[kind] for kind in ("collect", "sft", "grpo")} == dict(
-        collect=4, sft=4, grpo=4
+        collect=4, sft=4, grpo=8
     )
     for job in jobs.values():
         before = {(jobs[need].kind, jobs[need].tasks) for need in job.needs}
-        if job.kind in ("grpo", "sft_longer"):
+        if job.stage in ("train_grpo", "train_sft_longer"):
             assert {("sft", job.tasks), ("collect", job.tasks)} <= before
+        if job.stage == "train_grpo_base":
+            assert {kind for kind, _ in before} == {"collect", "copy", "light"}
         assert bool(job.gpus) == (job.kind not in ("copy", "light"))
 
 

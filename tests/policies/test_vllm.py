@@ -26,6 +26,7 @@ from taskreason.policies.generation import Sampling
 from taskreason.policies.loading import load_model_policy
 from taskreason.policies.model_names import has_wide_heads
 from taskreason.policies.openai import EndpointPolicy
+from taskreason.report.labels import MAIN_POLICIES
 from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import draw_worlds, load_decisions, make_worlds
 from taskreason.rollouts.episode import Start, run_episodes
@@ -114,6 +115,15 @@ def test_offline_engine_takes_the_actions_of_transformers(engine, turns, referen
     assert engine.usage.requests > 0 and engine.usage.reply_tokens > 0
 
 
+def test_sampled_replies_come_again_after_a_restart(engine, turns):
+    drawn = engine.at_temperature(1.0)
+    parts = []
+    for seed in (5, 5, 6):
+        drawn.restart(seed)
+        parts.append(drawn.act(turns[:20]))
+    assert parts[0] == parts[1] != parts[2]
+
+
 def test_a_rollout_runs_through_the_offline_engine(engine):
     starts = [Start(make_world(task, 0), task, None) for task in ENV.default_tasks]
     episodes = run_episodes(engine, starts, 6, 4)
@@ -163,7 +173,7 @@ def test_the_smoke_run_goes_through_the_engine_to_its_tables(tmp_path):
     tables = ["results/tables/main.csv", "results/tables/generalization.tex"]
     run_smoke(tmp_path, tables)
     rows = pd.read_csv(tmp_path / tables[0])
-    assert set(rows["policy"]) == {"expert", "base", "sft", "sft_grpo"}
+    assert set(rows["policy"]) == set(MAIN_POLICIES)
     assert set(rows["task"]) == set(ENV.default_tasks) and set(rows["episodes"]) == {4}
     logs = (tmp_path / "results/smoke/logs/evaluate").rglob("*.log")
     engines = [log for log in logs if "vllm" in log.read_text().lower()]

@@ -5,12 +5,14 @@ from dataclasses import asdict
 from math import sqrt
 
 import pytest
+from scipy.stats import binomtest
 
 from synthetic_results import CONFIG, LAYOUTS
 from taskreason.environments.base import list_plan
 from taskreason.report.numbers.episode import ChosenEpisode, retrace
 from taskreason.report.numbers.settings import flatten_settings, list_printed, split_columns
-from taskreason.report.numbers.verdicts import average_grid, average_rates
+from taskreason.report.numbers.verdicts import average_grid, average_rates, tell_order
+from taskreason.rollouts.orders import compare_rates, judge_chain, judge_order, subtract_rates
 
 
 def test_half_widths_of_separate_worlds_are_squared_and_those_of_the_same_ones_added():
@@ -32,6 +34,37 @@ def test_rates_of_one_have_an_interval_that_ends_there():
     assert (mean, high) == (1.0, 1.0) and 0.9 < low < 1.0
     with pytest.raises(ValueError, match="no rate"):
         average_rates([])
+
+
+def wilson(successes, n):
+    return successes / n, *binomtest(successes, n).proportion_ci(method="wilson")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ends"),
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((10, 10), (0, 20), (0.6791, 1.0000)),
+    ],
+)
+def test_differences_have_newcombes_published_intervals(first, second, ends):
+    """Newcombe (1998), table II, method 10."""
+    difference, low, high = subtract_rates(wilson(*first), wilson(*second))
+    assert difference == pytest.approx(first[0] / first[1] - second[0] / second[1])
+    assert (low, high) == pytest.approx(ends, abs=5e-5)
+
+
+def test_an_order_is_held_by_its_interval_and_not_by_its_point():
+    assert [judge_order(*ends) for ends in ((0.01, 0.2), (-0.1, 0.3), (-0.2, -0.01), (0, 0))] == [
+        *("held", "open", "reversed", "open")
+    ]
+    assert judge_chain(["held", "held"]) == "held" and judge_chain(["held", "open"]) == "open"
+    assert judge_chain(["open", "reversed"]) == judge_chain(["held", "reversed"]) == "reversed"
+    told = tell_order(["held", "open", "open", "reversed"])
+    assert told == "on 1 of the 4 tasks (reversed on 1, open on 2)"
+    higher = compare_rates([wilson(56, 70), wilson(6, 10)], [wilson(48, 80), wilson(5, 10)])
+    assert higher == [True, False]
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from taskreason.report.numbers.verdicts import count_tasks, judge_tables
 from taskreason.report.render.latex import escape, format_value, name_macro
 from taskreason.report.render.tables import render_latex
 from taskreason.report.results import load_results
+from taskreason.report.tables.gains import make_gains
 from taskreason.report.tables.main import make_baselines, make_comparison, make_main
 from taskreason.report.tables.registry import make_table, write_table
 from taskreason.report.tables.studies import load_ablations, make_points, make_turns
@@ -83,7 +84,8 @@ def test_main_table_says_what_the_episodes_say(root):
     table = make_table("main", root, CONFIG)
     assert ",".join(table.csv.columns) == (
         "task,policy,model,seed,episodes,sr,sr_low,sr_high,asat,asst,minimal_rate,excess_steps,"
-        "invalid_rate,malformed_rate,single_turn_optimal_rate,cut_rate"
+        "invalid_rate,malformed_rate,single_turn_optimal_rate,cut_rate,"
+        "temperature,sampled_sr,sampled_sr_low,sampled_sr_high"
     )
     assert len(table.csv) == len(TASKS) * 4
     row = table.csv[(table.csv.task == "burger") & (table.csv.policy == "sft_grpo")].iloc[0]
@@ -98,6 +100,27 @@ def test_main_table_says_what_the_episodes_say(root):
         assert make_table(f"main_{name}", root, CONFIG).csv.equals(
             table.csv[table.csv.task == name].reset_index(drop=True)
         )
+    drawn = root / "episodes_sampled" / "sft_grpo" / "burger" / "T1" / "burger.jsonl"
+    won = [json.loads(line)["success"] for line in drawn.read_text().splitlines()]
+    assert row.sampled_sr == pytest.approx(sum(won) / len(won)) and row.temperature == 1
+    assert (row.sampled_sr_low, row.sampled_sr_high) == pytest.approx(
+        wilson_interval(sum(won), len(won))
+    )
+    assert table.csv[table.csv.policy == "expert"].sampled_sr.isna().all()
+
+
+def test_without_sampling_the_tables_have_greedy_episodes_alone(tmp_path):
+    root = write_results(tmp_path / "laptop", kitchens=4)
+    shutil.rmtree(root / "episodes_sampled")
+    cfg = make_config(rollout={"temperature": 0, "sharpened": []})
+    write_tables(root, cfg, tmp_path / "tables")
+    main = (tmp_path / "tables" / "main.tex").read_text()
+    assert "sampled" not in main and "greedy" in main
+    sharpening = pd.read_csv(tmp_path / "tables" / "sharpening.csv")
+    assert set(zip(sharpening.kind, sharpening.temperature, strict=True)) == {("sr", 0)}
+    macros = collect_macros(load_results(root, cfg))
+    assert macros["SampledSrSftBurger"] == macros["GainGrpoSampledBurger"] == "--"
+    assert macros["VerdictGrpoSampledHelps"] == "on no task"
 
 
 def test_written_csv_satisfies_the_asat_identity(root, tmp_path):
@@ -140,10 +163,12 @@ def test_tables_and_figures_are_made_from_the_files_that_they_name_and_no_others
             make_figure(name, own, cfg)
     grid = list_inputs("tables", "generalization", cfg, Path("r"))
     assert len(grid) == 4 + 16 and not [file for file in grid if "base" in file]
-    assert list_inputs("tables", "main_burger", make_config(seeds=[0, 7]), Path("r"))[-4:] == [
-        f"r/{kind}/sft_grpo/burger{run}/burger.json{'l' * (kind == 'episodes')}"
+    inputs = list_inputs("tables", "main_burger", make_config(seeds=[0, 7]), Path("r"))
+    assert inputs[-6:-5] == ["r/single_turn/sft_grpo/burger.seed7/burger.json"]
+    assert inputs[-4:] == [
+        f"r/episodes_sampled/{policy}/burger{run}/T1/burger.jsonl"
+        for policy in ("sft", "sft_grpo")
         for run in ("", ".seed7")
-        for kind in ("episodes", "single_turn")
     ]
 
 
@@ -160,22 +185,31 @@ def test_comparison_has_each_policy_with_its_published_row(root, results):
     assert render_latex(table).count(r"\textsuperscript{a}") == 1
 
 
-def test_baselines_are_listed_with_the_policies_and_paired_gains(tmp_path):
+def test_baselines_are_listed_with_the_policies_and_gains_are_paired(tmp_path):
     rates = {"random": 0.0, "greedy": 1.0, "sft_longer": 0.0, "sft": 0.0, "sft_grpo": 1.0}
-    cfg = make_config(report={"baselines": ["random", "greedy", "sft_longer"]})
+    cfg = make_config(report={"baselines": ["random", "greedy", "sft_longer", "grpo"]})
+    rates["grpo"] = 0.0
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
     results = load_results(root, cfg)
     table = make_baselines(results)
-    assert table.csv.row.unique().tolist() == [
-        *("random", "greedy", "base", "sft", "sft_longer", "sft_grpo", "expert"),
-        "sft_grpo - sft",
-        "sft_grpo - sft_longer",
-        "sft_grpo - base",
+    assert table.csv.policy.unique().tolist() == [
+        *("random", "greedy", "base", "grpo", "sft", "sft_longer", "sft_grpo", "expert"),
     ]
-    gains = table.csv.dropna(subset=["gain"])
-    assert (gains.gain == 1).all() and (gains.gain_low > 0).all() and len(gains) == 12
+    gains = make_gains(results)
+    pairs = list(zip(gains.csv.policy, gains.csv.over, strict=True))
+    controls = ("sft", "sft_longer", "grpo", "greedy", "base")
+    assert pairs == 4 * [("sft", "base"), *(("sft_grpo", over) for over in controls)]
+    won = gains.csv[gains.csv.policy.eq("sft_grpo") & gains.csv.over.ne("greedy")]
+    assert (won.gain == 1).all() and (won.gain_low > 0).all() and len(won) == 16
+    assert (won.won == 8).all() and (won.lost == 0).all()
+    assert won.p.tolist() == pytest.approx([2 * 0.5**8] * 16)
+    others = gains.csv[gains.csv.over == "greedy"]
+    assert (others.gain == 0).all() and others.sampled_gain.isna().all()
     assert "Rule of thumb" in render_latex(table) and "Longer SFT" in render_latex(table)
     main = make_main(results)
+    assert main.csv.policy.tolist()[:6] == [
+        *("expert", "base", "grpo", "sft", "sft_longer", "sft_grpo")
+    ]
     assert "Rule of thumb" not in render_latex(main) and "greedy" not in set(main.csv.policy)
 
 
@@ -188,10 +222,11 @@ def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path):
     write_lines(path, rows)
     compare = ["bundled:base_models/long", "bundled:base_models/small"]
     results = load_results(root, make_config(base={"compare": compare}))
-    gains = make_baselines(results).csv.set_index(["row", "task"]).gain
-    assert (gains["sft_grpo - base:long"] == [1, 0, 1, 1]).all()
-    assert (gains.loc[["sft_grpo - base", "sft_grpo - base:small"]] == 1).all()
-    verdicts = judge_tables(make_comparison(results).csv, make_baselines(results).csv)
+    tables = [make(results).csv for make in (make_comparison, make_baselines, make_gains)]
+    gains = tables[2].set_index(["policy", "over", "task"]).gain["sft_grpo"]
+    assert (gains["base:long"] == [1, 0, 1, 1]).all()
+    assert (gains.loc[["base", "base:small"]] == 1).all()
+    verdicts = judge_tables(*tables)
     assert verdicts["VerdictOverUntrained"] == "on 3 of the 4 tasks"
     assert verdicts["UntrainedBest"].startswith("Base, long, on burger: 1.00 [")
 
@@ -255,7 +290,7 @@ def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path):
 class Bare:
     """The environment without anything that is optional: no published numbers, labels, comparison or drawing."""
 
-    worlds, data, probe_labels = "worlds", None, {}
+    worlds, data, probe_labels, rule_policies = "worlds", None, {}, {}
 
     def __init__(self, env):
         self.tasks, self.default_tasks, self.load = env.tasks, env.default_tasks, env.load
@@ -326,7 +361,7 @@ def test_figures_and_tables_survive_a_run_without_any_success(tmp_path):
     assert steps.count("--") == len(TASKS) ** 2
     macros = collect_macros(load_results(root, CONFIG))
     assert macros["AsstSftGrpoBurger"] == "--"
-    assert macros["VerdictOrdering"] == "on none of the 4 tasks"
+    assert macros["VerdictOrdering"] == "on none of the 4 tasks (reversed on none, open on 4)"
     assert macros["KitchenOutcome"] == "does not reach the goal"
 
 

@@ -16,12 +16,12 @@ from taskreason.rollouts.metrics import wilson_interval
 
 def write_second_seed(root: Path, **changes) -> Results:
     """Trainings of seed 5 next to those of seed 0, with the same episodes but for the changes."""
-    for folder in ("episodes", "single_turn"):
+    for folder in ("episodes", "episodes_sampled", "single_turn"):
         for policy in ("sft", "sft_grpo"):
             for task in TASKS:
                 home = root / folder / policy
                 shutil.copytree(home / task, home / f"{task}.seed5")
-    for path in (root / "episodes").glob("*/*.seed5/*.jsonl"):
+    for path in root.glob("episodes*/*/*.seed5/**/*.jsonl"):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         write_lines(path, [row | {"seed": 5} | changes for row in rows])
     return load_results(root, make_config(seeds=[0, 5]))

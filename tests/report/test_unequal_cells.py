@@ -6,10 +6,12 @@ A grid that is read or written transposed, a cell of another policy, a timeout o
 
 import csv
 import json
+import math
 import re
 from itertools import combinations, product
 
 import pytest
+from scipy.stats import binomtest
 
 from synthetic_results import (
     TASKS,
@@ -37,6 +39,14 @@ WINS = {
     "sft_grpo": ((20, 7, 4, 5), (21, 24, 8, 9), (22, 25, 28, 11), (23, 26, 29, 32)),
 }
 """Solved worlds by task; of SFT+GRPO, a row for each task that it was trained on. On burger, SFT alone is better."""
+SAMPLED_WINS = {
+    ("base", 1): (10, 11, 12, 13),
+    ("sft", 0.3): (14, 15, 16, 18),
+    ("sft", 0.6): (9, 8, 7, 6),
+    ("sft", 1): (5, 4, 3, 2),
+    ("sft_grpo", 1): (30, 1, 31, 33),
+}
+"""The same of episodes with sampled replies, by policy and temperature."""
 CFG = make_config(
     task_settings={task: {"timeout": TIMEOUTS[task], "bound": BOUNDS[task]} for task in TASKS}
 )
@@ -105,6 +115,15 @@ def root(tmp_path_factory):
             write_lines(root / "episodes" / f"{home}.jsonl", episodes)
             counts = {"states": STATES, "optimal": 100 + number, "expert": 50, "valid": 199}
             write_json(root / "single_turn" / f"{home}.json", counts)
+        for (policy, temperature), wins in SAMPLED_WINS.items():
+            solved = wins[TASKS.index(task)]
+            rows = [*rows[solved:], *rows[:solved]]
+            episodes = [
+                make_episode(row, task, n < solved, OPTIMA[task] if n < solved else TIMEOUTS[task])
+                for n, row in enumerate(rows)
+            ]
+            home = root / "episodes_sampled" / key_of(policy, task)[0] / key_of(policy, task)[1]
+            write_lines(home / f"T{temperature:g}" / f"{task}.jsonl", episodes)
     return root
 
 
@@ -132,6 +151,9 @@ def test_every_row_of_the_main_table_is_its_own_cell(root):
         assert row["cut_rate"] == pytest.approx(CELLS[key][1] % 5 * WORLDS / steps)
         minimal = max(CELLS[key][0] - 1, 0) / WORLDS
         assert row["minimal_rate"] == pytest.approx(minimal)
+        wins = SAMPLED_WINS.get((row["policy"], 1))
+        sampled = wins[TASKS.index(row["task"])] / WORLDS if wins else None
+        assert row["sampled_sr"] == (sampled if wins else pytest.approx(math.nan, nan_ok=True))
 
 
 def test_every_row_of_the_grid_is_its_own_cell(root):
@@ -239,12 +261,53 @@ def test_the_comparison_puts_each_published_number_next_to_its_own(root):
 
 
 def test_gains_are_of_the_two_policies_on_the_same_task(root):
-    table = make_table("baselines", root, CFG).csv.set_index(["row", "task"])
-    for task in TASKS:
-        better, worse = (expect(*key_of(policy, task))[0] for policy in ("sft_grpo", "sft"))
-        assert table.loc[("sft_grpo - sft", task), "gain"] == pytest.approx(better - worse)
-        assert table.loc[("sft_grpo - sft", task), "sr"] != table.loc[("sft_grpo", task), "sr"]
-    assert table.loc[("sft_grpo - sft", "burger"), "gain"] < 0
+    table = make_table("gains", root, CFG).csv.set_index(["policy", "over", "task"])
+    assert len(table) == 3 * len(TASKS)
+    for policy, over in (("sft", "base"), ("sft_grpo", "sft"), ("sft_grpo", "base")):
+        for number, task in enumerate(TASKS):
+            row = table.loc[policy, over, task]
+            better, worse = (expect(*key_of(side, task))[0] for side in (policy, over))
+            assert row["gain"] == pytest.approx(better - worse)
+            better, worse = (SAMPLED_WINS[side, 1][number] for side in (policy, over))
+            assert row["sampled_gain"] == pytest.approx((better - worse) / WORLDS)
+            for before, kind, degree in (
+                ("", "episodes", ""),
+                ("sampled_", "episodes_sampled", "T1/"),
+            ):
+                won, lost = (
+                    read_solved(
+                        root / kind / "/".join(key_of(side, task)[:2]) / f"{degree}{task}.jsonl"
+                    )
+                    for side in (policy, over)
+                )
+                counts = len(won - lost), len(lost - won)
+                assert (row[f"{before}won"], row[f"{before}lost"]) == counts
+                pair = 2 * sum(math.comb(sum(counts), k) for k in range(min(counts) + 1))
+                assert row[f"{before}p"] == pytest.approx(min(1, pair / 2 ** sum(counts)))
+    assert table.loc[("sft_grpo", "sft", "burger"), "gain"] < 0
+
+
+def read_solved(path):
+    """Worlds of the episodes that succeed."""
+    return {e["layout_hash"] for e in map(json.loads, path.open()) if e["success"]}
+
+
+def test_sharpening_has_each_temperature_in_its_own_row(root):
+    table = make_table("sharpening", root, CFG).csv
+    table = table.set_index(["kind", "policy", "temperature", "task"])["value"]
+    wanted = {
+        (policy, temperature, task): wins[number] / WORLDS
+        for (policy, temperature), wins in SAMPLED_WINS.items()
+        for number, task in enumerate(TASKS)
+        if policy != "base"
+    }
+    for policy, task in product(("sft", "sft_grpo"), TASKS):
+        wanted[policy, 0, task] = expect(*key_of(policy, task))[0]
+    found = {key[1:]: value for key, value in table.items() if key[0] == "sr"}
+    assert found == pytest.approx(wanted)
+    for temperature, task in product((0, 0.3, 0.6, 1), TASKS):
+        gain = wanted["sft_grpo", 1, task] - wanted["sft", temperature, task]
+        assert table["gain", "sft", temperature, task] == pytest.approx(gain)
 
 
 def test_failures_lie_within_or_beyond_the_tasks_own_bound(root):
@@ -271,15 +334,31 @@ def test_macros_quote_their_own_cell(macros):
         assert macros[f"PubAsatSftGrpo{name}"] == f"{float(theirs['asat']):.1f}"
 
 
-def test_verdicts_count_what_the_cells_say(macros):
-    own = {policy: [expect(*key_of(policy, task))[0] for task in TASKS] for policy in WINS}
-    helps = sum(a < b for a, b in zip(own["sft"], own["sft_grpo"], strict=True))
-    assert helps == 3 and macros["VerdictGrpoHelps"] == "on 3 of the 4 tasks"
-    assert macros["VerdictOrdering"] == "on 3 of the 4 tasks"
+def test_verdicts_count_what_the_cells_say(macros, root):
+    # By hand, Agresti and Min's interval: GRPO's gain of 11 to 13 of 40 worlds is above zero where few are lost.
+    gains = make_table("gains", root, CFG).csv
+    over_sft = gains[gains["over"] == "sft"]
+    helps, harms = sum(over_sft["gain_low"] > 0), sum(over_sft["gain_high"] < 0)
+    assert sum(over_sft["gain"] > 0) == 3 > helps, "points alone would say more"
+    assert macros["VerdictGrpoHelps"] == f"on {helps or 'none'} of the 4 tasks"
+    assert macros["VerdictGrpoHarms"] == f"on {harms or 'none'} of the 4 tasks"
+    assert macros["VerdictSftHelps"] == "on 4 of the 4 tasks"
+    ordering = f"on {helps or 'none'} of the 4 tasks (reversed on {harms or 'none'}, open on "
+    assert macros["VerdictOrdering"] == f"{ordering}{4 - helps - harms})"
     grid = {(a, b): expect("sft_grpo", a, b)[0] for a, b in product(TASKS, TASKS)}
     up = list(combinations(TASKS, 2))
-    stronger = sum(grid[b, a] > grid[a, b] for a, b in up)
-    assert stronger == 6 and macros["VerdictDownBeatsUp"] == "in 6 of the 6 pairs of tasks"
+    ends = {pair: binomtest(round(sr * WORLDS), WORLDS) for pair, sr in grid.items()}
+    ends = {pair: test.proportion_ci(method="wilson") for pair, test in ends.items()}
+    # Newcombe's lower end: the difference less the root of both squared half-widths.
+    lows = [
+        grid[b, a]
+        - grid[a, b]
+        - math.hypot(grid[b, a] - ends[b, a].low, ends[a, b].high - grid[a, b])
+        for a, b in up
+    ]
+    stronger = sum(low > 0 for low in lows)
+    assert all(grid[b, a] > grid[a, b] for a, b in up) and 0 < stronger < 6
+    assert macros["VerdictDownBeatsUp"] == f"in {stronger} of the 6 pairs of tasks"
     mean_down = sum(grid[b, a] for a, b in up) / 6
     mean_up = sum(grid[a, b] for a, b in up) / 6
     assert macros["GridMeanDown"].startswith(f"{mean_down:.2f}")

@@ -17,7 +17,9 @@ from taskreason.report.published import load_published
 from taskreason.rollouts.metrics import (
     bootstrap_interval,
     check_asat_identity,
+    compare_pairs,
     paired_gain,
+    paired_saving,
     read_episodes,
     summarise,
     wilson_interval,
@@ -166,6 +168,42 @@ def test_paired_gain_over_seeds_takes_their_spread_in():
 def test_paired_gain_pairs_by_world_not_by_order():
     better = make_frame([(True, 9), (False, 15)])
     assert paired_gain(better, better.iloc[::-1])[0] == 0
+
+
+def test_mcnemars_test_counts_the_worlds_that_one_side_alone_wins():
+    better = make_frame([(True, 9)] * 9 + [(False, 15)] * 3)
+    worse = make_frame([(True, 9)] * 2 + [(False, 15)] * 8 + [(True, 9)] + [(False, 15)])
+    # Of eight worlds in which they differ the first policy wins seven: by hand, twice the tail of fair coins.
+    tail = sum(math.comb(8, k) for k in range(2)) / 2**8
+    assert compare_pairs(better, worse) == (7, 1, pytest.approx(2 * tail))
+    assert compare_pairs(worse, better) == (1, 7, pytest.approx(2 * tail))
+    assert compare_pairs(better, better.iloc[::-1]) == (0, 0, 1.0)
+
+
+def test_over_seeds_a_world_goes_to_the_policy_that_wins_it_more_often():
+    better = cross(
+        [[True, True, False, True], [True, False, False, True], [True, True, True, False]]
+    )
+    worse = cross(
+        [[False, True, True, True], [True, False, True, True], [False, False, False, True]]
+    )
+    # By world: +2, +1, -1 and -1 of three trainings.
+    assert compare_pairs(better, worse) == (2, 2, 1.0)
+    agreed = cross([[True] * 6] * 3), cross([[False] * 6] * 3)
+    assert compare_pairs(*agreed) == (6, 0, pytest.approx(2 / 2**6)), "six worlds, not eighteen"
+    once = make_frame([(False, 15)] * 6)
+    assert compare_pairs(agreed[0], once) == compare_pairs(*agreed)
+
+
+def test_steps_are_saved_in_pairs_and_a_failure_counts_as_the_timeout():
+    better = make_frame([(True, 9), (True, 10), (False, 4)])
+    worse = make_frame([(True, 12), (False, 4), (False, 15)])
+    saved, low, high = paired_saving(better, worse, timeout=15)
+    assert saved == pytest.approx((3 + 5 + 0) / 3) and low <= saved <= high
+    assert (low, high) == bootstrap_interval([3, 5, 0])
+    assert paired_saving(better, better.iloc[::-1], 15) == (0, 0, 0)
+    one = cross([[True] * 50, [False] * 50]), cross([[False] * 50] * 2)
+    assert paired_saving(*one, 15) == (3, 0, 6), "one training saves six steps, the other none"
 
 
 def test_read_episodes_ignores_further_keys(tmp_path):

@@ -58,9 +58,10 @@ def test_a_task_of_ones_own_runs_every_stage_by_itself(tmp_path):
     option = ["--config", as_option(enter(write_layout(tmp_path))), "tasks=[cheese_toast]"]
     jobs = count_jobs(run_snakemake(tmp_path, "-n", *option))
     stages = ["collect", "prepare_base", "train_sft", "train_grpo", "train_sft_longer"]
-    stages += ["evaluate_grpo", "probe_base", "make_macros", "make_gallery", "make_page"]
-    several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_base": 2, "evaluate_sft": 2}
-    several |= {"make_table": 12, "make_figure": 9}
+    stages += ["train_grpo_base", "evaluate_grpo", "evaluate_sft", "evaluate_base"]
+    stages += ["evaluate_compared", "probe_base", "make_macros", "make_gallery", "make_page"]
+    several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_control": 2}
+    several |= {"make_table": 14, "make_figure": 9}
     assert jobs == dict.fromkeys([*stages, "make_cards"], 1) | several
     own = set(list_outputs(tmp_path, *option))
     assert "results/tables/main_cheese_toast.csv" in own and "paper/main.pdf" not in own

@@ -14,6 +14,7 @@ from test_workflow import PROMISED, TASKS, needs_latex
 
 from namespaces import WITHOUT_NETWORK, needs_no_network
 from page_reader import PageReader
+from taskreason.report.labels import MAIN_POLICIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "workflow/taskreason/environments/robotouille/data"
@@ -98,7 +99,9 @@ def test_nothing_is_left_to_do(smoke):
 def test_the_main_table_has_every_policy_on_every_task(smoke):
     rows = list(csv.DictReader((smoke / "results" / "tables" / "main.csv").open()))
     cells = {(row["task"], row["policy"]) for row in rows}
-    assert cells == {(t, p) for t in TASKS for p in ("expert", "base", "sft", "sft_grpo")}
+    assert cells == {(t, p) for t in TASKS for p in MAIN_POLICIES}
+    drawn = {row["policy"] for row in rows if row["sampled_sr"]}
+    assert drawn == set(MAIN_POLICIES) - {"expert"}
     assert all(float(row["sr"]) == 1 for row in rows if row["policy"] == "expert")
 
 
@@ -167,7 +170,7 @@ def test_a_task_of_ones_own_goes_through_without_the_others(smoke):
     assert done.returncode == 0, done.stdout[-6000:]
     rows = list(csv.DictReader(table.open()))
     assert {(row["task"], row["policy"]) for row in rows} == {
-        ("my_sandwich", policy) for policy in ("expert", "base", "sft", "sft_grpo")
+        ("my_sandwich", policy) for policy in MAIN_POLICIES
     }
     assert {row["sr"] for row in rows if row["policy"] == "expert"} == {"1"}
     after = {path: path.stat().st_mtime_ns for path in before}

@@ -28,6 +28,8 @@ PROMISED = [
             *GRIDS,
             "comparison",
             "baselines",
+            "gains",
+            "sharpening",
             "bound",
             "probes",
             "collection",
@@ -102,14 +104,22 @@ def finished(tmp_path_factory):
 def test_every_scale_plans_the_same_rules(tmp_path, scale):
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", f"scale={scale}"))
     jobs.pop("compile_paper", None)
-    # Besides the base model, those of base.compare.
-    assert jobs.pop("evaluate_base") == 1 + {"laptop": 1, "smoke": 0}.get(scale, 3)
+    assert jobs.pop("evaluate_compared", 0) == {"laptop": 1, "smoke": 0}.get(scale, 3)
     # Of the published scale: the base, three to compare, the expert.
     assert jobs.pop("fetch_model", 0) == (5 if scale == "paper" else 0)
-    per_task = ["collect", "train_sft", "train_grpo", "train_sft_longer", "evaluate_grpo"]
-    once = ["prepare_base", "probe_base", "make_macros", "make_page", "make_gallery", "make_cards"]
-    others = {"draw_worlds": 12, "evaluate_sft": 8, "evaluate_rules": 3}
-    others |= {"make_table": 15, "make_figure": 9}
+    per_task = ["collect", "train_sft", "train_grpo", "train_sft_longer", "train_grpo_base"]
+    per_task += ["evaluate_grpo", "evaluate_sft"]
+    once = [
+        "prepare_base",
+        "probe_base",
+        "evaluate_base",
+        "make_macros",
+        "make_page",
+        "make_gallery",
+        "make_cards",
+    ]
+    others = {"draw_worlds": 12, "evaluate_control": 8, "evaluate_rules": 3}
+    others |= {"make_table": 17, "make_figure": 9}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
 
 
@@ -140,7 +150,8 @@ def test_several_seeds_train_again_and_collect_once(tmp_path):
     options = ["seeds=[0, 1, 2]", "report={baselines: []}"]
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", *options))
     assert (jobs["collect"], jobs["train_sft"], jobs["evaluate_grpo"]) == (4, 12, 12)
-    assert "train_sft_longer" not in jobs and jobs["evaluate_rules"] == 1
+    assert {"train_sft_longer", "train_grpo_base"} & jobs.keys() == set()
+    assert jobs["evaluate_rules"] == 1
     outputs = set(list_outputs(tmp_path, "--config", *options))
     for run in ("", ".seed1", ".seed2"):
         assert f"results/laptop/episodes/sft_grpo/burger{run}/cheese_burger.jsonl" in outputs
@@ -150,7 +161,7 @@ def test_several_seeds_train_again_and_collect_once(tmp_path):
 def test_base_models_of_other_sizes_are_evaluated_and_never_trained(tmp_path):
     options = ["report={baselines: []}", "base={compare: [bundled:base_models/small]}"]
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "--config", *options))
-    assert (jobs["evaluate_base"], jobs["train_sft"]) == (2, 4)
+    assert (jobs["evaluate_base"], jobs["evaluate_compared"], jobs["train_sft"]) == (1, 1, 4)
     outputs = list_outputs(tmp_path, "--config", *options)
     assert "results/laptop/episodes/base:small/-/burger.jsonl" in outputs
     missing = run_snakemake(tmp_path, "-n", "--config", "base={compare: [nowhere]}")
@@ -246,8 +257,29 @@ def test_a_table_or_figure_needs_what_it_shows_and_nothing_else(tmp_path, target
 
 def test_the_table_of_a_task_trains_on_it_alone(tmp_path):
     jobs = count_jobs(run_snakemake(tmp_path, "-n", "results/tables/main_burger.csv"))
-    assert jobs.keys() & {"train_sft_longer", "probe_base"} == set()
-    assert (jobs["train_sft"], jobs["train_grpo"], jobs["evaluate_sft"]) == (1, 1, 1)
+    assert "probe_base" not in jobs
+    trained = ["train_sft", "train_grpo", "train_sft_longer", "train_grpo_base"]
+    assert [jobs[rule] for rule in [*trained, "evaluate_sft"]] == [1] * 5
+
+
+def test_grpo_from_the_base_waits_for_no_sft(tmp_path):
+    target = "results/laptop/models/burger/grpo_base/model.safetensors"
+    jobs = count_jobs(run_snakemake(tmp_path, "-n", target))
+    assert jobs == {"draw_worlds": 4, "prepare_base": 1, "collect": 1, "train_grpo_base": 1}
+
+
+def test_models_play_with_sampled_replies_at_the_temperatures_that_are_asked_for(tmp_path):
+    own = {"base/-": ["1"], "sft/burger": ["0.3", "0.6", "1"]}
+    own |= {f"{policy}/burger": ["1"] for policy in ("sft_longer", "grpo", "sft_grpo")}
+    outputs = list_outputs(tmp_path, "--config", "tasks=[burger, cheese_burger]")
+    drawn = {file for file in outputs if "episodes_sampled" in file}
+    home = "results/laptop/episodes_sampled"
+    wanted = {f"{home}/{name}/T{t}/burger.jsonl" for name, ts in own.items() for t in ts}
+    assert wanted == {file for file in drawn if file.endswith("/burger.jsonl")}
+    off = ["tasks=[burger]", "rollout={temperature: 0, sharpened: []}"]
+    greedy = list_outputs(tmp_path, "--config", *off)
+    assert not [file for file in greedy if "episodes_sampled" in file]
+    assert "results/laptop/episodes/grpo/burger/burger.jsonl" in greedy
 
 
 def test_the_base_model_can_be_rebuilt(tmp_path):
@@ -279,11 +311,15 @@ def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, modul
     "setting,first",
     [
         ("sft={epochs: 3}", {"train_sft": 4}),
-        ("grpo={beta: 0.5}", {"train_grpo": 4}),
+        ("grpo={beta: 0.5}", {"train_grpo": 4, "train_grpo_base": 4}),
         ("task_settings={burger: {sft: {epochs: 3}}}", {"train_sft": 1, "train_grpo": 1}),
-        ("task_settings={burger: {timeout: 14}}", {"train_grpo": 1, "evaluate_rules": 3}),
+        (
+            "task_settings={burger: {timeout: 14}}",
+            {"train_grpo": 1, "train_grpo_base": 1, "evaluate_rules": 3},
+        ),
         ("worlds={evaluation: 7}", {"draw_worlds": 4}),
-        ("report={confidence: 0.9}", {"make_table": 15, "make_figure": 9}),
+        ("report={confidence: 0.9}", {"make_table": 17, "make_figure": 9}),
+        ("rollout={sharpened: [0.5]}", {"evaluate_sft": 4}),
         ("report={drawn_task: cheese_burger}", {"make_figure": 1}),
         ("resources={mem_mb: 9999}", {}),
         ("sweep={grpo_beta: []}", {"make_macros": 1}),
@@ -292,7 +328,7 @@ def test_a_touched_figure_module_redraws_its_figures_and_the_pdf(finished, modul
 def test_a_setting_runs_again_only_what_depends_on_it(finished, setting, first):
     jobs = count_jobs(run_snakemake(finished, "-n", "--config", setting, root=finished))
     assert first.items() <= jobs.items()
-    heavy = {"draw_worlds", "collect", "train_sft", "train_grpo"}
+    heavy = {"draw_worlds", "collect", "train_sft", "train_grpo", "train_grpo_base"}
     assert jobs.keys() & heavy <= first.keys() | ({"train_grpo"} if "train_sft" in first else set())
 
 

@@ -22,6 +22,7 @@ from taskreason.cli.surroundings import (
     free_variables,
     reset_times,
 )
+from taskreason.config.groups import CONTROLS
 from taskreason.config.load import check_files, check_own_tasks, load_config, resolve_config
 from taskreason.durability.errors import UserError, check_writable
 from taskreason.durability.files import list_runs
@@ -33,7 +34,15 @@ from taskreason.policies.model_names import (
     list_model_files,
     to_file_name,
 )
-from taskreason.report.labels import GRID_POLICY, check_labels, list_policies, name_compared
+from taskreason.report.labels import (
+    FOLDERS,
+    GREEDY,
+    GRID_POLICY,
+    check_labels,
+    list_policies,
+    list_temperatures,
+    name_compared,
+)
 
 # Jobs start independent of what the user's shell sets for other programs.
 free_variables(os.environ)

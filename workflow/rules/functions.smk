@@ -1,7 +1,7 @@
 # What rules ask for when they know their wildcards: settings, inputs, files of a kind.
 from taskreason.environments.base import Environment
 from taskreason.report.captions import FIGURE_TITLES, FOLDER as CAPTIONS, name_caption, title_table
-from taskreason.report.inputs import NEEDS, list_inputs, list_tables
+from taskreason.report.inputs import NEEDS, list_inputs, list_tables, name_episodes
 
 SPLITS = {"train": "training", "validation": "validation", "eval": "evaluation"}
 
@@ -66,20 +66,28 @@ def grpo_of(wildcards):
     return asdict(cfg.for_task(wildcards.task).grpo)
 
 
+def training_worlds(wildcards):
+    """The worlds that GRPO plays in while it trains, where it trains on whole episodes."""
+    multi = cfg.for_task(wildcards.task).grpo.turns == "multi"
+    return world_file(wildcards.task, "train") if multi else []
+
+
 def needs_of(model):
-    """What has to be there before rollouts of a model begin; None: one that the workflow makes."""
-    here = [] if model and is_api(model) else ["engine"]
-    return [*here, "base.compare"] if model else here
+    """What has to be there before rollouts of a model of base.compare begin."""
+    return ["base.compare"] if is_api(model) else ["engine", "base.compare"]
 
 
 def evaluation_of(tasks):
-    """What an evaluation on these tasks depends on besides the policy."""
+    """What an evaluation on these tasks depends on besides the policy, and the temperatures that it has."""
     timeouts = {task: cfg.timeout_of(task) for task in tasks}
-    return {key: config[key] for key in ["prompt", "rollout"]} | {"timeouts": timeouts}
+    own = ["temperature", "sharpened"]
+    rollout = {key: value for key, value in config["rollout"].items() if key not in own}
+    return {"prompt": config["prompt"], "rollout": rollout, "timeouts": timeouts}
 
 
-def episode_files(policy, train_task, eval_tasks):
-    return [f"{OUT}/episodes/{policy}/{train_task}/{task}.jsonl" for task in eval_tasks]
+def episode_files(policy, train_task, eval_tasks, temperature=GREEDY):
+    names = (name_episodes(policy, train_task, task, temperature) for task in eval_tasks)
+    return [f"{OUT}/{name}" for name in names]
 
 
 def cell_files(policy, train_task, eval_tasks):
@@ -89,6 +97,12 @@ def cell_files(policy, train_task, eval_tasks):
         "episodes": episode_files(policy, train_task, eval_tasks),
         "single_turn": [f"{folder}/{task}.json" for task in eval_tasks],
     }
+
+
+def sampled_files(policy, train_task, eval_tasks, temperatures):
+    """What an evaluation writes besides, where replies are sampled: the files of one temperature, then of the next."""
+    parts = (episode_files(policy, train_task, eval_tasks, t) for t in temperatures)
+    return {"sampled": [file for part in parts for file in part]}
 
 
 def code_of(script, *patterns):

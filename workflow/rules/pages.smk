@@ -1,14 +1,13 @@
 # What is read in a browser and beside the models: the episode gallery, the page of the run, the cards.
 GALLERY, PAGE = ["results/gallery/index.html"], ["results/index.html"]
 # Each model's card with the episodes that it tells about.
-CARD_STAGES = {"sft": "sft", "grpo": GRID_POLICY, "sft_longer": "sft_longer"}
 CARDS = {f"{OUT}/models/base/README.md": episode_files("base", "-", TASKS)} | {
-    f"{OUT}/models/{task}{run}/{stage}/README.md": episode_files(
+    f"{OUT}/models/{task}{run}/{folder}/README.md": episode_files(
         policy, f"{task}{run}", TASKS if policy == GRID_POLICY else [task]
     )
     for task in TASKS
     for run in RUNS
-    for stage, policy in CARD_STAGES.items()
+    for policy, folder in FOLDERS.items()
     if policy in list_policies(cfg)
 }
 

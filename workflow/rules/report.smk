@@ -7,7 +7,7 @@ DRAWS = type(cfg.env).draw_figure is not Environment.draw_figure
 FIGURE_NAMES = [name for name in NEEDS["figures"] if name != "kitchen" or DRAWS]
 TABLES = expand("results/tables/{name}.{kind}", name=TABLE_NAMES, kind=["csv", "tex"])
 FIGURES = expand("results/figures/{name}.{kind}", name=FIGURE_NAMES, kind=["pdf", "png"])
-DATA_CODE = ["rollouts/metrics.py", "report/*.py"]
+DATA_CODE = ["rollouts/metrics.py", "rollouts/orders.py", "report/*.py"]
 TABLE_CODE = [*DATA_CODE, "report/tables/*.py", "report/render/*.py"]
 FIGURE_CODE = [*DATA_CODE, "report/figures/*.py"]
 # What all tables and figures depend on besides the files that they show.

@@ -62,11 +62,7 @@ use rule heavy as train_grpo with:
         model=rules.train_sft.output.model,
         rehearsal=lambda wildcards: rehearsal_file(seed_of(wildcards)),
         validation=world_file("{task}", "validation"),
-        training=lambda wildcards: (
-            world_file(wildcards.task, "train")
-            if cfg.for_task(wildcards.task).grpo.turns == "multi"
-            else []
-        ),
+        training=training_worlds,
     output:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/grpo"),
         curve=f"{OUT}/training/{{task}}{{run}}/grpo.csv",
@@ -89,6 +85,27 @@ use rule heavy as train_grpo with:
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/grpo",
     message:
         "GRPO on {wildcards.task}{wildcards.run}"
+
+
+# The control that tells what GRPO needs SFT for.
+use rule train_grpo as train_grpo_base with:
+    input:
+        trajectories=rules.collect.output.trajectories,
+        model=rules.prepare_base.output.model,
+        validation=world_file("{task}", "validation"),
+        training=training_worlds,
+    output:
+        model=model_files(f"{OUT}/models/{{task}}{{run}}/grpo_base"),
+        curve=f"{OUT}/training/{{task}}{{run}}/grpo_base.csv",
+        validation=f"{OUT}/training/{{task}}{{run}}/grpo_base_validation.csv",
+        provenance=f"{OUT}/training/{{task}}{{run}}/grpo_base.provenance.json",
+    pathvars:
+        job="train_grpo_base/{task}{run}",
+    priority: 15
+    params:
+        checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/grpo_base",
+    message:
+        "GRPO on {wildcards.task}{wildcards.run}, from the base model"
 
 
 # The control that tells what GRPO adds from what more training adds.

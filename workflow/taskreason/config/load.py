@@ -15,6 +15,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from taskreason.config.checks import check_agreement, explain, find_place
+from taskreason.config.groups import CONTROLS
 from taskreason.config.models import Config, make_schema
 from taskreason.durability.bundled_files import PACKAGE
 from taskreason.durability.errors import UserError, quote
@@ -196,7 +197,7 @@ def _settle(cfg: Config, given: Mapping[str, Any]) -> Config:
     tasks = _sort(cfg.tasks or env.default_tasks or env.tasks, env.tasks)
     sizes = dict.fromkeys(env.pretraining.sizes if env.pretraining else (), 0)
     probes = dict.fromkeys(env.probe_sizes, UNCOUNTED_PROBES)
-    controls = ("random", *env.rule_policies, "sft_longer")
+    controls = ("random", *env.rule_policies, *CONTROLS)
     cfg = replace(
         cfg,
         tasks=tasks,

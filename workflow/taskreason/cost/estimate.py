@@ -79,8 +79,9 @@ def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
     elif script == "collect":
         kind, tasks, name = "collect", (job.params.task,), cfg.expert.model
     elif script == "evaluate":
-        # results/SCALE/episodes/POLICY/TRAIN_TASK/EVAL_TASK.jsonl
-        files = [Path(file) for file in job.output if "episodes" in Path(file).parts]
+        # results/SCALE/episodes/POLICY/TRAIN_TASK/EVAL_TASK.jsonl; a task counts once more for sampled replies
+        kinds = {"episodes", "episodes_sampled"}
+        files = [Path(file) for file in job.output if kinds & set(Path(file).parts)]
         policy, tasks = files[0].parts[-3], tuple(file.stem for file in files)
         name = {name_compared(other): other for other in cfg.base.compare}.get(policy, name)
         stage, kind = f"evaluate_{policy}", "evaluate"

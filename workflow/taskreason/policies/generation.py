@@ -5,7 +5,9 @@ answered once and remembered: a stuck episode asks the same question until the t
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import astuple, dataclass
+from copy import copy
+from dataclasses import astuple, dataclass, replace
+from typing import Self
 
 from taskreason.policies import Turn
 from taskreason.policies.prompt import PLAIN, PromptFormat
@@ -48,9 +50,23 @@ class GeneratingPolicy(ABC):
 
     def __init__(self, name: str, sampling: Sampling, prompt: PromptFormat = PLAIN):
         self.name, self.sampling, self.prompt = name, sampling, prompt
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin as if nothing had been asked."""
         self.usage = Usage()
         self.cut: set[str] = set()
-        self._known: dict[str, str] | None = None if sampling.temperature else {}
+        self._known: dict[str, str] | None = None if self.sampling.temperature else {}
+
+    def at_temperature(self, temperature: float) -> Self:
+        """The same model, loaded once, whose replies are drawn at another temperature."""
+        other = copy(self)
+        other.sampling = replace(self.sampling, temperature=temperature)
+        other._forget()
+        return other
+
+    def restart(self, seed: int) -> None:  # noqa: B027
+        """Draw from here on what this seed says, whatever was drawn before; an endpoint draws as it likes."""
 
     def act(self, turns: list[Turn]) -> list[str]:
         """One reply a turn."""

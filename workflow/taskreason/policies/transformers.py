@@ -153,7 +153,7 @@ class TransformersPolicy(GeneratingPolicy):
         self.tokenizer, self.batch_size = tokenizer, batch_size
         self.generator = Generator(model, tokenizer.pad_token_id, choose_dtype())
         if sampling.seed is not None:
-            torch.manual_seed(sampling.seed)
+            self.restart(sampling.seed)
 
     @classmethod
     def load(
@@ -164,6 +164,10 @@ class TransformersPolicy(GeneratingPolicy):
         prompt.check_template(tokenizer, folder)
         model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         return cls(model, tokenizer, str(folder), batch_size, sampling, prompt)
+
+    def restart(self, seed: int) -> None:
+        """Seed torch's generator, which is one for all of a process."""
+        torch.manual_seed(seed)
 
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
         """``number`` replies to each text, which is read once; ``batch_size`` replies at a time."""

@@ -6,6 +6,7 @@ since rounding depends on the batch.
 """
 
 import os
+import random
 from pathlib import Path
 
 from taskreason.config.groups import Rollout
@@ -22,6 +23,7 @@ class VllmPolicy(GeneratingPolicy):
     def __init__(self, engine, name: str, sampling: Sampling, prompt: PromptFormat = PLAIN):
         super().__init__(name, sampling, prompt)
         self.engine, self.tokenizer = engine, engine.get_tokenizer()
+        self._seeds: random.Random | None = None
 
     @classmethod
     def load(
@@ -62,15 +64,21 @@ class VllmPolicy(GeneratingPolicy):
         prompt.check_template(policy.tokenizer, folder)
         return policy
 
+    def restart(self, seed: int) -> None:
+        """From here on every request has a seed of its own, drawn by this one."""
+        self._seeds = random.Random(seed)
+
     def sample(self, texts: list[str], number: int) -> list[list[str]]:
         """``number`` replies to each text; the engine makes its own batches."""
         from vllm import SamplingParams
 
         prompts = self.prompt.tokenize(texts, self.tokenizer)
         temperature, tokens = self.sampling.temperature, self.sampling.max_new_tokens
+        asked = {"n": number, "temperature": temperature, "max_tokens": tokens}
+        seeds = [self._seeds and self._seeds.getrandbits(32) for _ in prompts]
         outputs = self.engine.generate(
             [{"prompt_token_ids": ids} for ids in prompts],
-            SamplingParams(n=number, temperature=temperature, max_tokens=tokens),
+            [SamplingParams(seed=seed, **asked) for seed in seeds],
             use_tqdm=False,
         )
         written = sum(len(reply.token_ids) for output in outputs for reply in output.outputs)

@@ -9,10 +9,20 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from taskreason.config.models import Config
 from taskreason.durability.files import list_runs
-from taskreason.report.labels import GRID_POLICY, POLICIES, TRAINED, is_untrained, list_policies
+from taskreason.report.labels import (
+    GREEDY,
+    GRID_POLICY,
+    MAIN_POLICIES,
+    POLICIES,
+    TRAINED,
+    is_untrained,
+    list_policies,
+    list_temperatures,
+)
 
 Key = tuple[str, str, str]
 """Policy, training task ("-" for a policy that is not trained), evaluation task."""
@@ -23,12 +33,14 @@ class Needs:
     """own: policies, each on the tasks that it was trained on, as far as the run has them; None for all of the run.
 
     across: the fully trained policy of every task on every task; single_turn: counts of single replies, too;
+    sampled: episodes with sampled replies, too, at rollout.temperature ("shared") or at all of a policy's own ("all");
     published: the paper's numbers; files: others below results/SCALE, once a {task} and training {run}.
     """
 
     own: Sequence[str] | None = ()
     across: bool = False
     single_turn: bool = False
+    sampled: Literal["", "shared", "all"] = ""
     published: bool = False
     files: Sequence[str] = ()
 
@@ -36,10 +48,12 @@ class Needs:
 GRIDS = ["generalization_sr", "generalization_asat", "generalization_asst"]
 NEEDS: dict[str, dict[str, Needs]] = {
     "tables": {
-        "main": Needs(POLICIES, single_turn=True),
+        "main": Needs(MAIN_POLICIES, single_turn=True, sampled="shared"),
         **dict.fromkeys(["generalization", *GRIDS], Needs(across=True)),
         "comparison": Needs(POLICIES, across=True, published=True),
         "baselines": Needs(None),
+        "gains": Needs(None, sampled="shared"),
+        "sharpening": Needs(("sft", GRID_POLICY), sampled="all"),
         "bound": Needs(TRAINED),
         "probes": Needs(files=["probes/base.json"]),
         "collection": Needs(files=["trajectories/{task}.summary.json"]),
@@ -49,7 +63,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
         "learning_sft": Needs(files=["training/{task}{run}/sft.csv"]),
         "learning_grpo": Needs(files=["training/{task}{run}/grpo.csv"]),
         "learning_validation": Needs(files=["training/{task}{run}/grpo_validation.csv"]),
-        "success_rate": Needs(POLICIES, published=True),
+        "success_rate": Needs(MAIN_POLICIES, published=True),
         **dict.fromkeys(GRIDS, Needs(across=True, published=True)),
         "steps_vs_optimal": Needs(POLICIES),
         "kitchen": Needs([GRID_POLICY]),
@@ -59,6 +73,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
             None,
             across=True,
             single_turn=True,
+            sampled="shared",
             published=True,
             files=[
                 *("models/base/model.safetensors", "models/base/config.json"),
@@ -94,6 +109,24 @@ def list_keys(needs: Needs, cfg: Config, tasks: Sequence[str]) -> list[Key]:
     return list(dict.fromkeys(keys))
 
 
+def list_sampled(needs: Needs, cfg: Config, tasks: Sequence[str]) -> dict[float, list[Key]]:
+    """The cells that are needed of episodes with sampled replies, by temperature."""
+    found: dict[float, list[Key]] = {}
+    if not needs.sampled:
+        return found
+    for policy, train_task, task in list_keys(needs, cfg, tasks):
+        for temperature in list_temperatures(policy, cfg) if train_task in ("-", task) else ():
+            if needs.sampled == "all" or temperature == cfg.rollout.temperature:
+                found.setdefault(temperature, []).append((policy, train_task, task))
+    return found
+
+
+def name_episodes(policy: str, trained: str, task: str, temperature: float = GREEDY) -> str:
+    """A file of episodes below results/SCALE; trained: the training task with its run, or "-"."""
+    kind, degree = ("episodes_sampled", f"T{temperature:g}/") if temperature else ("episodes", "")
+    return f"{kind}/{policy}/{trained}/{degree}{task}.jsonl"
+
+
 def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
     """Every file that a table, a figure or the paper's numbers ("macros") are made from; root: results/SCALE."""
     needs, tasks = find_needs(kind, name, cfg)
@@ -101,9 +134,13 @@ def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
     files = [f"worlds/{task}/eval.jsonl" for task in dict.fromkeys(key[2] for key in keys)]
     for policy, train_task, task in keys:
         for run in [""] if train_task == "-" else runs:
-            files.append(f"episodes/{policy}/{train_task}{run}/{task}.jsonl")
+            files.append(name_episodes(policy, f"{train_task}{run}", task))
             if needs.single_turn and train_task in ("-", task):
                 files.append(f"single_turn/{policy}/{train_task}{run}/{task}.json")
+    for temperature, part in list_sampled(needs, cfg, tasks).items():
+        for policy, train_task, task in part:
+            for run in [""] if train_task == "-" else runs:
+                files.append(name_episodes(policy, f"{train_task}{run}", task, temperature))
     files += [
         file.format(task=task, run=run) for file in needs.files for task in tasks for run in runs
     ]

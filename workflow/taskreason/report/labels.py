@@ -8,10 +8,17 @@ from taskreason.policies.model_names import shorten
 
 POLICIES = ("expert", "base", "sft", "sft_grpo")
 """Those that the paper reports."""
-TRAINED = ("sft", "sft_longer", "sft_grpo")
+MAIN_POLICIES = ("expert", "base", "grpo", "sft", "sft_longer", "sft_grpo")
+"""Those of the main table, as far as a run has them: the paper's and the controls that are trained."""
+FOLDERS = {"grpo": "grpo_base", "sft": "sft", "sft_longer": "sft_longer", "sft_grpo": "grpo"}
+"""The trained policies, and the folder below models/TASK in which the model of each is."""
+TRAINED = tuple(FOLDERS)
 GRID_POLICY = "sft_grpo"
 """The policy that is trained on one task and evaluated on all."""
+GREEDY = 0.0
+"""The temperature of replies that are the likeliest ones."""
 POLICY_LABELS = {
+    "grpo": "GRPO from base",
     "sft": "SFT",
     "sft_grpo": "SFT + GRPO",
     "sft_longer": "Longer SFT",
@@ -37,6 +44,17 @@ def is_base(policy: str) -> bool:
 def list_policies(cfg: Config) -> list[str]:
     """All policies of a run: the paper's, base models of other sizes, and controls."""
     return [*POLICIES, *map(name_compared, cfg.base.compare), *cfg.report.baselines]
+
+
+def list_temperatures(policy: str, cfg: Config) -> list[float]:
+    """Those at which a policy plays with sampled replies, on its own task; the base model plays on every task.
+
+    SFT has further ones, which tell a gain of GRPO from mere sharpening.
+    """
+    if policy not in (*TRAINED, "base"):
+        return []
+    further = cfg.rollout.sharpened if policy == "sft" else ()
+    return sorted({*further, *([cfg.rollout.temperature] if cfg.rollout.temperature else [])})
 
 
 def check_labels(cfg: Config) -> None:

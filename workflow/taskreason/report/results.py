@@ -7,7 +7,7 @@ shift every number silently.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,8 +17,8 @@ import pandas as pd
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import list_runs, read_lines
-from taskreason.report.inputs import Key, find_needs, list_keys
-from taskreason.report.labels import POLICIES, is_untrained
+from taskreason.report.inputs import Key, Needs, find_needs, list_keys, list_sampled, name_episodes
+from taskreason.report.labels import GREEDY, MAIN_POLICIES, POLICIES, is_untrained
 from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import CellMetrics, paired_gain, read_episodes, summarise
 
@@ -47,7 +47,8 @@ class Cell:
 @dataclass(frozen=True)
 class Results:
     """root: results/SCALE; pooled: one cell a key; seeds: a cell a seed; worlds: each task's evaluation worlds, with
-    layout_hash, optimal_steps, and what the environment loads them from.
+    layout_hash, optimal_steps, and what the environment loads them from; sampled: by temperature, the same of episodes
+    with sampled replies, as far as they were read.
     """
 
     root: Path
@@ -56,6 +57,7 @@ class Results:
     pooled: dict[Key, Cell]
     seeds: dict[Key, tuple[Cell, ...]]
     worlds: dict[str, pd.DataFrame]
+    sampled: dict[float, "Results"] = field(default_factory=dict)
 
     @property
     def tasks(self) -> Sequence[str]:
@@ -68,9 +70,18 @@ class Results:
         return list(dict.fromkeys(policy for policy, _, _ in self.pooled))
 
     @property
-    def main_policies(self) -> list[str]:
+    def published_policies(self) -> list[str]:
         """Those among them that the paper reports."""
         return [policy for policy in self.policies if policy in POLICIES]
+
+    @property
+    def main_policies(self) -> list[str]:
+        """Those among them that the main table has, in its order."""
+        return [policy for policy in MAIN_POLICIES if policy in self.policies]
+
+    def at(self, temperature: float) -> "Results | None":
+        """The same of episodes with replies sampled at a temperature; None where none were read."""
+        return self if temperature == GREEDY else self.sampled.get(temperature)
 
     def key(self, policy: str, eval_task: str, train_task: str | None = None) -> Key:
         """Key of a main cell (trained where it is evaluated) unless train_task is given."""
@@ -80,9 +91,25 @@ class Results:
         """The cell over all seeds; None where it was not read."""
         return self.pooled.get(self.key(policy, eval_task, train_task))
 
-    def gain(self, better: str, worse: str, task: str) -> tuple[float, float, float]:
-        """Difference in SR of two policies on the worlds of a task, and its interval."""
-        frames = (self.episodes[self.key(policy, task)] for policy in (better, worse))
+    def find_sampled(self, cell: Cell) -> Cell | None:
+        """The cell of the same training, or of all pooled, with replies sampled at ``rollout.temperature``."""
+        key, sampled = (cell.policy, cell.train_task, cell.eval_task), None
+        if other := self.sampled.get(self.cfg.rollout.temperature):
+            cells = [*other.seeds.get(key, ()), *filter(None, [other.pooled.get(key)])]
+            sampled = next((found for found in cells if found.seed == cell.seed), None)
+        return sampled
+
+    def gain(
+        self, better: str, worse: str, task: str, other: "Results | None" = None
+    ) -> tuple[float, float, float]:
+        """Difference in SR of two policies on the worlds of a task, and its interval.
+
+        other: where the second one's episodes are from, if not from here: those at another temperature.
+        """
+        frames = (
+            view.episodes[self.key(policy, task)]
+            for view, policy in ((self, better), (other or self, worse))
+        )
         return paired_gain(*frames, self.cfg.report.confidence)
 
     def summarise(self, episodes: pd.DataFrame, task: str, source: str) -> CellMetrics:
@@ -100,8 +127,21 @@ def load_results(root: Path, cfg: Config, kind: str = "macros", name: str = "mac
         path = results.root / "worlds" / task / "eval.jsonl"
         rows = read_lines(path, ["layout_hash", "optimal_steps"], str(path))
         results.worlds[task] = pd.DataFrame(rows)
+    _read_cells(results, keys, needs)
+    for temperature, part in list_sampled(needs, cfg, tasks).items():
+        found = replace(results, episodes={}, pooled={}, seeds={}, sampled={})
+        _read_cells(found, part, replace(needs, single_turn=False), temperature)
+        results.sampled[temperature] = found
+    return results
+
+
+def _read_cells(
+    results: Results, keys: Sequence[Key], needs: Needs, temperature: float = GREEDY
+) -> None:
+    """Fill in episodes and cells of these keys."""
     for key in keys:
-        parts, cells = zip(*_read_trainings(results, key, needs.single_turn), strict=True)
+        read = _read_trainings(results, key, needs.single_turn, temperature)
+        parts, cells = zip(*read, strict=True)
         frame = pd.concat(parts, ignore_index=True)
         rates = [cell.single_turn_optimal_rate for cell in cells]
         results.episodes[key], results.seeds[key] = frame, cells
@@ -111,17 +151,16 @@ def load_results(root: Path, cfg: Config, kind: str = "macros", name: str = "mac
             metrics=results.summarise(frame, key[2], "/".join(key)),
             single_turn_optimal_rate=None if None in rates else fmean(rates),
         )
-    return results
 
 
 def _read_trainings(
-    results: Results, key: Key, single_turn: bool
+    results: Results, key: Key, single_turn: bool, temperature: float
 ) -> Iterator[tuple[pd.DataFrame, Cell]]:
     """Episodes and cell of every training of a policy."""
     policy, train_task, task = key
     for run in [""] if train_task == "-" else list_runs(results.cfg.seeds):
         home = f"{policy}/{train_task}{run}/{task}"
-        path = results.root / "episodes" / f"{home}.jsonl"
+        path = results.root / name_episodes(policy, f"{train_task}{run}", task, temperature)
         optimal = states = 0
         if single_turn and train_task in ("-", task):
             optimal, states = _read_single_turn(results.root / "single_turn" / f"{home}.json")
@@ -133,14 +172,14 @@ def _read_trainings(
 
 
 def split_trainings(results: Results) -> Iterator[Results]:
-    """The results of each seed's trainings alone; a policy that is not trained is in all of them as it is."""
+    """The greedy results of each seed's trainings alone; a policy that is not trained is in all of them as it is."""
     for number in range(max(map(len, results.seeds.values()))):
         chosen = {key: cells[min(number, len(cells) - 1)] for key, cells in results.seeds.items()}
         episodes = {
             key: frame[frame["seed"] == chosen[key].seed] for key, frame in results.episodes.items()
         }
         seeds = {key: (cell,) for key, cell in chosen.items()}
-        yield replace(results, episodes=episodes, pooled=chosen, seeds=seeds)
+        yield replace(results, episodes=episodes, pooled=chosen, seeds=seeds, sampled={})
 
 
 def _check_coverage(episodes: pd.DataFrame, worlds: pd.DataFrame, path: Path) -> None:

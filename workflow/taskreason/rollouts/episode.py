@@ -191,7 +191,7 @@ def rollout_to_files(
     seed: int = 0,
 ) -> dict[Path, list[Episode]]:
     """:func:`rollout_to_file` for several files at once, whose episodes share batches; timeouts: by task."""
-    files = [_EpisodeFile(path, part, timeouts, policy, seed) for path, part in starts.items()]
+    files = [EpisodeFile(path, part, timeouts, policy, seed) for path, part in starts.items()]
     # The longest first, so that no batch is left with a few of them at the end.
     queue = sorted(
         ((start, file) for file in files for start in file.missing),
@@ -209,7 +209,7 @@ def rollout_to_files(
     return {file.path: file.finish() for file in files}
 
 
-class _EpisodeFile:
+class EpisodeFile:
     """A file of episodes in the making: those found of an earlier attempt, and the worlds that are missing."""
 
     def __init__(

@@ -1,15 +1,18 @@
 """Evaluation of one policy: episodes in unseen worlds, single replies on unseen expert states, and probes.
 
+Episodes take the likeliest reply at every step, and models play once more with sampled ones.
+
 Single replies tell how often one decision is right (the quantity that single-turn training raises), episodes what
 that is worth. Probes are the environment's own questions to the base model before any task is taught.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from taskreason.config.models import Config
 from taskreason.durability.files import write_json
-from taskreason.durability.progress import follow
+from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Environment
 from taskreason.environments.reply import read_action, recount
 from taskreason.policies import Policy, Turn
@@ -18,6 +21,7 @@ from taskreason.policies.loading import load_model_policy, load_rules
 from taskreason.policies.prompt import choose_format
 from taskreason.rollouts.dataset import load_starts, plan_steps
 from taskreason.rollouts.episode import Start, rollout_to_file, rollout_to_files
+from taskreason.rollouts.sampled import sample_to_file
 
 
 def evaluate(
@@ -28,15 +32,15 @@ def evaluate(
     worlds: dict[str, Path],
     episodes: dict[str, Path],
     single_turn: dict[str, Path],
+    sampled: Mapping[float, Mapping[str, Path]] = MappingProxyType({}),
 ) -> None:
     """Write an episodes file and a single-turn file for every task in ``episodes``; loads the model once.
 
-    model: its folder or name; None for the policies that need none.
+    model: its folder or name; None for the policies that need none. sampled: by temperature, the files of episodes
+    with sampled replies, on some of the tasks.
     """
-    if model is None:
-        actor = load_rules(policy, cfg.seed, cfg.env)
-    else:
-        actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
+    rules = model is None
+    actor = load_rules(policy, cfg.seed, cfg.env) if rules else load_model_policy(model, cfg)
     starts = {task: load_starts(task, worlds[task], cfg.env) for task in episodes}
     timeouts = {task: cfg.timeout_of(task) for task in episodes}
     number = sum(map(len, starts.values()))
@@ -46,11 +50,17 @@ def evaluate(
     for task in episodes:
         limit = cfg.rollout.single_turn_states
         write_json(single_turn[task], score_single_turns(actor, starts[task], limit, cfg.env))
+    size = cfg.rollout.batch_size
+    for temperature, parts in sampled.items():
+        drawn = actor.at_temperature(temperature)
+        for task, path in parts.items():
+            say(f"{policy} on {task}, replies sampled at temperature {temperature:g}")
+            sample_to_file(drawn, starts[task], timeouts[task], size, path, cfg.seed)
 
 
 def play(model: Path, task: str, cfg: Config, worlds: Path, episodes: Path) -> None:
     """Write a model's episodes in the worlds of one file."""
-    actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
+    actor = load_model_policy(model, cfg)
     starts = load_starts(task, worlds, cfg.env)
     rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, episodes, cfg.seed)
 

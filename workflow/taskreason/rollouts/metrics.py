@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import read_lines
@@ -119,22 +120,63 @@ def paired_gain(
     training of average outcome where it is wider; a policy that has one seed only is compared with every seed of the
     other.
     """
-    counts = [part["seed"].nunique() for part in (better, worse)]
-    keys = ["layout_hash"] if min(counts) == 1 else ["layout_hash", "seed"]
-    pairs = better.merge(worse, on=keys, suffixes=("_better", "_worse"))
-    gains = pairs.success_better.astype(float) - pairs.success_worse.astype(float)
-    if max(counts) == 1:
+    pairs = pair_outcomes(better, worse)
+    gains, worlds = pairs["gain"], pairs["layout_hash"].nunique()
+    if pairs["seed"].nunique() <= 1:
         up, down = int((gains == 1).sum()), int((gains == -1).sum())
         return (up - down) / max(len(pairs), 1), *_agresti_min(up, down, len(pairs), confidence)
-    if "seed" not in pairs:
-        pairs["seed"] = pairs["seed_better" if counts[0] > 1 else "seed_worse"]
-    worlds = pairs["layout_hash"].nunique()
     only = [(gains == sign).mean() * worlds for sign in (1, -1)]
     bounds = span(
-        crossed_interval(pairs.assign(gain=gains), "gain", confidence),
+        crossed_interval(pairs, "gain", confidence),
         _agresti_min(*only, worlds, confidence),
     )
     return float(gains.mean()), *bounds
+
+
+def pair_outcomes(
+    better: pd.DataFrame, worse: pd.DataFrame, column: str = "success"
+) -> pd.DataFrame:
+    """One row a world and seed of two policies: layout_hash, seed and gain, the difference of what a column holds."""
+    counts = [part["seed"].nunique() for part in (better, worse)]
+    keys = ["layout_hash"] if min(counts) == 1 else ["layout_hash", "seed"]
+    pairs = better.merge(worse, on=keys, suffixes=("_better", "_worse"))
+    gains = pairs[f"{column}_better"].astype(float) - pairs[f"{column}_worse"].astype(float)
+    if "seed" not in pairs:
+        pairs["seed"] = pairs["seed_better" if counts[0] > 1 else "seed_worse"]
+    return pairs[["layout_hash", "seed"]].assign(gain=gains)
+
+
+def paired_saving(
+    better: pd.DataFrame, worse: pd.DataFrame, timeout: int, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Steps that one policy saves against another in the same worlds, a failure counting as the timeout.
+
+    The difference of their ASAT and its bootstrap interval, over several seeds that of :func:`crossed_interval`.
+    """
+    charged = [
+        part.assign(charged=part["steps"].where(part["success"], timeout))
+        for part in (worse, better)
+    ]
+    pairs = pair_outcomes(*charged, "charged")
+    bounds = (
+        crossed_interval(pairs, "gain", confidence)
+        if pairs["seed"].nunique() > 1
+        else bootstrap_interval(pairs["gain"], confidence)
+    )
+    return float(pairs["gain"].mean()), *bounds
+
+
+def compare_pairs(better: pd.DataFrame, worse: pd.DataFrame) -> tuple[int, int, float]:
+    """Worlds in which one of two policies alone succeeds, those of the first and of the second, and the p-value.
+
+    McNemar's exact test: of the worlds in which the policies differ, each of them would win half if they were equal.
+    Over several seeds a world counts once, for the policy that wins there in more of the trainings, so that worlds
+    stay independent of each other; the test then speaks of these trainings, while the interval of
+    :func:`paired_gain` allows for others.
+    """
+    means = pair_outcomes(better, worse).groupby("layout_hash")["gain"].mean()
+    won, lost = int((means > 0).sum()), int((means < 0).sum())
+    return won, lost, float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
 def _agresti_min(better: float, worse: float, pairs: int, confidence: float) -> Interval:

@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
 from taskreason.config.models import Config
 from taskreason.policies.model_names import BUNDLED, is_hub
-from taskreason.report.labels import label_policy, task_title
+from taskreason.report.labels import FOLDERS, label_policy, task_title
 from taskreason.report.render.tables import render_markdown
 from taskreason.report.render.templates import render
 from taskreason.report.tables.main import ASAT, ASST, SR
@@ -25,6 +25,8 @@ STORIES = {
     "sft": "A language model fine-tuned on an expert's decisions in the task *{task}* (SFT).",
     "grpo": "A language model trained on the task *{task}*: fine-tuned on an expert's decisions (SFT), then "
     "trained by group relative policy optimisation (GRPO).",
+    "grpo_base": "A language model trained on the task *{task}* by group relative policy optimisation (GRPO), straight "
+    "from the base model: the control that tells what GRPO needs SFT for.",
     "sft_longer": "A language model fine-tuned on an expert's decisions in the task *{task}*, and on for the number "
     "of replies that GRPO trains on: the control that tells what GRPO adds from what more training adds.",
 }
@@ -63,10 +65,11 @@ def write_model_card(card: Path, cfg: Config, episodes: Sequence[Path]) -> None:
     if stage != "base":
         task = run.partition(".")[0]
         record = read_json(card.parents[3] / "training" / run / f"{stage}.provenance.json")
-        title = f"{label_policy('sft_grpo' if stage == 'grpo' else stage)}, {task_title(run)}"
-        start = "the run's base model" if stage == "sft" else "the SFT model of the same task"
+        (policy,) = (policy for policy, folder in FOLDERS.items() if folder == stage)
+        title, from_base = f"{label_policy(policy)}, {task_title(run)}", policy in ("sft", "grpo")
+        start = "the run's base model" if from_base else "the SFT model of the same task"
         training = f"Trained on one decision at a time, from {start}, with TRL."
-        group = stage.removesuffix("_longer")
+        group = stage.partition("_")[0]
         settings = {
             f"{group}.{key}": value
             for key, value in record["config"][group].items()

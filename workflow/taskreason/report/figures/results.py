@@ -178,7 +178,7 @@ def draw_steps_vs_optimal(results: Results) -> Figure:
     won = {key: frame[frame["success"]] for key, frame in results.episodes.items()}
     policies = [
         policy
-        for policy in results.main_policies
+        for policy in results.published_policies
         if policy != "expert" and any(len(won[results.key(policy, t)]) for t in results.tasks)
     ]
     for axis in axes.flat[len(results.tasks) :]:

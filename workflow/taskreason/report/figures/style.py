@@ -14,7 +14,10 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {"expert": "#4D4D4D", "base": "#BBBBBB", "sft": "#0072B2", "sft_grpo": "#D55E00"}
+COLOURS = {
+    **{"expert": "#4D4D4D", "base": "#BBBBBB", "grpo": "#F0E442"},
+    **{"sft": "#0072B2", "sft_longer": "#56B4E9", "sft_grpo": "#D55E00"},
+}
 MARKERS = {"expert": "s", "base": "v", "sft": "o", "sft_grpo": "D"}
 TASK_COLOURS = ("#009E73", "#E69F00", "#56B4E9", "#CC79A7")
 TASK_LINES = ("-", "--", "-.", ":")

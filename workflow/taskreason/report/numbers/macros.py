@@ -7,6 +7,7 @@ that no sentence of the paper can be falsified by a rerun.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from taskreason.durability.files import list_runs
@@ -20,21 +21,23 @@ from taskreason.report.render import latex
 from taskreason.report.render.latex import format_value, name_macro
 from taskreason.report.results import Cell, Results
 from taskreason.report.tables.expert import SIDES, split_at_bound
+from taskreason.report.tables.gains import make_gains
 from taskreason.report.tables.main import make_baselines, make_comparison
 from taskreason.report.trainings import count_parameters
-from taskreason.rollouts.metrics import bootstrap_interval, wilson_interval
+from taskreason.rollouts.metrics import bootstrap_interval
 
 Macros = Iterator[tuple[str, str]]
 METRICS = {"sr": latex.format_rate, "asat": latex.format_steps, "asst": latex.format_steps}
-GAINS = {"grpo": "sft", "grpo_over_longer": "sft_longer"}
+GAINS = {"grpo": "sft", "grpo_over_longer": "sft_longer", "grpo_over_direct": "grpo"}
+GAINS |= {"grpo_over_rule": "greedy"}
 """Name of GRPO's gain -> the policy that it is over."""
 
 
 def collect_macros(results: Results) -> dict[str, str]:
     """Macro name -> LaTeX text."""
-    comparison, baselines = make_comparison(results).csv, make_baselines(results).csv
+    tables = [make(results).csv for make in (make_comparison, make_baselines, make_gains)]
     macros = dict(make_setting_macros(results.cfg))
-    macros |= verdicts.judge_tables(comparison, baselines) | verdicts.judge_results(results)
+    macros |= verdicts.judge_tables(*tables) | verdicts.judge_results(results)
     for make in (_cell_macros, _world_macros, _training_macros, _provenance_macros):
         macros |= dict(make(results))
     return macros | dict(make_episode_macros(results))
@@ -59,26 +62,27 @@ def _cell_macros(results: Results) -> Macros:
                 yield name_macro(key, policy, task), form(cell and getattr(cell.metrics, key))
                 yield name_macro("pub", key, policy, task), form(getattr(theirs, key, None))
             yield name_macro("single_turn", policy, task), _print_single_turn(cell, results)
+            drawn = cell and results.find_sampled(cell)
+            shown = verdicts.print_rate(drawn.metrics.rate) if drawn else latex.MISSING
+            yield name_macro("sampled_sr", policy, task), shown
     expert = (results.cell("expert", task).metrics.rate for task in results.tasks)
     mean = verdicts.average_rates([rate] for rate in expert)
     yield "ExpertSrMean", verdicts.print_rate(mean)
-    for name, worse in GAINS.items():
+    drawn = results.sampled.get(results.cfg.rollout.temperature)
+    for (name, worse), (end, view) in product(GAINS.items(), (("", results), ("_sampled", drawn))):
         for task in list_reported_tasks(results.cfg):
             gain = [latex.MISSING] * 3
-            if results.cell(worse, task):
-                gain = map(latex.format_signed, results.gain(GRID_POLICY, worse, task))
+            if view and view.cell(worse, task):
+                gain = map(latex.format_signed, view.gain(GRID_POLICY, worse, task))
             for suffix, text in zip(("", "low", "high"), gain, strict=True):
-                yield name_macro("gain", name, task, suffix), text
+                yield name_macro("gain", f"{name}{end}", task, suffix), text
 
 
 def _print_single_turn(cell: Cell | None, results: Results) -> str:
-    """Share of unseen expert states with an optimal reply, and Wilson's interval for that number of states."""
-    rate = cell.single_turn_optimal_rate if cell else None
-    if rate is None:
+    """How often a single reply is right, or two dashes."""
+    if cell is None or cell.single_turn_optimal_rate is None:
         return latex.MISSING
-    states = cell.single_turn_states
-    ends = wilson_interval(rate * states, states, results.cfg.report.confidence)
-    return verdicts.print_rate((rate, *ends))
+    return verdicts.print_rate(verdicts.read_single_turn(cell, results.cfg.report.confidence))
 
 
 def _world_macros(results: Results) -> Macros:

@@ -24,7 +24,8 @@ UNPRINTED_SETTINGS = (
 # Nor those that are switched off, and those that mean nothing while another has its value: (key, value) -> keys.
 SWITCHES = (
     *("expert.noise", "train.accelerate", "train.gradient_checkpointing", "sft.micro_batch"),
-    *("grpo.epochs", "report.ablations", "report.theory"),
+    *("grpo.epochs", "rollout.temperature", "rollout.sharpened"),
+    *("report.ablations", "report.theory"),
 )
 IDLE_SETTINGS = {
     ("expert.policy", "planner"): (

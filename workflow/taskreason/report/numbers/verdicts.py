@@ -1,7 +1,8 @@
 """Phrases that say how the paper's claims fared, computed from the data of this run, and means of success rates.
 
 Output: macro name -> phrase such as "on 3 of the 4 tasks". The sentences of the paper and of the page are built around
-these phrases, so that they stay true whatever a rerun finds. Tasks are taken to be listed from simple to complex.
+these phrases, so that they stay true whatever a rerun finds. An order of policies is called by intervals
+(:mod:`taskreason.rollouts.orders`). Tasks are taken to be listed from simple to complex.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +11,20 @@ from math import hypot
 
 import pandas as pd
 
-from taskreason.report.labels import GRID_POLICY, is_base, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, MAIN_POLICIES, is_base, label_policy, task_title
 from taskreason.report.render.latex import MISSING, escape, format_interval, format_rate
-from taskreason.report.results import Results, split_trainings
-from taskreason.report.tables.main import name_gain
-from taskreason.rollouts.metrics import wilson_interval
+from taskreason.report.results import Cell, Results, split_trainings
+from taskreason.rollouts.metrics import paired_saving, wilson_interval
+from taskreason.rollouts.orders import (
+    HELD,
+    OPEN,
+    REVERSED,
+    Rate,
+    compare_rates,
+    judge_chain,
+    judge_order,
+)
 
-Rate = tuple[float, float, float]
-"""A rate and the ends of its interval."""
 Pair = tuple[str, str]
 """Training task and evaluation task."""
 
@@ -37,6 +44,12 @@ def average_rates(groups: Iterable[Sequence[Rate]]) -> Rate:
     below = hypot(*(sum(rate - low for rate, low, _ in group) for group in groups)) / number
     above = hypot(*(sum(high - rate for rate, _, high in group) for group in groups)) / number
     return mean, max(0.0, mean - below), min(1.0, mean + above)
+
+
+def tell_order(verdicts: Sequence[str]) -> str:
+    """'on 2 of the 4 tasks (reversed on none, open on 2)'."""
+    rest = (f"{kind} on {verdicts.count(kind) or 'none'}" for kind in (REVERSED, OPEN))
+    return f"{count_tasks([kind == HELD for kind in verdicts])} ({', '.join(rest)})"
 
 
 def average_grid(rates: Mapping[Pair, Rate], pairs: Sequence[Pair]) -> Rate:
@@ -69,13 +82,12 @@ def count_tasks(holds: Sequence[bool]) -> str:
     return f"on {count(holds)} tasks"
 
 
-def judge_tables(comparison: pd.DataFrame, baselines: pd.DataFrame) -> dict[str, str]:
+def judge_tables(
+    comparison: pd.DataFrame, baselines: pd.DataFrame, gains: pd.DataFrame
+) -> dict[str, str]:
     """How the claims fare by the tables of these names."""
-    rows, tasks = baselines.set_index(["row", "task"]), list(baselines["task"].unique())
-    gains, longer = (
-        baselines[baselines["row"] == name_gain(worse)] for worse in ("sft", "sft_longer")
-    )
-    base, sft, grpo = (rows.loc[policy, "sr"] for policy in ("base", "sft", GRID_POLICY))
+    rows, tasks = baselines.set_index(["policy", "task"]), list(baselines["task"].unique())
+    grpo = rows.loc[GRID_POLICY, "sr"]
     own = comparison[(comparison["part"] == "main") & (comparison["policy"] == GRID_POLICY)]
     known = own.dropna(subset="published_sr")
     means = {
@@ -85,13 +97,7 @@ def judge_tables(comparison: pd.DataFrame, baselines: pd.DataFrame) -> dict[str,
     ends = {"Best": grpo.idxmax(), "Worst": grpo.idxmin()}
     return {
         "NumberOfTasks": str(len(tasks)),
-        "VerdictOrdering": count_tasks((base < sft) & (sft < grpo)),
-        "VerdictSftHelps": count_tasks(base < sft),
-        "VerdictGrpoHelps": count_tasks(sft < grpo),
-        "VerdictGrpoSignificant": count_tasks(gains["gain_low"] > 0),
-        "VerdictGrpoHarms": count_tasks(gains["gain_high"] < 0),
-        "VerdictOverLongerSignificant": count_tasks(longer["gain_low"] > 0),
-        "VerdictOverLongerHarms": count_tasks(longer["gain_high"] < 0),
+        **_judge_gains(gains),
         "VerdictAtLeastPublished": count_tasks(known["sr"] >= known["published_sr"]),
         "VerdictAbovePublished": count_tasks(known["sr_low"] > known["published_sr"]),
         **{f"{end}Task": task_title(task).lower() for end, task in ends.items()},
@@ -100,16 +106,49 @@ def judge_tables(comparison: pd.DataFrame, baselines: pd.DataFrame) -> dict[str,
             for end, task in ends.items()
         },
         **{f"MeanSr{name}": print_rate(mean) for name, mean in means.items()},
-        **_judge_untrained(rows, tasks),
+        **_judge_untrained(rows, gains, tasks),
         **_judge_grid(comparison[comparison["part"] == "grid"], tasks),
     }
 
 
-def _judge_untrained(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, str]:
+def _judge_gains(gains: pd.DataFrame) -> dict[str, str]:
+    """On how many tasks each gain is above zero, and on how many below, with all of its interval.
+
+    A gain over a control that the run does not have is one on no task.
+    """
+    over = gains["over"]
+    parts = {
+        "Sft": gains[gains["policy"] == "sft"],
+        "Grpo": gains[over == "sft"],
+        "OverLonger": gains[over == "sft_longer"],
+        "OverDirect": gains[over == "grpo"],
+        "OverRule": gains[~over.isin(MAIN_POLICIES) & ~over.map(is_base)],
+    }
+    told = {}
+    for name, part in parts.items():
+        for decoding, before in (("", ""), ("Sampled", "sampled_")):
+            known = part.dropna(subset=f"{before}gain")
+            ends = zip(known[f"{before}gain_low"], known[f"{before}gain_high"], strict=True)
+            verdicts = [judge_order(*pair) for pair in ends]
+            for kind, word in ((HELD, "Helps"), (REVERSED, "Harms")):
+                told[f"Verdict{name}{decoding}{word}"] = count_tasks([v == kind for v in verdicts])
+    links = [
+        part.set_index("task")[["gain_low", "gain_high"]] for part in (parts["Sft"], parts["Grpo"])
+    ]
+    chains = [
+        judge_chain([judge_order(*link.loc[task]) for link in links]) for task in links[0].index
+    ]
+    return told | {"VerdictOrdering": tell_order(chains)}
+
+
+def _judge_untrained(
+    rows: pd.DataFrame, gains: pd.DataFrame, tasks: Sequence[str]
+) -> dict[str, str]:
     """SFT+GRPO against the best of the models that are evaluated without training, the base model among them."""
-    others = [row for row in rows.index.unique("row") if is_base(row)]
+    others = [policy for policy in rows.index.unique("policy") if is_base(policy)]
     best = {task: max(others, key=lambda policy: rows.loc[(policy, task), "sr"]) for task in tasks}
-    ahead = [rows.loc[(name_gain(best[task]), task), "gain_low"] > 0 for task in tasks]
+    lows = gains.set_index(["policy", "over", "task"])["gain_low"]
+    ahead = [lows[GRID_POLICY, best[task], task] > 0 for task in tasks]
     top = max(tasks, key=lambda task: rows.loc[(best[task], task), "sr"])
     rate = print_rate(read_rate(rows.loc[(best[top], top)]))
     return {
@@ -129,36 +168,53 @@ def _judge_grid(rows: pd.DataFrame, tasks: Sequence[str]) -> dict[str, str]:
         known = [pair for pair in pairs if not pd.isna(rates[pair][0])]
         return print_rate(average_grid(rates, known)) if known else MISSING
 
-    down, up = ([grid.loc[pair, "sr"] for pair in pairs] for pairs in (below, above))
-    more = [sr > other for sr, other in zip(down, up, strict=True)]
+    down, up = ([read_rate(grid.loc[pair]) for pair in pairs] for pairs in (below, above))
     return {
         "GridMeanDown": describe(below, "sr"),
         "GridMeanUp": describe(above, "sr"),
         "PubGridMeanDown": describe(below, "published_sr"),
         "PubGridMeanUp": describe(above, "published_sr"),
-        "VerdictDownBeatsUp": f"in {count(more)} pairs of tasks",
-        "VerdictDownWorks": f"in {count([sr > 0 for sr in down])} cells",
+        "VerdictDownBeatsUp": f"in {count(compare_rates(down, up))} pairs of tasks",
+        "VerdictDownWorks": f"in {count([rate[0] > 0 for rate in down])} cells",
     }
+
+
+def read_single_turn(cell: Cell, confidence: float) -> Rate:
+    """Share of unseen expert states with an optimal reply, and Wilson's interval for that number of states."""
+    share, states = cell.single_turn_optimal_rate or 0.0, cell.single_turn_states
+    return share, *wilson_interval(share * states, states, confidence)
 
 
 def judge_results(results: Results) -> dict[str, str]:
     """How the claims fare by what only the results tell: steps, single replies, kinds of replies, and each training."""
-    sft, grpo = (
-        pd.DataFrame([results.cell(policy, task).to_row() for task in results.tasks])
-        for policy in ("sft", GRID_POLICY)
+    tasks, confidence = results.tasks, results.cfg.report.confidence
+    pair = GRID_POLICY, "sft"
+    grpo = pd.DataFrame([results.cell(GRID_POLICY, task).to_row() for task in tasks])
+    rates = (
+        [read_single_turn(results.cell(policy, task), confidence) for task in tasks]
+        for policy in pair
     )
-    single = grpo["single_turn_optimal_rate"].fillna(0) > sft["single_turn_optimal_rate"].fillna(0)
+    single = compare_rates(*rates)
+    gains = [results.gain(*pair, task) for task in tasks]
+    savings = [
+        paired_saving(
+            *(results.episodes[results.key(policy, task)] for policy in pair),
+            results.cfg.timeout_of(task),
+            confidence,
+        )
+        for task in tasks
+    ]
+    both = [low > 0 for (_, low, _), better in zip(gains, single, strict=True) if better]
     # What is in one world goes together: as many trials as there are worlds.
-    worlds, means = [len(results.worlds[task]) for task in results.tasks], {}
+    worlds, means = [len(results.worlds[task]) for task in tasks], {}
     for name in ("minimal", "invalid", "malformed"):
         shares = zip(grpo[f"{name}_rate"], worlds, strict=True)
-        confidence = results.cfg.report.confidence
         rates = [[(share, *wilson_interval(share * n, n, confidence))] for share, n in shares]
         means[f"Mean{name.title()}SftGrpo"] = print_rate(average_rates(rates))
     return {
-        "VerdictFewerSteps": count_tasks(grpo["asat"] < sft["asat"]),
+        "VerdictFewerSteps": count_tasks([low > 0 for _, low, _ in savings]),
         "VerdictSingleTurn": count_tasks(single),
-        "VerdictBothImprove": count_tasks((grpo["sr"] > sft["sr"])[single]),
+        "VerdictBothImprove": count_tasks(both),
         **means,
         **_judge_trainings(results),
     }
@@ -176,12 +232,11 @@ def _judge_trainings(results: Results) -> dict[str, str]:
     above = list(combinations(tasks, 2))
     own, up = list_rates([(task, task) for task in tasks]), list_rates(above)
     down = list_rates([pair[::-1] for pair in above])
-    more = [rate[0] > other[0] for rate, other in zip(down, up, strict=True)]
     return {
         "SeedTrainingsAbove": count([gain > 0 for gain, _, _ in gains]),
         "SeedTrainingsBelow": count([gain < 0 for gain, _, _ in gains]),
         "SeedTrainingsSignificant": count([low > 0 for _, low, _ in gains]),
         "SeedLowestOwn": print_rate(min(own)),
         "SeedLowestDown": print_rate(min([*own, *down])),
-        "SeedDownBeatsUp": f"in {count(more)} pairs of tasks and seeds",
+        "SeedDownBeatsUp": f"in {count(compare_rates(down, up))} pairs of tasks and seeds",
     }

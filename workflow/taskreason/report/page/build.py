@@ -15,14 +15,14 @@ import pandas as pd
 
 from taskreason.config.models import Config
 from taskreason.report.captions import FIGURE_TITLES, TABLE_TITLES, read_caption
-from taskreason.report.labels import GRID_POLICY, POLICIES, is_base, label_policy
+from taskreason.report.labels import GRID_POLICY, is_base, label_policy
 from taskreason.report.numbers.settings import flatten_settings
 from taskreason.report.numbers.verdicts import judge_tables, read_rate
 from taskreason.report.render.latex import MISSING
 from taskreason.report.render.tables import render_html
 from taskreason.report.render.templates import render
 from taskreason.report.tables import spec
-from taskreason.report.tables.main import SEED, TASK, name_gain
+from taskreason.report.tables.main import SEED, TASK
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import read_json
 
@@ -36,7 +36,7 @@ def _begin(kind: str, study: str) -> list[str]:
 
 SECTIONS = {
     "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
-    "gains": ("What GRPO adds", ["baselines", "seeds", "bound"], []),
+    "gains": ("What GRPO adds", ["gains", "sharpening", "baselines", "seeds", "bound"], []),
     "tasks": ("Across tasks", ["generalization", "comparison_grid"], _begin("figures", "gener")),
     "training": ("Training", ["collection", "probes"], _begin("figures", "learning")),
     "theory": ("The theory, measured", _begin("tables", "theory"), _begin("figures", "theory")),
@@ -44,11 +44,14 @@ SECTIONS = {
     "episode": ("An episode", [], ["kitchen"]),
 }
 """Title, tables and figures."""
+SHOWN = ("expert", "base", "sft", "sft_longer", "sft_grpo")
+"""The policies of the headline, as far as a run has them."""
 HEADLINE = spec.Spec(
     [TASK],
     [
-        *(spec.Column(policy, label_policy(policy)) for policy in POLICIES),
+        *(spec.Column(policy, label_policy(policy)) for policy in SHOWN),
         spec.Column("gain", "Gain of GRPO over SFT", spec.SIGNED),
+        spec.Column("gain_over_longer", "Gain over longer SFT", spec.SIGNED),
         spec.Column("published", f"{label_policy(GRID_POLICY)}, published"),
     ],
 )
@@ -84,7 +87,7 @@ def write_page(
     """Write the page; root: results/SCALE; files: tables and figures of the run; links: title -> file."""
     tables = {path.stem: path for path in files if path.suffix == ".csv"}
     figures = {path.stem: path for path in files if path.suffix == ".png"}
-    first = [pd.read_csv(tables[name]) for name in ("comparison", "baselines")]
+    first = [pd.read_csv(tables[name]) for name in ("comparison", "baselines", "gains")]
     records = {path: read_json(path) for path in provenance}
     own = {
         "trainings": list_trainings(records),
@@ -142,34 +145,52 @@ def list_sections(
             yield {"anchor": anchor, "title": title, "tables": shown, "figures": pictures}
 
 
-def make_headline(comparison: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
-    """One row a task: SR of the paper's policies, GRPO's gain over SFT, and the published SR after GRPO.
+def make_headline(
+    comparison: pd.DataFrame, baselines: pd.DataFrame, gains: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a task: SR of policies, GRPO's gain over SFT and over longer SFT, and the published SR after GRPO.
 
-    From comparison.csv and baselines.csv; README.md shows it as well.
+    From the tables of these names; README.md shows it as well.
     """
-    rows = baselines.set_index(["row", "task"])
+    rows = baselines.set_index(["policy", "task"])
+    over = gains[gains["policy"] == GRID_POLICY].set_index(["over", "task"])
     main = comparison[comparison["part"] == "main"].set_index(["policy", "eval_task"])
     found = []
     for task in baselines["task"].unique():
-        rates = {policy: read_rate(rows.loc[(policy, task)]) for policy in POLICIES}
-        rates["gain"] = read_rate(rows.loc[(name_gain("sft"), task)], "gain")
+        known = [policy for policy in SHOWN if (policy, task) in rows.index]
+        rates = {policy: read_rate(rows.loc[(policy, task)]) for policy in known}
+        for key, worse in (("gain", "sft"), ("gain_over_longer", "sft_longer")):
+            if worse in known:
+                rates[key] = read_rate(over.loc[(worse, task)], "gain")
         rates["published"] = read_rate(main.loc[(GRID_POLICY, task)], "published_sr")
         found.append({"task": task} | spec.spread(rates))
     return pd.DataFrame(found)
 
 
-def list_findings(comparison: pd.DataFrame, baselines: pd.DataFrame) -> list[str]:
+def list_findings(
+    comparison: pd.DataFrame, baselines: pd.DataFrame, gains: pd.DataFrame
+) -> list[str]:
     """Sentences on the paper's claims, each with what this run counts."""
-    told = judge_tables(comparison, baselines)
-    untrained = [label_policy(row) for row in baselines["row"].unique() if is_base(row)]
+    told = judge_tables(comparison, baselines, gains)
+    untrained = [label_policy(row) for row in baselines["policy"].unique() if is_base(row)]
     sentences = [
         "On average over the tasks the success rate goes from {MeanSrBase} (base) through {MeanSrSft} (SFT) to "
         "{MeanSrSftGrpo} (SFT + GRPO).",
-        "SFT improves on the base model {VerdictSftHelps}, and GRPO on SFT {VerdictGrpoHelps}; the interval of GRPO's "
-        "gain lies above zero {VerdictGrpoSignificant} and below zero {VerdictGrpoHarms}.",
+        "By the intervals of the gains, paired by world, SFT improves on the base model {VerdictSftHelps} and GRPO on "
+        "SFT {VerdictGrpoHelps}; GRPO makes SFT worse {VerdictGrpoHarms}.",
         "SFT + GRPO is ahead of the best of what is evaluated untrained ({untrained}), the interval of the gain above "
         "zero, {VerdictOverUntrained}.",
     ]
+    if (gains["over"] == "sft_longer").any():
+        sentences.append(
+            "Over SFT that goes on for as many replies as GRPO samples, SFT + GRPO gains {VerdictOverLongerHelps} and "
+            "loses {VerdictOverLongerHarms}."
+        )
+    if gains["sampled_gain"].notna().any():
+        sentences.append(
+            "With sampled replies, SFT + GRPO gains on SFT {VerdictGrpoSampledHelps} and loses "
+            "{VerdictGrpoSampledHarms}."
+        )
     if comparison["published_sr"].notna().any():
         sentences.append(
             "SFT + GRPO reaches at least the published success rate {VerdictAtLeastPublished}."

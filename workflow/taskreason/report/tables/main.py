@@ -1,20 +1,20 @@
-"""The tables of success rates: every policy of the paper on every task, the grid over tasks, both against the paper,
-then all policies and controls with GRPO's gains, and training by training.
+"""The tables of success rates: every policy of the paper and the controls that are trained on every task, the grid over
+tasks, the paper's rows against its numbers, all policies and controls, and training by training.
 
-A row of a main file is one training; where there are several seeds the paper prints them pooled. Published rows without
-a counterpart here (larger prompted models) are shown alone; the paper prints no intervals, so they are computed from
-its number of episodes. Gains of GRPO are paired by world: over the SFT that it started from, over SFT that saw as many
-replies as GRPO, and over the models that are evaluated without training.
+A row of a main file is one training; where there are several seeds the paper prints them pooled. SR is that of greedy
+episodes, and beside it that of episodes with sampled replies. Published rows without a counterpart here (larger
+prompted models) are shown alone; the paper prints no intervals, so they are computed from its number of episodes.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
 from taskreason.report.inputs import Key
-from taskreason.report.labels import GRID_POLICY, TRAINED, is_base, label_policy, task_title
+from taskreason.report.labels import GRID_POLICY, TRAINED, label_policy, task_title
 from taskreason.report.published import PUBLISHED_MODELS, PublishedCell, load_published
 from taskreason.report.results import Cell, Results, split_trainings
 from taskreason.report.tables.spec import (
@@ -23,6 +23,7 @@ from taskreason.report.tables.spec import (
     SHARE,
     SIGNED,
     STEPS,
+    TEMPERATURE,
     Column,
     Row,
     Spec,
@@ -36,15 +37,16 @@ METRICS = ("sr", "sr_low", "sr_high", "asat", "asst")
 MAIN_COLUMNS = [
     *("task", "policy", "model", "seed", "episodes", *METRICS, "minimal_rate", "excess_steps"),
     *("invalid_rate", "malformed_rate", "single_turn_optimal_rate", "cut_rate"),
+    *("temperature", "sampled_sr", "sampled_sr_low", "sampled_sr_high"),
 ]
 GRID_COLUMNS = ["train_task", "eval_task", "seed", "episodes", *METRICS]
 COMPARISON_COLUMNS = [
     *("part", "train_task", "eval_task", "policy", "model", "published_model"),
     *(*METRICS, *(f"published_{metric}" for metric in METRICS)),
 ]
-BASELINE_COLUMNS = ["row", "task", "episodes", *METRICS[:3], "gain", "gain_low", "gain_high"]
+BASELINE_COLUMNS = ["policy", "task", "episodes", *METRICS[:3]]
 SEED_COLUMNS = ["row", "seed", "task", "value", "low", "high"]
-ORDER = ("random", "", "base", "sft", "sft_longer", "sft_grpo", "expert")
+ORDER = ("random", "", "base", "grpo", "sft", "sft_longer", "sft_grpo", "expert")
 """Of policies in print; rules of thumb have the empty place."""
 DOWNWARD = "down"
 """Names the row with the lowest SR on a task and on simpler ones."""
@@ -58,7 +60,9 @@ MAIN = Spec(
     names=[TASK, POLICY, SEED],
     values=[
         Column("episodes", "Episodes", COUNT, screen=True),
-        *(SR, ASAT, ASST),
+        *columns(RATE, sr="SR|greedy", sampled_sr="SR|sampled"),
+        Column("temperature", "SR|at T", TEMPERATURE, screen=True),
+        *(ASAT, ASST),
         *columns(RATE, minimal_rate="Shortest plans"),
         Column("excess_steps", "Steps over optimal", SHARE, screen=True),
         *columns(RATE, invalid_rate="Invalid", malformed_rate="Malformed"),
@@ -92,11 +96,6 @@ COMPARISON_GRID = Spec(
 )
 
 
-def name_gain(worse: str) -> str:
-    """The row of GRPO's gain over a policy."""
-    return f"{GRID_POLICY} - {worse}"
-
-
 def _label_kind(row: str) -> str:
     return "Gain over" if " - " in row else "Lowest SR" if row == DOWNWARD else "SR"
 
@@ -107,15 +106,6 @@ def _label_row(row: str) -> str:
 
 def _style(row: Row) -> str:
     return SIGNED if " - " in row["row"] else RATE
-
-
-def _merge_gains(rows: pd.DataFrame) -> pd.DataFrame:
-    """Success rates and gains in the same columns."""
-    found = {
-        f"value{end}": rows[f"sr{end}"].where(rows["sr"] != "", rows[f"gain{end}"])
-        for end in ("", "_low", "_high")
-    }
-    return rows.assign(**found)
 
 
 NAMES = [name("row", "", _label_kind), name("row", "Policy", _label_row)]
@@ -129,7 +119,7 @@ SPECS = {
     "generalization_asat": [replace(GRID, values=[ASAT])],
     "generalization_asst": [replace(GRID, values=[ASST])],
     "comparison": [COMPARISON, COMPARISON_GRID],
-    "baselines": [Spec(NAMES, [VALUE], ACROSS, select=_merge_gains)],
+    "baselines": [Spec([POLICY], [SR], ACROSS)],
     "seeds": [Spec([*NAMES, name("seed", "Seed")], [replace(VALUE, bounds="")], ACROSS)],
 }
 
@@ -151,12 +141,24 @@ def make_grid(results: Results, name: str = "generalization") -> Table:
 def _make(
     results: Results, keys: Sequence[Key], columns: Sequence[str], specs: Sequence[Spec]
 ) -> Table:
-    csv = pd.DataFrame([cell.to_row() for key in keys for cell in results.seeds[key]])
-    pooled = pd.DataFrame([results.pooled[key].to_row() for key in keys])
+    cells = [cell for key in keys for cell in results.seeds[key]]
+    csv = pd.DataFrame([_describe(results, cell) for cell in cells])
+    pooled = pd.DataFrame([_describe(results, results.pooled[key]) for key in keys])
     # The bootstrap has no width where every episode took the same number of steps.
     varied = pooled["asat_low"] < pooled["asat_high"]
     ends = {end: pooled[end].where(varied) for end in ("asat_low", "asat_high")}
-    return Table(csv[columns], specs, pooled[columns].assign(**ends))
+    return Table(
+        csv.reindex(columns=columns), specs, pooled.reindex(columns=columns).assign(**ends)
+    )
+
+
+def _describe(results: Results, cell: Cell) -> dict[str, Any]:
+    """A row; with SR of the same training's sampled episodes, where there are any."""
+    drawn = results.find_sampled(cell)
+    if drawn is None:
+        return cell.to_row()
+    sampled = spread({"sampled_sr": drawn.metrics.rate})
+    return cell.to_row() | {"temperature": results.cfg.rollout.temperature} | sampled
 
 
 def make_comparison(results: Results) -> Table:
@@ -175,7 +177,7 @@ def make_comparison(results: Results) -> Table:
         rows.append(row | place)
 
     models = dict.fromkeys(model for _, model in published.main)
-    ours = {PUBLISHED_MODELS[policy]: policy for policy in results.main_policies}
+    ours = {PUBLISHED_MODELS[policy]: policy for policy in results.published_policies}
     for task in results.tasks:
         printed = [model for model in models if (task, model) in published.main]
         for model in [*printed, *(model for model in ours if model not in printed)]:
@@ -190,7 +192,7 @@ def make_comparison(results: Results) -> Table:
 
 
 def make_baselines(results: Results) -> Table:
-    """One row a policy and task, one a gain and task."""
+    """One row a policy and task, of greedy episodes; the tasks are side by side in print."""
 
     def rank(policy: str) -> int:
         kind = policy.partition(":")[0]
@@ -198,13 +200,8 @@ def make_baselines(results: Results) -> Table:
 
     listed = sorted(results.policies, key=rank)
     records = [
-        {"row": policy} | results.cell(policy, task).to_row()
-        for policy, task in product(listed, results.tasks)
+        results.cell(policy, task).to_row() for policy, task in product(listed, results.tasks)
     ]
-    under = [policy for policy in ("sft", "sft_longer") if policy in listed]
-    for worse, task in product([*under, *filter(is_base, listed)], results.tasks):
-        gain = spread({"gain": results.gain(GRID_POLICY, worse, task)})
-        records.append({"row": name_gain(worse), "task": task} | gain)
     return Table(pd.DataFrame(records, columns=BASELINE_COLUMNS), SPECS["baselines"])
 
 
@@ -215,7 +212,7 @@ def make_seeds(results: Results) -> Table:
     if len(views) > 1:
         views["all"] = results
     trained = [policy for policy in TRAINED if policy in results.policies]
-    gains = [name_gain(policy) for policy in trained if policy != GRID_POLICY]
+    gains = [f"{GRID_POLICY} - {policy}" for policy in trained if policy != GRID_POLICY]
     records = [
         (row, seed, task, *_measure(view, row, task))
         for row in [*trained, *gains, DOWNWARD]

@@ -17,6 +17,7 @@ import pandas as pd
 Row = Mapping[str, str]
 """One row of a CSV file, every value as the file's text."""
 RATE, FINE, STEPS, SHARE, COUNT, SIGNED, P_VALUE = ".2f", ".3f", ".1f", ".1%", ",.0f", "+.2f", "p"
+TEMPERATURE = "g"
 """How numbers are printed, as `format` does; P_VALUE with three decimals, or as smaller than that."""
 
 
