@@ -39,6 +39,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
         "main": Needs(POLICIES, single_turn=True),
         **dict.fromkeys(["generalization", *GRIDS], Needs(across=True)),
         "comparison": Needs(POLICIES, across=True, published=True),
+        "published_tests": Needs(published=True),
         "baselines": Needs(None),
         "bound": Needs(TRAINED),
         "probes": Needs(files=["probes/base.json"]),
