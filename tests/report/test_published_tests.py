@@ -80,7 +80,9 @@ def test_the_smallest_visible_gain_is_the_first_with_a_power_of_four_fifths(test
 
 def test_the_abstract_is_set_beside_the_cells_of_its_length():
     said = judge_abstract(load_published(CFG.env), CFG)
-    assert said["PubAbstractLong"].startswith("double cheese burger (timeout 35), where it prints 0.30")
+    assert said["PubAbstractLong"].startswith(
+        "double cheese burger (timeout 35), where it prints 0.30"
+    )
     assert said["PubAbstractSame"] == "burger (timeout 15) and cheese burger (timeout 23)"
     shorter = load_published(CFG.env)
     shorter.setting["abstract_steps"] = "20"
@@ -89,7 +91,9 @@ def test_the_abstract_is_set_beside_the_cells_of_its_length():
 
 def test_the_paper_quotes_macros_that_there_are():
     macros = make_published_macros(RESULTS)
-    quoted = set(re.findall(r"\\(Pub(?:Test|Abstract|Largest)\w+)", (PAPER / "main.tex").read_text()))
+    quoted = set(
+        re.findall(r"\\(Pub(?:Test|Abstract|Largest)\w+)", (PAPER / "main.tex").read_text())
+    )
     assert quoted == set(macros)
     assert macros["PubTestSftPs"] == "0.211, 0.070, 1.000, 0.582"
     assert macros["PubTestSftSmallest"].endswith("and none on 1 of the 4 tasks")

@@ -190,7 +190,11 @@ def test_faults_are_made_in_what_is_left_of_a_thought(worlds, tmp_path):
     files = [tmp_path / name for name in ("faulty.jsonl", "short.jsonl")]
     collect(TASK, cfg, worlds, files[0], tmp_path / "s.json")
     collect(
-        TASK, replace(cfg, expert=replace(expert, thought_noise=0.0)), worlds, files[1], tmp_path / "s.json"
+        TASK,
+        replace(cfg, expert=replace(expert, thought_noise=0.0)),
+        worlds,
+        files[1],
+        tmp_path / "s.json",
     )
     faulty, short = map(read_jsonl, files)
     lengths = [[row["completion"].count(". ") for row in part] for part in (faulty, short)]

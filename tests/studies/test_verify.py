@@ -85,7 +85,9 @@ def test_what_is_kept_is_what_was_played(tmp_path, reference):
     assert main(["verify", str(run), "--reference", str(reference), "--keep"]) == 0
     kept, played = read_reference(reference)[0], read_outcomes(run, "laptop")
     columns = sorted(played.columns)
-    tables = [table[columns].sort_values(columns).reset_index(drop=True) for table in (kept, played)]
+    tables = [
+        table[columns].sort_values(columns).reset_index(drop=True) for table in (kept, played)
+    ]
     pd.testing.assert_frame_equal(*tables)
     sampled = kept[kept["decoding"] == "T1"]
     assert set(sampled["seed"]) == {3} and set(sampled["train_task"]) == {"burger"}
@@ -132,7 +134,9 @@ def test_other_worlds_are_compared_as_independent_draws(tmp_path, reference, cap
     first = write_run(tmp_path / "one")
     cells = compare_runs(first, write_run(tmp_path / "other", start=1000))
     assert not cells["paired"].any() and not cells["exact"].any()
-    shifted = write_run(tmp_path / "shifted", {("sft", "burger", "burger"): range(1000, 1097)}, start=1000)
+    shifted = write_run(
+        tmp_path / "shifted", {("sft", "burger", "burger"): range(1000, 1097)}, start=1000
+    )
     row = compare_runs(first, shifted).loc["sft, burger"]
     ways = [comb(100, k) * comb(100, 187 - k) for k in range(87, 101)]
     seen = comb(100, 90) * comb(100, 97)

@@ -92,7 +92,10 @@ def test_a_short_thought_ends_with_what_the_robot_holds(task):
         cut = sentences[held + 1 :]
         assert 1 <= len(cut) <= 2 and cut[-1].endswith((" here", " away"))
         assert len(cut) == 1 or cut[0].split()[0] in ("Carry", "Cook", "Cut", "Fry")
-    assert ENV.shorten("Robot holding nothing. Pick table1 robot table1 here.") == "Robot holding nothing."
+    assert (
+        ENV.shorten("Robot holding nothing. Pick table1 robot table1 here.")
+        == "Robot holding nothing."
+    )
     assert ENV.shorten("I see a patty. It is raw.") == "I see a patty. It is raw."
 
 

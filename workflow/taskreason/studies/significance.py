@@ -94,10 +94,8 @@ def _find_region(total: int, other_total: int, level: float) -> np.ndarray:
     return region
 
 
-def find_smallest(
-    power: Callable[[float], float], most: float, step: float = 0.01
-) -> float | None:
-    """The smallest multiple of ``step``, up to ``most``, at which the power is ``POWER`` or more; None if there is none."""
+def find_smallest(power: Callable[[float], float], most: float, step: float = 0.01) -> float | None:
+    """The smallest multiple of ``step``, up to ``most``, at which the power is ``POWER`` or more, or None."""
     for number in range(1, int(most / step + 1e-9) + 1):
         if power(number * step) >= POWER:
             return number * step

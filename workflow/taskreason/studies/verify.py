@@ -77,7 +77,9 @@ def verify(results: Path, scale: str, folder: Path) -> Verdict:
     notes = ["under other settings"] if changed else []
     notes += [f"with {len(n)} cells missing {place}" for place, n in missing.items() if n]
     head = ", ".join(["AGREES" if agrees else "DIFFERS", *notes])
-    verdict = f"{head}: {_sum_up(cells)} {sum(alike)} of {len(alike)} claims fare as in the reference."
+    verdict = (
+        f"{head}: {_sum_up(cells)} {sum(alike)} of {len(alike)} claims fare as in the reference."
+    )
     return Verdict(agrees, "\n".join([*lines, "", verdict]))
 
 
@@ -196,7 +198,9 @@ def _describe_cells(cells: pd.DataFrame) -> Iterator[str]:
 def _sum_up(cells: pd.DataFrame) -> str:
     """How many cells agree by which test, and from which difference on they would not have."""
     exact, tested = cells[cells["exact"]], cells[~cells["exact"]]
-    parts = [f"{exact['agrees'].sum()} of {len(exact)} of the exact policies are the same step by step."]
+    parts = [
+        f"{exact['agrees'].sum()} of {len(exact)} of the exact policies are the same step by step."
+    ]
     if tested.empty:
         return parts[0]
     furthest = tested.loc[(tested["sr_b"] - tested["sr_a"]).abs().idxmax()]

@@ -38,7 +38,13 @@ def collect_macros(results: Results) -> dict[str, str]:
     macros = dict(make_setting_macros(results.cfg))
     macros |= verdicts.judge_tables(comparison, baselines) | verdicts.judge_results(results)
     macros |= make_published_macros(results)
-    for make in (_cell_macros, _world_macros, _training_macros, _provenance_macros, make_departure_macros):
+    for make in (
+        _cell_macros,
+        _world_macros,
+        _training_macros,
+        _provenance_macros,
+        make_departure_macros,
+    ):
         macros |= dict(make(results))
     return macros | dict(make_episode_macros(results))
 

@@ -7,7 +7,12 @@ import pandas as pd
 
 from taskreason.config.models import Config
 from taskreason.report.labels import GRID_POLICY, task_title
-from taskreason.report.published import LARGEST_PROMPTED, PUBLISHED_MODELS, Published, load_published
+from taskreason.report.published import (
+    LARGEST_PROMPTED,
+    PUBLISHED_MODELS,
+    Published,
+    load_published,
+)
 from taskreason.report.render.latex import MISSING, format_rate, format_steps, name_macro
 from taskreason.report.render.tables import format_number
 from taskreason.report.results import Results
@@ -22,11 +27,16 @@ ALL = {"apart": APART, "together": TOGETHER}
 def make_published_macros(results: Results) -> dict[str, str]:
     """The tests' p-values and smallest visible gains, and what the abstract's rate stands beside."""
     tests = make_published_tests(results).csv.set_index(["before", "task"])
-    macros = {"PubTestLevel": f"{LEVEL:.0%}".replace("%", r"\,\%"), "PubLargestPrompted": LARGEST_PROMPTED}
+    macros = {
+        "PubTestLevel": f"{LEVEL:.0%}".replace("%", r"\,\%"),
+        "PubLargestPrompted": LARGEST_PROMPTED,
+    }
     for name, before in COMPARISONS.items():
         rows = tests.loc[before] if before in tests.index else tests.iloc[:0].droplevel(0)
         single = rows[~rows.index.isin(ALL.values())]
-        macros[name_macro("pub_test", name, "ps")] = ", ".join(map(_print_p, single["p"])) or MISSING
+        macros[name_macro("pub_test", name, "ps")] = (
+            ", ".join(map(_print_p, single["p"])) or MISSING
+        )
         macros[name_macro("pub_test", name, "smallest")] = _print_smallest(single["smallest"])
         for kind, row in ALL.items():
             p = _print_p(rows.loc[row, "p"]) if row in rows.index else MISSING

@@ -1,9 +1,9 @@
 """The published success rates under tests that the paper leaves out: what ten episodes a cell can carry.
 
 Input: the paper's numbers alone. Each task's rate after SFT + GRPO is held against that after SFT, and against the
-largest prompted model, by Fisher's exact test; all tasks together by the exact Cochran-Mantel-Haenszel test, which keeps
-tasks apart, and by Fisher's on the sums, which does not. The smallest gain is that over the printed rate, taken as true,
-which so many episodes would have shown with a chance of 0.8; none where even a rate of one would not have.
+largest prompted model, by Fisher's exact test; all tasks together by the exact Cochran-Mantel-Haenszel test, which
+keeps tasks apart, and by Fisher's on the sums, which does not. The smallest gain is that over the printed rate, taken
+as true, which so many episodes would have shown with a chance of 0.8; none where even a rate of one would not have.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,12 @@ from typing import Any
 import pandas as pd
 
 from taskreason.report.labels import GRID_POLICY, task_title
-from taskreason.report.published import LARGEST_PROMPTED, PUBLISHED_MODELS, Published, load_published
+from taskreason.report.published import (
+    LARGEST_PROMPTED,
+    PUBLISHED_MODELS,
+    Published,
+    load_published,
+)
 from taskreason.report.results import Results
 from taskreason.report.tables.spec import (
     COUNT,
