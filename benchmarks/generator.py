@@ -1,7 +1,7 @@
 """How the generator's kitchens compare with the benchmark's: `python benchmarks/generator.py [--kitchens 400]`.
 
-benchmarks/generator.csv holds what was measured on kitchens of the benchmark's own generator, 150 seeds a task and mode.
-The same is measured here on ours. Output: results/bench/generator.csv, from which `make readme` fills the table in
+benchmarks/generator.csv holds what kitchens of the benchmark's own generator show, 150 seeds a task and mode. The same
+is measured here on ours. Output: results/bench/generator.csv, from which `make readme` fills the table in
 docs/tasks.md.
 """
 

@@ -368,6 +368,42 @@ MUTATIONS = (
         (("run.advance(reply, reply in cut)", "run.advance(reply)"),),
         "rollouts/test_evaluate.py",
     ),
+    Mutation(
+        "worlds that only the reference solves are not counted",
+        "studies/verify.py",
+        (('"only_a": (won & ~won_here).sum()', '"only_a": 0'),),
+        "studies/test_verify.py",
+    ),
+    Mutation(
+        "the visible difference is that of one test alone",
+        "studies/verify.py",
+        (("level = LEVEL / max(1, len(tested))", "level = LEVEL"),),
+        "studies/test_verify.py",
+    ),
+    Mutation(
+        "power is that of a one-sided test",
+        "studies/significance.py",
+        (("binom.isf(level / 2, turned, 0.5)", "binom.isf(level, turned, 0.5)"),),
+        "studies/test_significance.py",
+    ),
+    Mutation(
+        "tasks of their own are tested as one",
+        "report/tables/published.py",
+        (('"p": fisher_over_strata(tables)', '"p": together["p"]'),),
+        "report/test_published_tests.py",
+    ),
+    Mutation(
+        "short thoughts keep the decision",
+        f"{KITCHEN}/teacher.py",
+        (("return seen[0] if seen else thought", "return thought"),),
+        f"{KITCHEN}/test_teacher.py",
+    ),
+    Mutation(
+        "thoughts are left out of no trajectory",
+        "rollouts/collect.py",
+        (("return cuts[cfg.expert.thoughts]", "return thought"),),
+        "rollouts/test_collect.py",
+    ),
 )
 
 

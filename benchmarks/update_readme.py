@@ -29,7 +29,9 @@ from taskreason.environments.base import Environment
 from taskreason.policies.model_names import expand
 from taskreason.report.captions import read_caption, title_table
 from taskreason.report.labels import label_policy, name_compared
+from taskreason.report.numbers.published import judge_abstract
 from taskreason.report.page.build import HEADLINE, make_headline
+from taskreason.report.published import load_published
 from taskreason.report.render.tables import format_rows, render_markdown
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import count_parameters
@@ -98,6 +100,18 @@ def make_baselines(env: Environment) -> str | None:
     return table and f"{table} Parameters: {'; '.join(sizes)}."
 
 
+def make_published(env: Environment) -> str | None:
+    """The tests of the published gains, and below them what the abstract's rate stands beside."""
+    table = print_tables(env, ["published_tests"], "results/tables/published_tests.csv")
+    published, cfg = load_published(env), load_config({})
+    told = judge_abstract(published, cfg)
+    rate, steps = (published.setting[f"abstract_{key}"] for key in ("success_rate", "steps"))
+    return table and (
+        f"{table}\n\nThe abstract has a success rate of {rate} for tasks with over {steps} steps. In Table 1 such a "
+        f"task is {told['PubAbstractLong']}; it prints {rate} on {told['PubAbstractSame']}."
+    )
+
+
 def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
@@ -113,6 +127,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "README.md": {"results": make_results},
             "docs/results.md": {
                 "results_full": show(["main"], "results/tables/main.csv"),
+                "published_tests": partial(make_published, env),
                 "baselines": partial(make_baselines, env),
                 "gains": show(["gains"], "results/tables/gains.csv"),
                 "sharpening": show(["sharpening"], "results/tables/sharpening.csv"),

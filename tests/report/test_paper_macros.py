@@ -7,11 +7,13 @@ from math import sqrt
 import pytest
 from scipy.stats import binomtest
 
-from synthetic_results import CONFIG, LAYOUTS
+from synthetic_results import CONFIG, LAYOUTS, make_config, write_results
 from taskreason.environments.base import list_plan
+from taskreason.report.numbers.departures import make_departure_macros
 from taskreason.report.numbers.episode import ChosenEpisode, retrace
 from taskreason.report.numbers.settings import flatten_settings, list_printed, split_columns
 from taskreason.report.numbers.verdicts import average_grid, average_rates, tell_order
+from taskreason.report.results import Results
 from taskreason.rollouts.orders import compare_rates, judge_chain, judge_order, subtract_rates
 
 
@@ -97,3 +99,25 @@ def test_settings_are_split_between_groups_and_none_is_lost():
     assert not {key.split(".")[0] for key in left} & {key.split(".")[0] for key in right}
     assert set(keys) < flatten_settings(asdict(CONFIG)).keys()
     assert "grpo.beta" in keys and "resources.gpu" not in keys and "expert.model" not in keys
+
+
+def tell_departures(root, **changes):
+    return dict(make_departure_macros(Results(root, make_config(**changes), {}, {}, {}, {})))
+
+
+def test_departures_are_numbers_of_the_run(tmp_path):
+    root = write_results(tmp_path / "laptop", kitchens=2)
+    for task, epochs in (("burger", 0.5), ("cheese_burger", 0.19)):
+        path = root / "training" / task / "grpo.csv"
+        path.write_text(f"step,epoch\n1,0.1\n2,{epochs}\n")
+    told = tell_departures(root)
+    # The made-up logs of the two other tasks end after 100 / 40 epochs.
+    assert told["GrpoPasses"] == "0.19 to 2.50"
+    # Two decisions at most of each of the curriculum's 48,000 kitchens.
+    assert told["BaseDecisions"] == r"96\,000"
+    assert told["ExpertThoughts"] == "whole" and told["ExpertThoughtFaults"] == "free of faults"
+    expert = {"thoughts": "short", "thought_noise": 0.3, "thought_fault": "missing"}
+    other = tell_departures(root, expert=expert, base={"model": "bundled:base_models/long"})
+    assert other["BaseDecisions"] == "--"
+    assert other["ExpertThoughts"].startswith("cut to what is seen")
+    assert other["ExpertThoughtFaults"] == r"30\,\% of its sentences are missing"

@@ -9,7 +9,7 @@ import pytest
 from kitchens import ENV, read_jsonl
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
-from taskreason.environments.reply import Reply, format_reply, parse_reply, recount
+from taskreason.environments.reply import Reply, format_reply, parse_reply, read_thought, recount
 from taskreason.policies.generation import Usage
 from taskreason.policies.rules import TeacherPolicy
 from taskreason.rollouts.collect import collect
@@ -165,6 +165,40 @@ def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(worlds, tmp
     exact = replace(cfg, expert=replace(expert, noise=0.0))
     collect(TASK, exact, worlds, tmp_path / "e.jsonl", tmp_path / "s.json")
     assert load_decisions(tmp_path / "e.jsonl", exact=exact.expert.is_exact)
+
+
+def test_thoughts_are_cut_and_actions_stay(worlds, tmp_path):
+    rows = {}
+    for thoughts in ("whole", "short", "none"):
+        expert = replace(CFG.expert, policy="planner", thoughts=thoughts)
+        cfg = replace(CFG, expert=expert, prompt=replace(CFG.prompt, history=False))
+        collect(TASK, cfg, worlds, tmp_path / "d.jsonl", tmp_path / "s.json")
+        rows[thoughts] = read_jsonl(tmp_path / "d.jsonl")
+    same = [[(row["prompt"], row["action"]) for row in part] for part in rows.values()]
+    assert same[0] == same[1] == same[2]
+    for whole, short, none in zip(*rows.values(), strict=True):
+        for row in (whole, short, none):
+            assert parse_reply(row["completion"]) == Reply(whole["action"], well_formed=True)
+        thoughts = [read_thought(row["completion"]) for row in (whole, short, none)]
+        assert thoughts[0].startswith(thoughts[1]) and len(thoughts[0]) > len(thoughts[1])
+        assert "Robot holding" in thoughts[1] and "Carry" not in thoughts[1] and thoughts[2] == "."
+
+
+def test_faults_are_made_in_what_is_left_of_a_thought(worlds, tmp_path):
+    expert = replace(CFG.expert, policy="planner", thoughts="short", thought_noise=0.9)
+    cfg = replace(CFG, expert=expert, prompt=replace(CFG.prompt, history=False))
+    files = [tmp_path / name for name in ("faulty.jsonl", "short.jsonl")]
+    collect(TASK, cfg, worlds, files[0], tmp_path / "s.json")
+    collect(
+        TASK,
+        replace(cfg, expert=replace(expert, thought_noise=0.0)),
+        worlds,
+        files[1],
+        tmp_path / "s.json",
+    )
+    faulty, short = map(read_jsonl, files)
+    lengths = [[row["completion"].count(". ") for row in part] for part in (faulty, short)]
+    assert lengths[0] == lengths[1] and faulty != short
 
 
 @pytest.mark.parametrize(

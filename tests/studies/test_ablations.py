@@ -38,8 +38,9 @@ def ablations(tmp_path_factory):
 def test_the_trainings_are_those_that_the_configuration_asks_for():
     starts = list_starts(CONFIG)
     assert starts["trajectories=300"] == {"trajectories": 300}
-    assert starts["noise=0.4"] == {"noise": 0.4, "attempts": 20} and len(starts) == 6
-    assert "trajectories=100" not in list_starts(CONFIG) and len(STUDIES) == 6 + 2 + 6
+    assert starts["noise=0.4"] == {"noise": 0.4, "attempts": 20}
+    assert starts["thoughts=none"] == {"thoughts": "none"} and len(starts) == 6 + 2
+    assert "trajectories=100" not in list_starts(CONFIG) and len(STUDIES) == 8 + 2 + 6
     assert STUDIES["reward=optimal"].start == PLAIN
     multi = STUDIES["turns=multi.seed2"]
     assert (multi.start, multi.seed, multi.grpo["turns"]) == ("trajectories=10", 2, "multi")
@@ -119,7 +120,7 @@ def test_the_papers_section_uses_the_macros_that_there_are(ablations):
     text = (PAPER / "ablations.tex").read_text()
     macros = make_ablation_macros(make_points(ablations), make_turns(ablations), CFG)
     assert set(re.findall(r"\\(Ablation\w+)", text)) <= set(macros)
-    assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "9"
+    assert macros["AblationLargest"] == r"\ensuremath{+0.20}" and macros["AblationPoints"] == "11"
     assert macros["AblationSft"] == "0.50 to 0.90"
     assert macros["AblationTokens"] == r"300\,k"
 

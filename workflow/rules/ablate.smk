@@ -1,5 +1,5 @@
-# `snakemake ablations`: other numbers of trajectories, an expert with noise, another reward, and GRPO on whole episodes.
-# Not part of the reproduction's default target.
+# `snakemake ablations`: other numbers of trajectories, an expert with noise or shorter thoughts, another
+# reward, and GRPO on whole episodes. Not part of the reproduction's default target.
 from taskreason.studies.ablations import PLAIN, list_starts, list_studies
 
 STARTS, STUDIES = list_starts(config), list_studies(config)

@@ -80,6 +80,25 @@ def list_thoughts(kitchen):
     return [read_thought(teacher.reply(state)) for state, _ in teacher.plan(kitchen.initial)]
 
 
+@pytest.mark.parametrize("task", ENV.tasks)
+def test_a_short_thought_ends_with_what_the_robot_holds(task):
+    """It is the beginning of the whole one, names neither what is carried nor what is done, and lacks nothing else."""
+    world = make_world(task, 3)
+    for state, _ in make_plan(world):
+        whole = read_thought(ENV.teacher(world).reply(state))
+        sentences = whole.removesuffix(".").split(". ")
+        (held,) = (n for n, text in enumerate(sentences) if text.startswith("Robot holding "))
+        assert ENV.shorten(whole) == ". ".join(sentences[: held + 1]) + "."
+        cut = sentences[held + 1 :]
+        assert 1 <= len(cut) <= 2 and cut[-1].endswith((" here", " away"))
+        assert len(cut) == 1 or cut[0].split()[0] in ("Carry", "Cook", "Cut", "Fry")
+    assert (
+        ENV.shorten("Robot holding nothing. Pick table1 robot table1 here.")
+        == "Robot holding nothing."
+    )
+    assert ENV.shorten("I see a patty. It is raw.") == "I see a patty. It is raw."
+
+
 @settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_renaming_is_one_to_one_and_keeps_the_decision(seed):

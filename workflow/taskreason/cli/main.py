@@ -85,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("first", type=Path, help="folder A, such as results")
     option("second", type=Path, help="folder B")
 
-    agrees = "whether a run agrees with the reference results"
+    agrees = "whether a run agrees with the reference results, world by world"
     option = add("verify", run_verify, agrees).add_argument
     option("results", **results)
     option("--scale", default="laptop", help="of the run (default laptop)")
@@ -185,7 +185,7 @@ def _choose_policy(args: Namespace, environment: Environment) -> Callable[[], Po
 
 
 def run_compare(args: Namespace) -> int:
-    from taskreason.studies.verify import compare
+    from taskreason.studies.compare import compare
 
     print(compare(args.first, args.second))
     return 0
@@ -193,7 +193,8 @@ def run_compare(args: Namespace) -> int:
 
 def run_verify(args: Namespace) -> int:
     """Prints a verdict; the status is 1 where the run does not agree with the reference."""
-    from taskreason.studies.verify import find_reference, keep, verify
+    from taskreason.studies.reference import find_reference, keep
+    from taskreason.studies.verify import verify
 
     reference = args.reference or find_reference(args.results, args.scale)
     if args.keep:

@@ -187,6 +187,8 @@ class Ablation:
     """Numbers of expert trajectories besides expert.trajectories, each with SFT and GRPO."""
     noise: Unique[Annotated[float, Field(gt=0, lt=1)]] = (0.1, 0.2, 0.4)
     """Values of expert.noise, each with SFT and GRPO."""
+    thoughts: Unique[Literal["whole", "short", "none"]] = ("short", "none")
+    """Values of expert.thoughts, each with SFT and GRPO."""
     attempts: int = Field(20, ge=1, le=1000)
     """Episodes a world that a noisy expert has, of which the shortest success is kept."""
     reward: Unique[Reward] = ("optimal", "binary")

@@ -125,6 +125,10 @@ class Pretraining(Protocol):
     ) -> Iterator[dict[str, str]]:
         """Prompt and completion pairs in the order of training, the same for any number of processes."""
 
+    def bound_decisions(self, sizes: Mapping[str, int]) -> int:
+        """Decisions of the teacher, as SFT shows them, among the examples of these sizes, at most."""
+        return 0
+
     def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
         """What of an example is learnt, with -100 for the rest. Given are labels that leave out the whole prompt."""
         return labels
@@ -244,6 +248,10 @@ class Environment(ABC):
     def sort_names(self, text: str) -> Mapping[str, str]:
         """Every name of a thing in a text, with the sort of thing; where an expert errs, it takes one for another."""
         return {}
+
+    def shorten(self, thought: str) -> str:
+        """A thought of the teacher without what it makes of what it sees; all of it where these can't be told apart."""
+        return thought
 
     # ---------------------------------------------------- policies and models
 

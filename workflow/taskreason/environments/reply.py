@@ -37,6 +37,10 @@ _THOUGHT = re.compile(r"^Thought:[^\n]*", re.MULTILINE)
 _FORMAT = re.compile(r"Thought: [^\n]+\nAction: [^\n]+")
 
 
+NO_THOUGHT = "."
+"""What stands where a reply thinks nothing; the format asks for a thought, and this is the shortest."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """A reply as read. action: the text after the answer's first ``Action:`` at a line's start, or None (malformed).

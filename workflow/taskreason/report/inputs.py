@@ -51,6 +51,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
         "main": Needs(MAIN_POLICIES, single_turn=True, sampled="shared"),
         **dict.fromkeys(["generalization", *GRIDS], Needs(across=True)),
         "comparison": Needs(POLICIES, across=True, published=True),
+        "published_tests": Needs(published=True),
         "baselines": Needs(None),
         "gains": Needs(None, sampled="shared"),
         "sharpening": Needs(("sft", GRID_POLICY), sampled="all"),

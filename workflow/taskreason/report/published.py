@@ -21,6 +21,8 @@ PUBLISHED_MODELS = {
     "sft": "Qwen2.5-1.5B + SFT",
     "sft_grpo": "Qwen2.5-1.5B + SFT + GRPO",
 }
+LARGEST_PROMPTED = "Qwen2.5-14B"
+"""The largest model that the paper prompts without training it, of which it says that the trained one is ahead."""
 # SR has one decimal, ASAT and ASST one or two: half a unit of each is the precision of print.
 PRINT_TOLERANCE = 0.1
 
@@ -46,10 +48,14 @@ class Published:
         """The published cell that goes with ours; None for a task or policy the paper lacks."""
         return self.main.get((task, PUBLISHED_MODELS.get(policy, "")))
 
+    @property
+    def episodes(self) -> int:
+        """Episodes behind each published rate."""
+        return int(self.setting["evaluation_episodes"])
+
     def interval(self, cell: PublishedCell, confidence: float) -> tuple[float, float]:
         """Wilson interval of a published SR, from the number of episodes behind it."""
-        episodes = int(self.setting["evaluation_episodes"])
-        return wilson_interval(round(cell.sr * episodes), episodes, confidence)
+        return wilson_interval(round(cell.sr * self.episodes), self.episodes, confidence)
 
 
 def load_published(env: Environment) -> Published:

@@ -18,7 +18,7 @@ from taskreason.durability.files import write_json, write_lines
 from taskreason.durability.partial_results import PartialResults
 from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Decision
-from taskreason.environments.reply import format_reply, read_thought, recount
+from taskreason.environments.reply import NO_THOUGHT, format_reply, read_thought, recount
 from taskreason.policies import Policy
 from taskreason.policies.generation import Usage
 from taskreason.policies.loading import load_model_policy, load_rules
@@ -185,7 +185,7 @@ def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision
     thoughts = make_faulty(
         expert.thought_fault,
         expert.thought_noise,
-        [read_thought(reply) for reply in episode.replies],
+        [cut_thought(read_thought(reply), cfg) for reply in episode.replies],
         plain,
         cfg.env,
         f"{cfg.seed} {world.id}",
@@ -208,6 +208,12 @@ def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision
         )
         before = recount(completion, accepted=True) if cfg.prompt.history else ""
     return decisions
+
+
+def cut_thought(thought: str, cfg: Config) -> str:
+    """As much of an expert's thought as ``expert.thoughts`` keeps."""
+    cuts = {"whole": thought, "short": cfg.env.shorten(thought), "none": NO_THOUGHT}
+    return cuts[cfg.expert.thoughts]
 
 
 def summarise(

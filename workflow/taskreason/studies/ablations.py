@@ -1,9 +1,9 @@
 """Trainings that differ from the reproduction's: ablations, and the points of a sweep.
 
-A study of the ablations is one choice: a number of trajectories, an expert with slips, another reward, or the kind of
-episode that GRPO rewards. Each is trained from the base model on, or from an SFT policy that it shares with others,
-and judged in the evaluation worlds of one task. A sweep varies the settings of SFT and GRPO one at a time and judges
-in validation worlds alone.
+A study of the ablations is one choice: a number of trajectories, an expert with slips, how much of its thoughts is
+learnt, another reward, or the kind of episode that GRPO rewards. Each is trained from the base model on, or from an SFT
+policy that it shares with others, and judged in the evaluation worlds of one task. A sweep varies the settings of SFT
+and GRPO one at a time and judges in validation worlds alone.
 """
 
 from collections.abc import Mapping
@@ -40,6 +40,8 @@ def list_starts(config: Mapping) -> dict[str, dict[str, Any]]:
     starts = {f"trajectories={n}": {"trajectories": n} for n in numbers if n != own}
     for noise in ablation["noise"]:
         starts[f"noise={noise:g}"] = {"noise": noise, "attempts": ablation["attempts"]}
+    own = config["expert"]["thoughts"]
+    starts |= {f"thoughts={t}": {"thoughts": t} for t in ablation["thoughts"] if t != own}
     return starts
 
 
@@ -48,6 +50,7 @@ def list_studies(config: Mapping) -> dict[str, Study]:
     ablation, seed = config["ablation"], config["seeds"][0]
     names = [f"trajectories={number}" for number in ablation["trajectories"]]
     names += [f"noise={noise:g}" for noise in ablation["noise"]]
+    names += [f"thoughts={thoughts}" for thoughts in ablation["thoughts"]]
     known = list_starts(config)
     studies = [Study(name, name, {}, seed) for name in names if name in known]
     for reward in ablation["reward"]:

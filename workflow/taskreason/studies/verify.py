@@ -1,42 +1,45 @@
-"""Two results folders side by side, and whether a run agrees with the reference results that come with the project.
+"""Whether a run agrees with the reference results that come with the project, and what difference would have shown.
 
-Worlds and rules are the same everywhere, so policies without a model must come out exactly alike. Trained ones need
-not: processors round differently, and a rounding can turn a decision. So success rates are compared cell by cell with
-Fisher's exact test, as if the worlds were two independent draws (which errs on the lenient side, since they are the
-same), at 5 % over all cells together (Holm's correction). Then come the paper's claims, which are judged in both by the
-same words.
+Worlds and rules are the same everywhere, so an exact expert and rules of thumb must play every world alike. Models need
+not: processors round differently, and a rounding can turn a decision. So a model's outcomes are compared world by world
+with McNemar's exact test (Fisher's where the worlds are others), at 5 % over all cells together by Holm's correction.
+Agreement says as much as the test could see: each cell comes with the smallest difference that would have been noticed
+with a chance of 0.8, at the strictest step of the correction, if chance turns as many worlds in either direction as it
+did over all cells of the same decoding here. Then come the paper's claims, judged in both runs by the same words.
 """
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from taskreason.durability.errors import UserError
-from taskreason.durability.files import decode, write_json
 from taskreason.environments import load_environment
 from taskreason.rollouts.metrics import wilson_interval
+from taskreason.studies import significance
+from taskreason.studies.reference import (
+    CELL,
+    GREEDY,
+    read_outcomes,
+    read_provenance,
+    read_reference,
+)
 
-TABLES = {"main": ["task", "policy"], "generalization": ["train_task", "eval_task"]}
-"""The tables that are compared, or kept as a reference, and what names a row of each."""
-PROVENANCE = "provenance.json"
-SAME = ("sr", "asat", "minimal_rate")
-"""What the policy without a model must have in common with the reference, on every machine."""
+LEVEL = 0.05
+"""Chance that a run which differs by chance alone is said to differ."""
+KEY = [*CELL, "eval_task"]
 APART = {"report", "resources", "probes", "theory", "ablation", "sweep", "endpoint", "base.compare"}
-"""Parts of the configuration that change no number of the tables that are kept."""
+"""Parts of the configuration that change no outcome that is kept."""
 CLAIMS = (
     "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks",
     "SFT+GRPO does better than SFT alone, intervals apart, on {} of {} tasks",
     "training on the more complex task carries over better than the reverse in {} of {} pairs of tasks",
 )
 """What the paper claims."""
-Tables = Mapping[str, pd.DataFrame]
 Count = tuple[int, int]
 """In how many cases a claim holds, and out of how many."""
 
@@ -49,131 +52,176 @@ class Verdict:
     text: str
 
 
-def compare(first: Path, second: Path) -> str:
-    """SR and ASAT of two results folders, row by row; a star marks rows whose intervals of SR do not touch."""
-    parts = []
-    for name, keys in TABLES.items():
-        files = [folder / "tables" / f"{name}.csv" for folder in (first, second)]
-        means = [_read_means(file, keys) for file in files]
-        both = pd.concat(means, axis=1, join="inner", keys=["A", "B"])
-        if both.empty:
-            raise UserError(f"{files[1]}: has no row of {first}; compare runs of the same tasks.")
-        a, b = both["A"], both["B"]
-        apart = (a["sr_low"] > b["sr_high"]) | (b["sr_low"] > a["sr_high"])
-        shown = {
-            "SR A": a.apply(_print_rate, axis=1),
-            "SR B": b.apply(_print_rate, axis=1),
-            "B - A": (b["sr"] - a["sr"]).map("{:+.2f}".format),
-            "": apart.map({True: "*", False: ""}),
-            "ASAT A": a["asat"].map("{:.1f}".format),
-            "ASAT B": b["asat"].map("{:.1f}".format),
-        }
-        parts.append(pd.DataFrame(shown).reset_index().to_string(index=False))
-    head = f"A: {first}\nB: {second}\n*: the intervals of SR do not touch"
-    return "\n\n".join([head, *parts])
-
-
-def _print_rate(row: pd.Series) -> str:
-    return f"{row.sr:.2f} ({row.sr_low:.2f}-{row.sr_high:.2f})"
-
-
-def _read_means(path: Path, keys: list[str]) -> pd.DataFrame:
-    """Rates of every row, their means over seeds."""
-    try:
-        rows = pd.read_csv(path).groupby(keys, sort=False)
-        return rows[["sr", "sr_low", "sr_high", "asat"]].mean()
-    except (OSError, ValueError, KeyError):
-        raise UserError(
-            f"{path}: is no table of this report; give a results folder of a finished run."
-        ) from None
-
-
-def reject_by_holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
-    """Which hypotheses Holm's step-down procedure rejects, in the order given."""
-    rejected = [False] * len(p_values)
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    for rank, place in enumerate(order):
-        if p_values[place] > level / (len(order) - rank):
-            break
-        rejected[place] = True
-    return rejected
-
-
-def keep(results: Path, scale: str, folder: Path) -> None:
-    """Make the tables of a finished run the reference, with what they were made with."""
-    provenance = read_provenance(results, scale)
-    _read_tables(results / "tables")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in TABLES:
-        shutil.copyfile(results / "tables" / f"{name}.csv", folder / f"{name}.csv")
-    write_json(folder / PROVENANCE, provenance)
-
-
-def read_provenance(results: Path, scale: str) -> dict[str, Any]:
-    """Configuration, versions, hardware and commit of a run's trainings, and their wall time in all."""
-    files = sorted(results.glob(f"{scale}/training/*/*.provenance.json"))
-    if not files:
-        raise UserError(
-            f"{results}/{scale}/training: no provenance of a training is there; run `snakemake --cores all "
-            f"--config scale={scale}` first, or name the scale with --scale."
-        )
-    records = [_read_json(file) for file in files]
-    try:
-        first = {key: records[0][key] for key in ("config", "versions", "hardware", "commit")}
-        seconds = sum(record["wall_seconds"] for record in records)
-    except (KeyError, TypeError):
-        raise UserError(
-            f"{files[0]}: is no provenance of a training; make it again with `make reproduce`."
-        ) from None
-    return first | {"training_seconds": round(seconds)}
-
-
-def find_reference(results: Path, scale: str) -> Path:
-    """The folder with the reference that came along for a run's environment."""
-    name = read_provenance(results, scale)["config"].get("environment", "robotouille")
-    data = load_environment(name).data
-    if data is None:
-        raise UserError(f"{name} has no reference results; name a folder with --reference.")
-    return data / "reference"
-
-
 def verify(results: Path, scale: str, folder: Path) -> Verdict:
-    """Hold the tables of a run against the reference."""
-    reference, found = _read_json(folder / PROVENANCE), read_provenance(results, scale)
-    sides = [_read_tables(folder), _read_tables(results / "tables")]
-    cells = compare_cells(*sides)
+    """Hold the episodes of a run against the reference."""
+    kept, reference = read_reference(folder)
+    found, record = read_outcomes(results, scale), read_provenance(results, scale)
+    cells = compare_cells(kept, found, list_exact(reference["config"]))
     if cells.empty:
-        raise UserError(f"{results}/tables: has no row in common with {folder}.")
-    claims = list(zip(CLAIMS, *map(count_claims, sides), strict=True))
-    alike = sum(hold(there) == hold(here) for _, there, here in claims)
-    agrees = bool(cells["agrees"].all() and alike == len(CLAIMS))
-    changed = list_changes(reference["config"], found["config"])
-    head = ("AGREES" if agrees else "DIFFERS") + (", under other settings" if changed else "")
-    exact, trained = cells[cells["exact"]], cells[~cells["exact"]]
-    seen = trained if len(trained) else cells
-    furthest = seen.loc[(seen["sr_b"] - seen["sr_a"]).abs().idxmax()]
+        raise UserError(f"{results}/{scale}: has no cell in common with {folder}.")
+    tasks = reference["config"]["tasks"]
+    counts = [count_claims(outcomes, tasks) for outcomes in (kept, found)]
+    alike = [hold(there) == hold(here) for there, here in zip(*counts, strict=True)]
+    agrees = bool(cells["agrees"].all() and all(alike))
+    changed = list_changes(reference["config"], record["config"])
+    missing = {"here": _list_missing(kept, found), "in the reference": _list_missing(found, kept)}
     lines = [*_describe_cells(cells), ""]
-    for claim, there, here in claims:
+    for claim, there, here in zip(CLAIMS, *counts, strict=True):
         lines.append(f"{claim.format(*here)}; in the reference {there[0]} of {there[1]}.")
-    lines += ["", _describe_run("Reference", reference), _describe_run("Here", found)]
+    lines += ["", _describe_run("Reference", reference), _describe_run("Here", record)]
     if changed:
         lines += ["", "Settings that differ, so results may, too:", *(f"  {it}" for it in changed)]
+    for place, names in missing.items():
+        if names:
+            lines += ["", f"Cells that are missing {place}:", *(f"  {name}" for name in names)]
+    notes = ["under other settings"] if changed else []
+    notes += [f"with {len(n)} cells missing {place}" for place, n in missing.items() if n]
+    head = ", ".join(["AGREES" if agrees else "DIFFERS", *notes])
     verdict = (
-        f"{head}: {trained['agrees'].sum()} of {len(trained)} success rates of models agree with the reference "
-        f"(Fisher's exact test, 5 % over all of them; the largest difference is "
-        f"{furthest['sr_b'] - furthest['sr_a']:+.2f}, {furthest['name']}), {exact['agrees'].sum()} of {len(exact)} of "
-        f"the exact expert are the same, and {alike} of {len(claims)} claims fare as in the reference."
+        f"{head}: {_sum_up(cells)} {sum(alike)} of {len(alike)} claims fare as in the reference."
     )
     return Verdict(agrees, "\n".join([*lines, "", verdict]))
 
 
+def list_exact(config: Mapping[str, Any]) -> list[str]:
+    """The policies of a run that must play every world alike on every machine: no model plays, and nothing is drawn."""
+    rules = load_environment(config.get("environment", "robotouille")).rule_policies
+    teacher = config.get("expert", {}).get("policy", "planner") == "planner"
+    return [*rules, *(["expert"] if teacher else [])]
+
+
+def compare_cells(
+    reference: pd.DataFrame, found: pd.DataFrame, exact: Collection[str] = ()
+) -> pd.DataFrame:
+    """The cells that two runs' outcomes have in common, one a row; exact: policies that must be the same.
+
+    columns: those of ``KEY``; name; worlds, those of the reference; sr_a, sr_b, the reference's rate and this run's;
+    paired, whether the worlds are the same; only_a, only_b, worlds that one side alone solves where they are; exact;
+    churn, the share of worlds that chance turns either way; p; sees, the smallest difference that the test notices with
+    a chance of 0.8, NaN where there is none; agrees, after Holm's correction, or step by step where a cell is exact.
+    """
+    both = reference.merge(found, on=[*KEY, "world"], how="outer", suffixes=("_a", "_b"))
+    records = []
+    for key, part in both.groupby(KEY, sort=False):
+        first, second = (part[f"steps_{side}"] for side in "ab")
+        if first.isna().all() or second.isna().all():
+            continue
+        won, won_here, paired = first > 0, second > 0, not (first.isna() | second.isna()).any()
+        records.append(
+            {
+                **dict(zip(KEY, key, strict=True)),
+                "name": name_cell(*key),
+                "worlds": first.count(),
+                "worlds_here": second.count(),
+                "sr_a": won.sum() / first.count(),
+                "sr_b": won_here.sum() / second.count(),
+                "paired": paired,
+                "only_a": (won & ~won_here).sum(),
+                "only_b": (won_here & ~won).sum(),
+                "exact": paired and key[0] in exact,
+                "same": paired and (first == second).all(),
+            }
+        )
+    return pd.DataFrame(records) if not records else _test_cells(pd.DataFrame(records))
+
+
+def _test_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """The same cells with what the tests say."""
+    tested = cells[~cells["exact"]]
+    turned = tested[tested["paired"]].groupby("decoding")[["only_a", "only_b", "worlds"]].sum()
+    churn = (turned["only_a"] + turned["only_b"]) / (2 * turned["worlds"])
+    cells["churn"] = cells["decoding"].map(churn).where(cells["paired"] & ~cells["exact"])
+    cells["p"] = tested.apply(_find_p, axis=1, result_type="reduce") if len(tested) else None
+    level = LEVEL / max(1, len(tested))
+    sees = [None if cell.exact else find_visible(cell, level) for cell in cells.itertuples()]
+    cells["sees"] = pd.Series(sees, dtype=float)
+    rejected = significance.reject_by_holm(cells.loc[tested.index, "p"].tolist(), LEVEL)
+    cells["agrees"] = cells["same"]
+    cells.loc[tested.index, "agrees"] = [not it for it in rejected]
+    return cells
+
+
+def _find_p(cell: Any) -> float:
+    if cell.paired:
+        return significance.mcnemar(int(cell.only_a), int(cell.only_b))
+    sides = ((cell.sr_a, cell.worlds), (cell.sr_b, cell.worlds_here))
+    counts = [number for sr, worlds in sides for number in (round(sr * worlds), int(worlds))]
+    return significance.fisher(*counts)
+
+
+def find_visible(cell: Any, level: float) -> float | None:
+    """The smallest difference from the reference that a cell's test would have noticed with a chance of 0.8."""
+    worlds, here, rate = int(cell.worlds), int(cell.worlds_here), cell.sr_a
+    if cell.paired:
+        churn = cell.churn
+        return significance.find_smallest(
+            lambda gain: significance.mcnemar_power(worlds, gain, churn, level),
+            1 - 2 * churn,
+            1 / worlds,
+        )
+    # A rate has more room on one side: a loss where it is high, a gain where it is low.
+    sign = -1 if rate > 0.5 else 1
+    return significance.find_smallest(
+        lambda gain: significance.fisher_power(worlds, here, rate, rate + sign * gain, level),
+        max(rate, 1 - rate),
+    )
+
+
+def name_cell(policy: str, train_task: str, decoding: str, seed: int, eval_task: str) -> str:
+    """'sft_grpo, burger -> cheese_burger, T1, seed 2'; what is as usual goes unsaid."""
+    own = train_task in ("-", eval_task)
+    parts = [policy, eval_task if own else f"{train_task} -> {eval_task}"]
+    parts += [decoding] if decoding != GREEDY else []
+    return ", ".join(parts + ([f"seed {seed}"] if seed else []))
+
+
+def _list_missing(outcomes: pd.DataFrame, other: pd.DataFrame) -> list[str]:
+    """Names of the cells of one run that the other lacks."""
+    cells, known = (frame[KEY].drop_duplicates() for frame in (outcomes, other))
+    lacking = pd.MultiIndex.from_frame(cells).difference(pd.MultiIndex.from_frame(known))
+    return [name_cell(*key) for key in lacking]
+
+
 def _describe_cells(cells: pd.DataFrame) -> Iterator[str]:
-    """A line for every rate that is compared, under a head."""
+    """A line for every cell that is compared, under a head."""
     width = cells["name"].str.len().max()
-    yield f"{'':{width}}  reference  here  p"
+    yield f"{'':{width}}  reference  here       p  sees"
     for cell in cells.itertuples():
-        p, mark = "exact" if cell.exact else f"{cell.p:.2f}", "" if cell.agrees else "  DIFFERS"
-        yield f"{cell.name:{width}}  {cell.sr_a:9.2f}  {cell.sr_b:4.2f}  {p}{mark}"
+        sees = "none" if pd.isna(cell.sees) else f"{cell.sees:.2f}"
+        tested = f"{'exact':>6}  {'':4}" if cell.exact else f"{cell.p:6.3f}  {sees:4}"
+        kind = "" if cell.paired else "  other worlds"
+        mark = "" if cell.agrees else "  DIFFERS"
+        line = f"{cell.name:{width}}  {cell.sr_a:9.2f}  {cell.sr_b:4.2f}  {tested}{kind}{mark}"
+        yield line.rstrip()
+
+
+def _sum_up(cells: pd.DataFrame) -> str:
+    """How many cells agree by which test, and from which difference on they would not have."""
+    exact, tested = cells[cells["exact"]], cells[~cells["exact"]]
+    parts = [
+        f"{exact['agrees'].sum()} of {len(exact)} of the exact policies are the same step by step."
+    ]
+    if tested.empty:
+        return parts[0]
+    furthest = tested.loc[(tested["sr_b"] - tested["sr_a"]).abs().idxmax()]
+    tests = {True: "McNemar's exact test in the same worlds", False: "Fisher's in other worlds"}
+    parts.insert(
+        0,
+        f"{tested['agrees'].sum()} of {len(tested)} success rates agree with the reference "
+        f"({', '.join(tests[kind] for kind in tests if kind in set(tested['paired']))}; {LEVEL:.0%} over all of them; "
+        f"the largest difference is {furthest['sr_b'] - furthest['sr_a']:+.2f}, {furthest['name']}).",
+    )
+    for (decoding, paired), part in tested.groupby(["decoding", "paired"], sort=False):
+        # The cell that sees least.
+        sees = part["sees"].max(skipna=False)
+        seen = "no difference" if pd.isna(sees) else f"differences from {sees:.2f} on"
+        churn = part["churn"].iloc[0]
+        given = f", if chance turns {churn:.1%} of the worlds either way" if paired else ""
+        parts.append(
+            f"A test ({decoding}, {'the same' if paired else 'other'} worlds) sees {seen} with a chance of "
+            f"{significance.POWER:g}, at a level of {LEVEL / len(tested):.2g}{given}."
+        )
+    return " ".join(parts)
 
 
 def _describe_run(place: str, record: Mapping[str, Any]) -> str:
@@ -182,33 +230,6 @@ def _describe_run(place: str, record: Mapping[str, Any]) -> str:
     machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
     commit = record["commit"] or "unknown"
     return f"{place}: commit {commit}, {machine}, {minutes:.0f} minutes of training."
-
-
-def compare_cells(reference: Tables, found: Tables) -> pd.DataFrame:
-    """The rows that the reference's tables and this run's have in common, with the same seed.
-
-    columns: name; sr_a, sr_b, the reference's rate and this run's; p, of Fisher's test; exact, whether no model plays;
-    agrees, after Holm's correction, or exactly where it must.
-    """
-    parts = []
-    for table, keys in TABLES.items():
-        both = reference[table].merge(found[table], on=[*keys, "seed"], suffixes=("_a", "_b"))
-        if table == "generalization":  # its diagonal stands in the other table already
-            both = both[both["train_task"] != both["eval_task"]]
-        between = " -> " if table == "generalization" else ", "
-        both["name"] = [between.join(names) for names in both[keys].itertuples(index=False)]
-        both["exact"] = both["policy"] == "expert" if "policy" in both else False
-        known = [key for key in SAME if f"{key}_a" in both]
-        left, right = (both[[f"{key}{end}" for key in known]].to_numpy() for end in ("_a", "_b"))
-        parts.append(both.assign(same=(left == right).all(axis=1)))
-    cells = pd.concat(parts, ignore_index=True)
-    hits = [(cells[f"sr{end}"] * cells[f"episodes{end}"]).round() for end in ("_a", "_b")]
-    misses = [cells[f"episodes{end}"] - part for end, part in zip(("_a", "_b"), hits, strict=True)]
-    splits = zip(*hits, *misses, strict=True)
-    cells["p"] = [float(fisher_exact([[a, b], [c, d]]).pvalue) for a, b, c, d in splits]
-    rejected = pd.Series(reject_by_holm(cells["p"].tolist()), dtype=bool)
-    cells["agrees"] = cells["same"].where(cells["exact"], ~rejected)
-    return cells
 
 
 def list_changes(reference: Any, found: Any, path: str = "") -> list[str]:
@@ -226,51 +247,32 @@ def list_changes(reference: Any, found: Any, path: str = "") -> list[str]:
     return [f"{path}: {json.dumps(reference)} there, {json.dumps(found)} here"]
 
 
-def _count_better(main: pd.DataFrame, other: str) -> Count:
-    """On how many tasks SFT+GRPO's Wilson interval lies above another policy's, and how many tasks have both."""
+def count_claims(outcomes: pd.DataFrame, tasks: Sequence[str]) -> list[Count]:
+    """In how many cases greedy outcomes bear out each of ``CLAIMS``, and out of how many; tasks: simple ones first."""
+    played = outcomes[outcomes["decoding"] == GREEDY]
+    played = played.assign(won=played["steps"] > 0)
     # More seeds play in the same worlds: they sharpen a mean, not the number of worlds.
-    rates = main.groupby(["policy", "task"]).agg({"sr": "mean", "episodes": "max"})
-    cells = rates.itertuples()
-    ends = {cell.Index: wilson_interval(cell.sr * cell.episodes, cell.episodes) for cell in cells}
-    tasks = [task for policy, task in ends if policy == "sft_grpo" and (other, task) in ends]
-    return sum(ends["sft_grpo", task][0] > ends[other, task][1] for task in tasks), len(tasks)
+    cells = played.groupby(["policy", "train_task", "eval_task"]).agg(
+        {"won": "mean", "world": "nunique"}
+    )
+    ends = {
+        cell.Index: wilson_interval(cell.won * cell.world, cell.world)
+        for cell in cells.itertuples()
+    }
 
+    def count_better(other: str) -> Count:
+        """On how many tasks SFT+GRPO's interval lies above another policy's."""
+        worse = {task: (other, "-" if other == "base" else task, task) for task in tasks}
+        own = {task: ("sft_grpo", task, task) for task in tasks}
+        known = [task for task in tasks if own[task] in ends and worse[task] in ends]
+        return sum(ends[own[task]][0] > ends[worse[task]][1] for task in known), len(known)
 
-def _count_downward(grid: pd.DataFrame) -> Count:
-    """For how many pairs of tasks SR from the complex one to the simple one is higher than the other way round."""
-    rates = grid.groupby(["train_task", "eval_task"])["sr"].mean()
-    # The table lists tasks from simple to complex.
-    pairs = list(combinations(grid["train_task"].unique(), 2))
-    return sum(rates[hard, easy] > rates[easy, hard] for easy, hard in pairs), len(pairs)
-
-
-def count_claims(tables: Tables) -> list[Count]:
-    """In how many cases the tables bear out each of ``CLAIMS``, and out of how many."""
-    main, grid = tables["main"], tables["generalization"]
-    return [_count_better(main, "base"), _count_better(main, "sft"), _count_downward(grid)]
+    grid = cells.loc["sft_grpo", "won"].to_dict() if "sft_grpo" in cells.index else {}
+    pairs = [pair for pair in combinations(tasks, 2) if pair in grid and pair[::-1] in grid]
+    down = sum(grid[hard, easy] > grid[easy, hard] for easy, hard in pairs)
+    return [count_better("base"), count_better("sft"), (down, len(pairs))]
 
 
 def hold(count: Count) -> bool:
     """Whether a claim is borne out by most cases."""
     return 2 * count[0] > count[1]
-
-
-def _read_tables(folder: Path) -> Tables:
-    tables = {}
-    for name, keys in TABLES.items():
-        path, fix = folder / f"{name}.csv", f"make it with `snakemake results/tables/{name}.csv`."
-        try:
-            tables[name] = pd.read_csv(path)
-        except (OSError, ValueError):
-            raise UserError(f"{path}: is no table; {fix}") from None
-        missing = [key for key in (*keys, "seed", "episodes", "sr") if key not in tables[name]]
-        if missing or tables[name].empty:
-            raise UserError(f"{path}: lacks {', '.join(missing) or 'rows'}; {fix}")
-    return tables
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return decode(path.read_bytes())
-    except (OSError, ValueError):
-        raise UserError(f"{path}: can't be read; give the folder of a reference run.") from None

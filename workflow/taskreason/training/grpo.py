@@ -29,7 +29,7 @@ from taskreason.policies.transformers import TransformersPolicy, choose_dtype
 from taskreason.rollouts.dataset import load_decisions, load_starts
 from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
-from taskreason.training import VALIDATION_STATES, count_steps, setup
+from taskreason.training import GRPO_LOSS, VALIDATION_STATES, count_steps, setup
 from taskreason.training.checkpoints import CurveLog, RowLog
 from taskreason.training.rehearsal import count_rehearsed, take_decisions
 from taskreason.training.rewards import REWARDS
@@ -97,8 +97,7 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
             max_completion_length=min(cfg.rollout.max_new_tokens, max(lengths) + SPARE_TOKENS),
             temperature=grpo.temperature,
             beta=grpo.beta,
-            loss_type="grpo",
-            scale_rewards="group",
+            **GRPO_LOSS,
             learning_rate=grpo.learning_rate,
             lr_scheduler_type="constant_with_warmup",
             warmup_steps=min(5, steps // 2),

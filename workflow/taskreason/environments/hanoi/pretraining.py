@@ -38,6 +38,9 @@ class SmallTowers(Pretraining):
         tokenizer.add_tokens([AddedToken(word, normalized=False) for word in words])
         return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END)
 
+    def bound_decisions(self, sizes: Mapping[str, int]) -> int:
+        return sizes["decisions"]
+
     def draw_examples(self, seed: int, sizes: Mapping[str, int], processes: int) -> Iterator[dict]:
         rng = random.Random(f"small towers {seed}")
         draws = [draw_reading] * sizes["readings"] + [draw_decision] * sizes["decisions"]

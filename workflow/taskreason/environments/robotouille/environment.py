@@ -24,7 +24,7 @@ from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
 from .simulator.generator import MODES, generate_layout
 from .simulator.layout_files import Reader, load_layouts, parse_layout
-from .teacher import KitchenTeacher
+from .teacher import KitchenTeacher, shorten
 from .world import KitchenWorld
 
 
@@ -47,6 +47,7 @@ class Robotouille(Environment):
     draw_renaming = staticmethod(renaming.draw_renaming)
     rename = staticmethod(renaming.rename)
     sort_names = staticmethod(renaming.sort_names)
+    shorten = staticmethod(shorten)
     draw_probes = staticmethod(probes.draw_probes)
     fingerprint = staticmethod(task_files.fingerprint)
     compare_tasks = staticmethod(task_files.compare_tasks)

@@ -26,6 +26,8 @@ only top bun lies on its bottom bun already, and must come last:
         What is done next and at which station, the robot's station, and whether the two are one: "here" or "away".
 """
 
+import re
+
 from taskreason.environments.reply import format_reply
 
 from .planner.search import Planner
@@ -148,6 +150,12 @@ def find_aim(kitchen: Kitchen, target: GoalStack, plan: Plan) -> tuple[Site, int
         if lasts and state.loc == site.station and action.a in numbers:
             return site, numbers[action.a]
     return site, 0
+
+
+def shorten(thought: str) -> str:
+    """A thought up to what the robot holds, without what is carried and what is decided; any other as it is."""
+    seen = re.match(r"(?:.*\. )?Robot holding [^.]*\.", thought)
+    return seen[0] if seen else thought
 
 
 # ------------------------------------------------------------ what is seen

@@ -14,7 +14,9 @@ from taskreason.durability.files import list_runs
 from taskreason.report import trainings as logs
 from taskreason.report.labels import GRID_POLICY, POLICIES, list_reported_tasks
 from taskreason.report.numbers import verdicts
+from taskreason.report.numbers.departures import make_departure_macros
 from taskreason.report.numbers.episode import make_episode_macros
+from taskreason.report.numbers.published import make_published_macros
 from taskreason.report.numbers.settings import make_setting_macros
 from taskreason.report.published import load_published
 from taskreason.report.render import latex
@@ -38,7 +40,14 @@ def collect_macros(results: Results) -> dict[str, str]:
     tables = [make(results).csv for make in (make_comparison, make_baselines, make_gains)]
     macros = dict(make_setting_macros(results.cfg))
     macros |= verdicts.judge_tables(*tables) | verdicts.judge_results(results)
-    for make in (_cell_macros, _world_macros, _training_macros, _provenance_macros):
+    macros |= make_published_macros(results)
+    for make in (
+        _cell_macros,
+        _world_macros,
+        _training_macros,
+        _provenance_macros,
+        make_departure_macros,
+    ):
         macros |= dict(make(results))
     return macros | dict(make_episode_macros(results))
 

@@ -37,7 +37,11 @@ def _begin(kind: str, study: str) -> list[str]:
 SECTIONS = {
     "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
     "gains": ("What GRPO adds", ["gains", "sharpening", "baselines", "seeds", "bound"], []),
-    "tasks": ("Across tasks", ["generalization", "comparison_grid"], _begin("figures", "gener")),
+    "tasks": (
+        "Across tasks",
+        ["generalization", "comparison_grid", "published_tests"],
+        _begin("figures", "gener"),
+    ),
     "training": ("Training", ["collection", "probes"], _begin("figures", "learning")),
     "theory": ("The theory, measured", _begin("tables", "theory"), _begin("figures", "theory")),
     "ablations": ("Ablations", _begin("tables", "abl"), _begin("figures", "abl")),

@@ -10,13 +10,14 @@ from taskreason.environments.base import Environment
 from taskreason.report.inputs import list_tables
 from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
-from taskreason.report.tables import expert, gains, main, studies, theory_specs
+from taskreason.report.tables import expert, gains, main, published, studies, theory_specs
 from taskreason.report.tables.spec import Spec, Table
 
 MAKERS: dict[str, Callable[[Results], Table]] = {
     "main": main.make_main,
     **{name: partial(main.make_grid, name=name) for name in main.SPECS if name.startswith("gen")},
     "comparison": main.make_comparison,
+    "published_tests": published.make_published_tests,
     "baselines": main.make_baselines,
     "gains": gains.make_gains,
     "sharpening": gains.make_sharpening,
@@ -30,7 +31,7 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
 
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
-    known = main.SPECS | gains.SPECS | studies.SPECS
+    known = main.SPECS | gains.SPECS | published.SPECS | studies.SPECS
     return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
 
 

@@ -89,6 +89,10 @@ class KitchenPretraining(Pretraining):
         with ProcessPoolExecutor(processes, get_context("fork")) as pool:
             yield from chain.from_iterable(told(pool.map(draw, blocks)))
 
+    def bound_decisions(self, sizes: Mapping[str, int]) -> int:
+        """So many for each kitchen in which planning is quick, and fewer where a plan is short."""
+        return DECISIONS * sizes["chores"]
+
     def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
         """Everything that can be told from what stands before it is learnt.
 

@@ -1,0 +1,123 @@
+"""What a run is held against: outcomes world by world, with what the run was made with.
+
+A reference is a folder with two files. provenance.json has configuration, versions, hardware and commit; outcomes.csv
+has one row a world and one column a cell, where a cell is a policy, its training task, how it takes its replies
+("greedy", or "T1" where they are sampled at temperature 1) and the seed of its training. A number is the steps that
+reached the goal, 0 a failure; empty is a world that the cell has not played:
+
+    policy,,expert,sft,sft
+    train_task,,-,burger,cheese_burger
+    decoding,,greedy,greedy,greedy
+    seed,,0,0,0
+    eval_task,world,,,
+    burger,0a1b2c3d4e5f6071,8,0,
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from taskreason.durability.errors import UserError
+from taskreason.durability.files import decode, write_json, write_whole
+from taskreason.environments import load_environment
+from taskreason.rollouts.metrics import read_episodes
+
+OUTCOMES, PROVENANCE = "outcomes.csv", "provenance.json"
+CELL = ["policy", "train_task", "decoding", "seed"]
+"""What names a column of the outcomes."""
+WORLD = ["eval_task", "world"]
+"""What names a row."""
+GREEDY = "greedy"
+FILES = {"episodes": "*/*/*.jsonl", "episodes_sampled": "*/*/*/*.jsonl"}
+"""Folder below results/SCALE -> episodes by policy, training (and temperature) and task; cells of the reports."""
+
+
+def keep(results: Path, scale: str, folder: Path) -> None:
+    """Make the outcomes of a finished run the reference, with what they were made with."""
+    provenance, outcomes = read_provenance(results, scale), read_outcomes(results, scale)
+    wide = outcomes.pivot(index=WORLD, columns=CELL, values="steps").astype("Int64")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / OUTCOMES, [wide.to_csv().encode()])
+    write_json(folder / PROVENANCE, provenance)
+
+
+def read_outcomes(results: Path, scale: str) -> pd.DataFrame:
+    """Every episode of a run, one a row: the columns of ``CELL`` and ``WORLD``, and steps to the goal, 0 for a failure.
+
+    Raises UserError where there is no episode, or a world twice in one cell.
+    """
+    parts = []
+    for folder, pattern in FILES.items():
+        for path in sorted((results / scale / folder).glob(pattern)):
+            policy, training, *temperature = path.relative_to(results / scale / folder).parts[:-1]
+            episodes = read_episodes(path)
+            if episodes.duplicated(["layout_hash", "seed"]).any():
+                raise UserError(f"{path}: holds a world twice; delete it and run snakemake again.")
+            part = episodes[["seed"]].assign(
+                policy=policy,
+                train_task=training.partition(".seed")[0],
+                decoding=(temperature or [GREEDY])[0],
+                eval_task=path.stem,
+                world=episodes["layout_hash"],
+                steps=episodes["steps"].where(episodes["success"], 0),
+            )
+            parts.append(part)
+    if not parts:
+        raise UserError(
+            f"{results}/{scale}/episodes: no episode is there; run `snakemake --cores all --config scale={scale}` "
+            "first, or name the scale with --scale."
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def read_reference(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Outcomes, as :func:`read_outcomes` has them, and provenance of a reference."""
+    path = folder / OUTCOMES
+    try:
+        wide = pd.read_csv(path, header=[0, 1, 2, 3], index_col=[0, 1], dtype=str)
+        rows = wide.rename_axis(columns=CELL).stack(CELL, future_stack=True).dropna()
+        table = rows.rename("steps").rename_axis([*WORLD, *CELL]).reset_index()
+        outcomes = table.astype({"seed": int, "steps": int})
+    except (OSError, ValueError, AttributeError):
+        raise UserError(
+            f"{path}: is no outcomes of a reference run; give the folder of one, or make a run the reference with "
+            "`taskreason verify RESULTS --keep`."
+        ) from None
+    return outcomes, read_json(folder / PROVENANCE)
+
+
+def read_provenance(results: Path, scale: str) -> dict[str, Any]:
+    """Configuration, versions, hardware and commit of a run's trainings, and their wall time in all."""
+    files = sorted(results.glob(f"{scale}/training/*/*.provenance.json"))
+    if not files:
+        raise UserError(
+            f"{results}/{scale}/training: no provenance of a training is there; run `snakemake --cores all "
+            f"--config scale={scale}` first, or name the scale with --scale."
+        )
+    records = [read_json(file) for file in files]
+    try:
+        first = {key: records[0][key] for key in ("config", "versions", "hardware", "commit")}
+        seconds = sum(record["wall_seconds"] for record in records)
+    except (KeyError, TypeError):
+        raise UserError(
+            f"{files[0]}: is no provenance of a training; make it again with `make reproduce`."
+        ) from None
+    return first | {"training_seconds": round(seconds)}
+
+
+def find_reference(results: Path, scale: str) -> Path:
+    """The folder with the reference that came along for a run's environment."""
+    name = read_provenance(results, scale)["config"].get("environment", "robotouille")
+    data = load_environment(name).data
+    if data is None:
+        raise UserError(f"{name} has no reference results; name a folder with --reference.")
+    return data / "reference"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object of a reference or a training."""
+    try:
+        return decode(path.read_bytes())
+    except (OSError, ValueError):
+        raise UserError(f"{path}: can't be read; give the folder of a reference run.") from None
