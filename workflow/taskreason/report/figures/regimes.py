@@ -22,7 +22,7 @@ KINDS = {"expert": "Expert's states", "failed": "States of failed episodes"}
 def draw_map(rows: pd.DataFrame) -> Figure:
     """GRPO's gain over longer SFT by thought noise and trajectories; a panel for each number of epochs and of steps.
 
-    A star stands where the interval leaves out zero; what was not trained is grey.
+    A star stands where the interval leaves out zero; what was not trained is grey, or has no panel.
     """
     epochs, steps = (sorted(rows[key].unique()) for key in ("epochs", "steps"))
     figure, axes = style.new_figure(len(steps), len(epochs), 0.5 + 1.7 * len(steps))
@@ -30,11 +30,11 @@ def draw_map(rows: pd.DataFrame) -> Figure:
     for line, number in zip(axes, steps, strict=True):
         for axis, before in zip(line, epochs, strict=True):
             part = rows[(rows["steps"] == number) & (rows["epochs"] == before)]
-            _draw_panel(axis, part, rows, limit)
-            axis.set_title(f"{_name_epochs(before)}, {number} steps of GRPO")
-        line[0].set_ylabel("Thought noise")
-    for axis in axes[-1]:
-        axis.set_xlabel("Trajectories")
+            axis.set_visible(not part.empty)
+            if not part.empty:
+                _draw_panel(axis, part, rows, limit)
+                axis.set_title(f"{_name_epochs(before)}, {number} steps")
+        next(axis for axis in line if axis.get_visible()).set_ylabel("Thought noise")
     image = next(axis.collections[0] for axis in axes.flat if axis.collections)
     figure.colorbar(
         image, ax=list(axes.flat), label="Gain of GRPO over longer SFT, SR", shrink=0.85
@@ -68,7 +68,7 @@ def _draw_panel(axis: Axes, part: pd.DataFrame, rows: pd.DataFrame, limit: float
         ax=axis,
     )
     axis.tick_params(length=0, rotation=0)
-    axis.set(xlabel="", ylabel="", facecolor="#E5E5E5")
+    axis.set(xlabel="Trajectories", ylabel="", facecolor="#E5E5E5")
     axis.grid(False)
 
 

@@ -14,7 +14,7 @@ from taskreason.report.labels import label_policy, task_title
 from taskreason.report.tables.studies import (
     LABELS,
     Ablations,
-    label_study,
+    label_expert,
     make_experts,
     make_points,
 )
@@ -199,7 +199,7 @@ def draw_experts(ablations: Ablations) -> Figure:
             label=label_policy(policy),
             **look,
         )
-    axis.set_yticks(places, [label_study(expert) for expert in table["expert"]])
+    axis.set_yticks(places, [label_expert(expert) for expert in table["expert"]])
     axis.set(xlabel="Success rate", xlim=(-0.02, 1.02))
     style.add_legend(figure, axis, 3)
     return figure

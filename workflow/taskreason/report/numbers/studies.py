@@ -12,7 +12,7 @@ from taskreason.report.labels import GRID_POLICY, task_title
 from taskreason.report.numbers.verdicts import count, count_tasks
 from taskreason.report.render.latex import MISSING, escape, format_gain, format_signed
 from taskreason.report.tables.spec import Table
-from taskreason.report.tables.studies import DIFFERENCE, label_study
+from taskreason.report.tables.studies import DIFFERENCE, label_expert, label_study
 from taskreason.report.tables.theory_specs import ALL, REFERENCE
 
 ENOUGH_INSIDE = 0.9
@@ -146,10 +146,10 @@ def judge_experts(rows: pd.DataFrame) -> str:
     """Which experts' errors GRPO repairs beyond longer SFT, and which it makes worse, as far as intervals tell."""
     better = rows.loc[rows["gain_longer_low"] > 0, "expert"]
     worse = rows.loc[rows["gain_longer_high"] < 0, "expert"]
-    names = [", ".join(map(label_study, part)) or "none" for part in (better, worse)]
+    names = ["; ".join(map(label_expert, part)) or "none" for part in (better, worse)]
     return escape(
-        f"GRPO does better than SFT on as many replies with the experts {names[0]}, and worse with the experts "
-        f"{names[1]}, of {len(rows)}"
+        f"Of {len(rows)} experts, GRPO does better than SFT on as many replies with these: {names[0]}; and worse with "
+        f"these: {names[1]}"
     )
 
 

@@ -35,11 +35,17 @@ DIFFERENCE = "difference"
 """Names the row of single decisions against whole episodes."""
 LABELS = {
     PLAIN: "as configured",
-    "perfect": "perfect",
     "single": "single decisions",
     "multi": "whole episodes",
     DIFFERENCE: "decisions over episodes",
 }
+ERRORS = {
+    "names": "wrong names",
+    "missing": "missing sentences",
+    "foreign": "foreign sentences",
+    "noise": "slips",
+}
+"""How an expert errs, in words."""
 TURN_COLUMNS = [
     *("turns", "seed", "sft", "sft_grpo", "gain", "gain_low", "gain_high", "tokens", "seconds"),
 ]
@@ -52,6 +58,14 @@ def label_study(study: str) -> str:
     return LABELS.get(study, study)
 
 
+def label_expert(expert: str) -> str:
+    """'names=0.3' -> 'wrong names, 0.3'; 'policy=greedy' -> 'rule of thumb'; 'perfect' stays."""
+    kind, _, value = expert.partition("=")
+    if kind == "policy":
+        return label_policy(value).lower()
+    return f"{ERRORS[kind]}, {value}" if kind in ERRORS else expert
+
+
 RATES = [
     *(Column(policy, label_policy(policy)) for policy in ("sft", "sft_grpo")),
     Column("gain", "Gain", SIGNED),
@@ -61,7 +75,7 @@ POINTS = Spec(
     [Column("episodes", "Episodes", COUNT, screen=True), *RATES],
 )
 EXPERTS = Spec(
-    [name("expert", "Expert", label_study)],
+    [name("expert", "Expert", label_expert)],
     [
         Column("suboptimal", "Suboptimal", SHARE, screen=True),
         *(Column(policy, label_policy(policy)) for policy in ("sft", "sft_longer", "sft_grpo")),
