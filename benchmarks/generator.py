@@ -20,7 +20,10 @@ from taskreason.environments.robotouille.tasks import PUBLISHED, TASKS, load_tem
 from taskreason.report.render.tables import format_rows
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARK, FOUND = ROOT / "benchmarks" / "generator.csv", ROOT / "results" / "bench" / "generator.csv"
+BENCHMARK, FOUND = (
+    ROOT / "benchmarks" / "generator.csv",
+    ROOT / "results" / "bench" / "generator.csv",
+)
 
 
 def main() -> None:

@@ -363,6 +363,54 @@ MUTATIONS = (
         "environments/test_reply.py",
     ),
     Mutation(
+        "noise in the expert's thoughts touches its actions",
+        "rollouts/collect.py",
+        (
+            (
+                "completion = format_reply(thought, text)",
+                "text = make_faulty('names', expert.thought_noise, [text], plain[t : t + 1], cfg.env, str(t))[0]\n"
+                "        completion = format_reply(thought, text)",
+            ),
+        ),
+        "rollouts/test_thoughts.py",
+    ),
+    Mutation(
+        "a rule of thumb explains the planner's plan",
+        f"{KITCHEN}/environment.py",
+        (("teacher.explain(plan[t:])", "teacher.explain(teacher.plan(plan[t][0]))"),),
+        "rollouts/test_thoughts.py",
+    ),
+    Mutation(
+        "own states are labelled with what the policy did",
+        "rollouts/own_states.py",
+        (
+            ("(len(run.actions), turn.state))", "(len(run.actions), turn.state, reply))"),
+            (
+                "labels = [teacher.reply(state) for _, state in states.values()]",
+                "labels = [reply for *_, reply in states.values()]\n"
+                "    states = {prompt: kept[:2] for prompt, kept in states.items()}",
+            ),
+        ),
+        "rollouts/test_own_states.py",
+    ),
+    Mutation(
+        "longer SFT is on half as many replies as GRPO samples",
+        "training/sft.py",
+        (
+            (
+                "mix_lessons(rows, cfg, seed)[:replies]",
+                "mix_lessons(rows, cfg, seed)[: replies // 2]",
+            ),
+        ),
+        "studies/test_regimes.py::test_the_control_trains_on_as_many_replies_as_grpo_samples",
+    ),
+    Mutation(
+        "the map's gains are over the start, not over longer SFT",
+        "report/tables/regimes.py",
+        (('pooled["sft_longer"], level)', 'pooled["start"], level)'),),
+        "studies/test_regimes.py::test_a_cell_pools_its_seeds_and_its_gain_is_over_the_control",
+    ),
+    Mutation(
         "replies that were cut are not counted",
         "rollouts/episode.py",
         (("run.advance(reply, reply in cut)", "run.advance(reply)"),),

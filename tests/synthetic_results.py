@@ -122,7 +122,8 @@ def write_theory(folder: Path) -> dict[tuple[str, str], Path]:
 def write_ablations(folder: Path, studies: dict) -> dict[str, Path]:
     """Write what all studies leave, and the reproduction's own episodes, whose paths are returned.
 
-    Of 20 kitchens SFT wins 10 (the reproduction's own 18), GRPO on decisions 14 and its seed more, on episodes 12.
+    Of 20 kitchens SFT wins 10 (the reproduction's own 18), longer SFT 11, and all after slips, GRPO on decisions 14 and
+    its seed more, on episodes 12.
     """
     own = {stage: folder / f"{stage}.jsonl" for stage in ("sft", "grpo")}
     _write_wins(own["sft"], 18)
@@ -132,6 +133,9 @@ def write_ablations(folder: Path, studies: dict) -> dict[str, Path]:
         if study.start != PLAIN:
             _write_wins(folder / "sft" / study.start / "episodes.jsonl", 10)
         _write_wins(folder / "grpo" / name / "episodes.jsonl", 12 if multi else 14 + study.seed)
+        _write_wins(folder / "longer" / name / "episodes.jsonl", 20 if "noise" in name else 11)
+        told = {"decisions": 100, "suboptimal": 20 if "noise" in name else 0}
+        write_json(folder / "sft" / name / "trajectories.summary.json", told)
         write_course(folder / "grpo" / name, 1000 + 500 * multi, [0.5, 0.55, 0.6 - 0.1 * multi])
     return own
 

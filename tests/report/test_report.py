@@ -42,11 +42,16 @@ from taskreason.report.results import load_results
 from taskreason.report.tables.gains import make_gains
 from taskreason.report.tables.main import make_baselines, make_comparison, make_main
 from taskreason.report.tables.registry import make_table, write_table
-from taskreason.report.tables.studies import load_ablations, make_points, make_turns
+from taskreason.report.tables.studies import (
+    load_ablations,
+    make_experts,
+    make_points,
+    make_turns,
+)
 from taskreason.report.tables.theory import load_theory, make_tables
 from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.metrics import wilson_interval
-from taskreason.studies.ablations import list_studies
+from taskreason.studies.ablations import list_experts, list_studies
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAPER = PROJECT / "paper"
@@ -459,15 +464,16 @@ def draw_theory(root, out):
 def draw_ablations(root, out):
     """What the section on the ablations reads."""
     cfg = make_config(ablation={"task": "burger"})
-    studies = list_studies(resolve_config({"scale": "laptop"}))
-    folder = root / "ablation"
-    ablations = load_ablations(folder, studies, write_ablations(folder, studies), cfg)
-    points, turns = make_points(ablations), make_turns(ablations)
-    write_table(points, out / "tables", "ablation_points")
-    write_table(turns, out / "tables", "ablation_turns")
+    config, folder = resolve_config({"scale": "laptop"}), root / "ablation"
+    studies = list_studies(config)
+    own = write_ablations(folder, studies)
+    ablations = load_ablations(folder, studies, list_experts(config), own, cfg)
+    tables = [make(ablations) for make in (make_points, make_experts, make_turns)]
+    for name, table in zip(("points", "experts", "turns"), tables, strict=True):
+        write_table(table, out / "tables", f"ablation_{name}")
     for name, draw in ABLATION_FIGURES.items():
         save_figure(draw(ablations), out / "figures" / f"{name}.pdf")
-    write_macros(make_ablation_macros(points, turns, cfg), out / "ablations.tex")
+    write_macros(make_ablation_macros(*tables, cfg), out / "ablations.tex")
 
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")

@@ -1,8 +1,8 @@
-# `snakemake ablations`: other numbers of trajectories, an expert with noise or shorter thoughts, another
-# reward, and GRPO on whole episodes. Not part of the reproduction's default target.
-from taskreason.studies.ablations import PLAIN, list_starts, list_studies
+# `snakemake ablations`: other numbers of trajectories, experts that err or say less, another reward, and GRPO on whole
+# episodes. Not part of the reproduction's default target.
+from taskreason.studies.ablations import PLAIN, list_experts, list_starts, list_studies
 
-STARTS, STUDIES = list_starts(config), list_studies(config)
+STARTS, STUDIES, EXPERTS = list_starts(config), list_studies(config), list_experts(config)
 ABLATED = cfg.ablation.task
 ABLATION = f"{OUT}/ablation/{ABLATED}"
 
@@ -66,6 +66,30 @@ use rule train_sft as ablate_sft with:
         "SFT on {params.task}, {wildcards.name}"
 
 
+# The control of an expert that errs: SFT trained on for as many replies as GRPO samples.
+use rule train_sft_longer as ablate_longer with:
+    input:
+        model=rules.ablate_sft.output.model,
+        trajectories=rules.ablate_collect.output.trajectories,
+    output:
+        model=model_files(f"{ABLATION}/longer/{{name}}/model"),
+        curve=f"{ABLATION}/longer/{{name}}/log.csv",
+        provenance=f"{ABLATION}/longer/{{name}}/provenance.json",
+    pathvars:
+        job=f"ablation/{ABLATED}/longer/{{name}}",
+    wildcard_constraints:
+        name=one_of(EXPERTS),
+    params:
+        task=ABLATED,
+        changes=lambda wildcards: {"expert": STARTS[wildcards.name]},
+        sft=asdict(cfg.for_task(ABLATED).sft),
+        replies=asdict(cfg.for_task(ABLATED).grpo),
+        seed=cfg.seed,
+        checkpoints=f"{OUT}/checkpoints/ablation/{ABLATED}/longer/{{name}}",
+    message:
+        "Longer SFT on {params.task}, {wildcards.name}"
+
+
 use rule train_grpo as ablate_grpo with:
     input:
         unpack(start_of),
@@ -104,7 +128,7 @@ use rule heavy as ablate_evaluate with:
     pathvars:
         job=f"ablation/{ABLATED}/evaluate/{{stage}}/{{name}}",
     wildcard_constraints:
-        stage="sft|grpo",
+        stage="sft|longer|grpo",
         name=one_of([*STARTS, *STUDIES]),
     resources:
         **on_gpus(EVAL_GPUS),
@@ -123,13 +147,19 @@ use rule shown as make_ablations with:
         sft=episode_files("sft", ABLATED, [ABLATED])[0],
         grpo=episode_files("sft_grpo", ABLATED, [ABLATED])[0],
         starts=expand(f"{ABLATION}/sft/{{name}}/episodes.jsonl", name=STARTS),
+        longer=expand(f"{ABLATION}/longer/{{name}}/episodes.jsonl", name=EXPERTS),
+        summaries=expand(rules.ablate_collect.output.summary, name=EXPERTS),
         studies=expand(f"{ABLATION}/grpo/{{name}}/episodes.jsonl", name=STUDIES),
         logs=expand(f"{ABLATION}/grpo/{{name}}/log.csv", name=STUDIES),
         validations=expand(f"{ABLATION}/grpo/{{name}}/validation.csv", name=STUDIES),
         code=code_of("make_ablations", *TABLE_CODE, *FIGURE_CODE, "studies/ablations.py"),
     output:
-        tables=show("tables", ["ablation_points", "ablation_turns"], "Ablations"),
-        figures=show("figures", ["ablation_data", "ablation_turns"], "Ablations"),
+        tables=show(
+            "tables", ["ablation_points", "ablation_experts", "ablation_turns"], "Ablations"
+        ),
+        figures=show(
+            "figures", ["ablation_data", "ablation_experts", "ablation_turns"], "Ablations"
+        ),
         macros="results/ablations.tex",
     pathvars:
         job="make_ablations",

@@ -36,7 +36,7 @@ COMPLAINTS = {
     "json_invalid": "holds text that is no Unicode; take it out",
 }
 """Kind of error -> what is said of the key."""
-RESERVED = ("base", "hub", "rebuilt_base", "ablation", "sweep")
+RESERVED = ("base", "hub", "rebuilt_base", "ablation", "sweep", "regimes", "states")
 """Names of folders, which no task can have."""
 MISSING = object()
 
@@ -123,6 +123,10 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
         "report.baselines": (cfg.report.baselines, ("random", *env.rule_policies, *CONTROLS)),
         "sweep.task": ([cfg.sweep.task], cfg.tasks),
         "ablation.task": ([cfg.ablation.task], cfg.tasks),
+        "ablation.policies": (cfg.ablation.policies, env.rule_policies),
+        "regimes.task": ([cfg.regimes.task], cfg.tasks),
+        "states.task": ([cfg.states.task], cfg.tasks),
+        "expert.policy": ([cfg.expert.policy], ("planner", "model", *env.rule_policies)),
         "report.drawn_task": ([cfg.report.drawn_task], cfg.tasks),
     }
     for key, (names, allowed) in known.items():
@@ -169,6 +173,11 @@ def _check_numbers(cfg: Config) -> Iterator[tuple[str, str]]:
     if worlds.training < wanted:
         given = f"worlds.training ({worlds.training})"
         yield "expert.trajectories", f"is {wanted}, more than {given}; lower it or raise the other"
+    states = cfg.states
+    if states.worlds < states.trajectories:
+        given = f"states.worlds ({states.worlds})"
+        complaint = f"is {states.trajectories}, more than {given}; lower it or raise the other"
+        yield "states.trajectories", complaint
     if base.heads % base.kv_heads:
         given = f"base.kv_heads ({base.kv_heads})"
         yield "base.heads", f"is {base.heads}, which {given} does not divide; set it to a multiple"

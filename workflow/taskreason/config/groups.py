@@ -45,6 +45,7 @@ Unique = Annotated[
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
+Chance = Annotated[float, Field(gt=0, lt=1)]
 Rehearsal = Annotated[float, Field(ge=0, le=0.95)]
 Reward = Literal[tuple(REWARDS)]
 
@@ -185,8 +186,16 @@ class Ablation:
     """Training worlds from which the trajectories are drawn, those of worlds.training first."""
     trajectories: Unique[Annotated[int, Field(ge=1, le=100_000)]] = (10, 30, 300)
     """Numbers of expert trajectories besides expert.trajectories, each with SFT and GRPO."""
-    noise: Unique[Annotated[float, Field(gt=0, lt=1)]] = (0.1, 0.2, 0.4)
-    """Values of expert.noise, each with SFT and GRPO."""
+    thought_names: Unique[Chance] = (0.1, 0.3, 0.5)
+    """Chances of a wrong name in the expert's thoughts, each with SFT, longer SFT and GRPO, as all experts here."""
+    thought_missing: Unique[Chance] = (0.3,)
+    """Chances of a missing sentence."""
+    thought_foreign: Unique[Chance] = (0.3,)
+    """Chances of a sentence of another state."""
+    noise: Unique[Chance] = (0.2, 0.4)
+    """Values of expert.noise: slips, whose thoughts are the planner's."""
+    policies: Unique[Annotated[str, Field(min_length=1)]] = ()
+    """Rules of thumb that are the expert and explain plans of their own."""
     thoughts: Unique[Literal["whole", "short", "none"]] = ("short", "none")
     """Values of expert.thoughts, each with SFT and GRPO."""
     attempts: int = Field(20, ge=1, le=1000)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from taskreason.config import groups
+from taskreason.config import groups, studies
 from taskreason.config.groups import Rate, Rehearsal, Reward, Seed, Unique, group, some_of
 from taskreason.environments import load_environment
 from taskreason.environments.base import Environment, TaskSpec
@@ -41,8 +41,8 @@ class Worlds:
 class Expert:
     """Collection of expert trajectories by rejection sampling."""
 
-    policy: Literal["planner", "model"] = "planner"
-    """Who plays the expert: the environment's exact teacher (planner) or the language model in expert.model."""
+    policy: str = Field("planner", pattern="^[a-z][a-z0-9_]*$")
+    """Who plays the expert: planner (the exact teacher), model (that in expert.model), or one of the rules of thumb."""
     model: str = Field("meta-llama/Llama-3.3-70B-Instruct", min_length=1)
     """Expert where expert.policy is model: a folder, ORGANISATION/NAME on the hub, or api:NAME for the endpoint."""
     trajectories: int = Field(100, ge=1, le=100_000)
@@ -216,6 +216,8 @@ class Config:
     """What the base model is asked before any training, by the environment's names; 100 of what has no number."""
     theory: groups.Theory = groups.Theory()
     ablation: groups.Ablation = groups.Ablation()
+    regimes: studies.Regimes = studies.Regimes()
+    states: studies.States = studies.States()
     report: groups.Report = groups.Report()
     resources: groups.Resources = groups.Resources()
 

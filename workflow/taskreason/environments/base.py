@@ -257,6 +257,15 @@ class Environment(ABC):
 
     rule_policies: Mapping[str, Callable[[World, State], str]] = {}
     """Rules of thumb to measure against: name -> the reply in a state."""
+
+    def explain(self, world: World, steps: Sequence[tuple[State, str]]) -> Sequence[str]:
+        """What an expert thinks at each step of a plan of its own, which need not be a shortest one.
+
+        steps: (state, action) pairs from any state to the goal. Empty where the environment has no words for plans
+        that are not its teacher's; what a rule of thumb itself says is then the thought.
+        """
+        return ()
+
     pretraining: Pretraining | None = None
     rehearsal: Rehearsal | None = None
 

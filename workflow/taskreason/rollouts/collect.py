@@ -136,16 +136,16 @@ def collect(
         for decision in list_decisions(start, episode, cfg)
     ]
     write_lines(output, map(asdict, decisions))
-    write_json(summary, summarise(task, tried, attempts, len(accepted), len(decisions)))
+    write_json(summary, summarise(task, tried, attempts, len(accepted), decisions))
     attempts.partial.remove()
 
 
 def load_expert(cfg: Config) -> Policy:
     """The policy that ``expert`` names."""
     expert = cfg.expert
-    if expert.policy == "planner":
-        return load_rules("planner", cfg.seed, cfg.env, expert.noise)
-    return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
+    if expert.policy == "model":
+        return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
+    return load_rules(expert.policy, cfg.seed, cfg.env, expert.noise)
 
 
 def _try_worlds(
@@ -176,16 +176,23 @@ def _try_worlds(
 
 
 def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision]:
-    """The decisions of an accepted episode, with the prompts that training will read and the thoughts' faults."""
+    """The decisions of an accepted episode, with the prompts that training will read and the thoughts' faults.
+
+    An expert by a rule of thumb explains the plan that it went through, where the environment has words for that.
+    """
     world, teacher, expert = start.world, cfg.env.teacher(start.world), cfg.expert
     states = [world.initial]
     for text in episode.actions:
         states.append(world.step(states[-1], text))
     plain = [build_prompt(world, state, "") for state in states[:-1]]
+    thoughts: Sequence[str] = [read_thought(reply) for reply in episode.replies]
+    if expert.policy in cfg.env.rule_policies:
+        plan = list(zip(states[:-1], episode.actions, strict=True))
+        thoughts = cfg.env.explain(world, plan) or thoughts
     thoughts = make_faulty(
         expert.thought_fault,
         expert.thought_noise,
-        [cut_thought(read_thought(reply), cfg) for reply in episode.replies],
+        [cut_thought(thought, cfg) for thought in thoughts],
         plain,
         cfg.env,
         f"{cfg.seed} {world.id}",
@@ -217,9 +224,16 @@ def cut_thought(thought: str, cfg: Config) -> str:
 
 
 def summarise(
-    task: str, starts: Sequence[Start], attempts: Attempts, accepted: int, decisions: int
+    task: str,
+    starts: Sequence[Start],
+    attempts: Attempts,
+    accepted: int,
+    decisions: Sequence[Decision],
 ) -> dict:
-    """What collection did: worlds, episodes, reasons for rejection (of episodes, and of worlds without), tokens."""
+    """What collection did: worlds, episodes, reasons for rejection (of episodes, and of worlds without), tokens.
+
+    suboptimal: decisions that begin no shortest plan.
+    """
     tried = [(start, episode) for start in starts for episode in attempts.of(start)]
     reasons = Counter(attempts.reject_reason(*pair) for pair in tried)
     reasons["longer_than_another"] = reasons.pop(None, 0) - accepted
@@ -231,7 +245,8 @@ def summarise(
         "episodes": len(tried),
         "accepted": accepted,
         "rejected": {reason: number for reason, number in sorted(reasons.items()) if number},
-        "decisions": decisions,
-        "mean_steps": decisions / accepted,
+        "decisions": len(decisions),
+        "suboptimal": sum(d.action not in d.optimal_actions for d in decisions),
+        "mean_steps": len(decisions) / accepted,
         **asdict(attempts.usage),
     }

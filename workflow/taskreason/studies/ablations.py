@@ -1,9 +1,9 @@
 """Trainings that differ from the reproduction's: ablations, and the points of a sweep.
 
-A study of the ablations is one choice: a number of trajectories, an expert with slips, how much of its thoughts is
-learnt, another reward, or the kind of episode that GRPO rewards. Each is trained from the base model on, or from an SFT
-policy that it shares with others, and judged in the evaluation worlds of one task. A sweep varies the settings of SFT
-and GRPO one at a time and judges in validation worlds alone.
+A study of the ablations is one choice: a number of trajectories, an expert that errs in one way, how much of its
+thoughts is learnt, another reward, or the kind of episode that GRPO rewards. Each is trained from the base model on, or
+from an SFT policy that it shares with others, and judged in the evaluation worlds of one task. A sweep varies the
+settings of SFT and GRPO one at a time and judges in validation worlds alone.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,9 @@ PLAIN = "as_configured"
 """The reproduction's own SFT policy, of which no other is trained."""
 UNCHANGED = "as configured"
 """The point of a sweep without a change, which is the training of the reproduction itself."""
+PERFECT = {"policy": "planner", "noise": 0.0, "thought_noise": 0.0}
+"""The expert without any error, from which each of those that err differs in one way."""
+FAULTS = ("names", "missing", "foreign")
 VALIDATIONS = 4
 """How often a comparison of single decisions with episodes is validated in ``grpo.steps`` steps."""
 
@@ -33,23 +36,38 @@ class Study:
     tokens: int = 0
 
 
+def list_experts(config: Mapping) -> dict[str, dict[str, Any]]:
+    """Experts of which each errs in one way, the perfect one first: name -> the configuration's ``expert`` changed.
+
+    ``names=0.3``, ``missing=0.3`` and ``foreign=0.3`` err in their thoughts, ``noise=0.2`` slips, ``policy=greedy``
+    follows a rule of thumb and explains its own plan.
+    """
+    ablation, experts = config["ablation"], {"perfect": PERFECT}
+    for fault in FAULTS:
+        for rate in ablation[f"thought_{fault}"]:
+            own = {"thought_noise": rate, "thought_fault": fault}
+            experts[f"{fault}={rate:g}"] = PERFECT | own
+    for noise in ablation["noise"]:
+        own = {"noise": noise, "attempts": ablation["attempts"]}
+        experts[f"noise={noise:g}"] = PERFECT | own
+    return experts | {f"policy={name}": PERFECT | {"policy": name} for name in ablation["policies"]}
+
+
 def list_starts(config: Mapping) -> dict[str, dict[str, Any]]:
     """The SFT policies to be trained: name -> what changes in the configuration's ``expert``."""
     ablation, own = config["ablation"], config["expert"]["trajectories"]
     numbers = dict.fromkeys([*ablation["trajectories"], ablation["turns_trajectories"]])
     starts = {f"trajectories={n}": {"trajectories": n} for n in numbers if n != own}
-    for noise in ablation["noise"]:
-        starts[f"noise={noise:g}"] = {"noise": noise, "attempts": ablation["attempts"]}
     own = config["expert"]["thoughts"]
     starts |= {f"thoughts={t}": {"thoughts": t} for t in ablation["thoughts"] if t != own}
-    return starts
+    return starts | list_experts(config)
 
 
 def list_studies(config: Mapping) -> dict[str, Study]:
     """All trainings of GRPO by name."""
     ablation, seed = config["ablation"], config["seeds"][0]
     names = [f"trajectories={number}" for number in ablation["trajectories"]]
-    names += [f"noise={noise:g}" for noise in ablation["noise"]]
+    names += list_experts(config)
     names += [f"thoughts={thoughts}" for thoughts in ablation["thoughts"]]
     known = list_starts(config)
     studies = [Study(name, name, {}, seed) for name in names if name in known]

@@ -20,7 +20,7 @@ from taskreason.training.setup import TrainingFiles
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be done. stage: "sft", "sft_longer" or "grpo". tokens: of GRPO, which says what for."""
+    """A training to be done. stage: "sft", "sft_longer" or "grpo". tokens: of the last two, which say what for."""
 
     stage: str
     task: str
@@ -52,10 +52,11 @@ def train(job: Job, cfg: Config) -> None:
     from taskreason.training.grpo import train_grpo
     from taskreason.training.sft import train_sft, train_sft_longer
 
-    if job.stage == "grpo":
-        train_grpo(job.task, cfg, job.files, job.tokens)
+    if job.stage == "sft":
+        train_sft(job.task, cfg, job.files)
     else:
-        {"sft": train_sft, "sft_longer": train_sft_longer}[job.stage](job.task, cfg, job.files)
+        train = {"sft_longer": train_sft_longer, "grpo": train_grpo}[job.stage]
+        train(job.task, cfg, job.files, job.tokens)
 
 
 def write_job(path: Path, job: Job, cfg: Config) -> None:

@@ -38,10 +38,15 @@ def train_sft(task: str, cfg: Config, files: setup.TrainingFiles) -> None:
     _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
 
 
-def train_sft_longer(task: str, cfg: Config, files: setup.TrainingFiles) -> None:
-    """Train the SFT policy on for the number of replies that GRPO samples: what more training alone is worth."""
+def train_sft_longer(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int = 0) -> None:
+    """Train a policy on for the number of replies that GRPO samples: what more training alone is worth.
+
+    tokens: train on as many replies as have about this number of tokens; 0: as GRPO's steps or epochs say.
+    """
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     replies = count_replies(cfg, len(decisions))
+    if tokens:
+        replies = convert_tokens(decisions, tokens, setup.load_trainee(files.start, cfg)[1])
     epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
     # Another seed than SFT's: other names, another order, other lessons.
     seed = cfg.seed + LONGER
@@ -76,6 +81,14 @@ def _fit(rows: Rows, cfg: Config, files: setup.TrainingFiles, epochs: float, lab
     if is_supported(trainer.model):
         read_prompts_once(trainer.model, choose_products(trainer.args))
     setup.train_policy(trainer, cfg, files, CurveLog(files.curve, COLUMNS, epochs, label))
+
+
+def convert_tokens(
+    decisions: list[Decision], tokens: int, tokenizer: PreTrainedTokenizerBase
+) -> int:
+    """Replies that have ``tokens`` tokens, when drawn from those of the decisions, each with the one that ends it."""
+    ids = tokenizer([d.completion for d in decisions], add_special_tokens=False)["input_ids"]
+    return math.ceil(tokens * len(ids) / sum(len(reply) + 1 for reply in ids))
 
 
 def repeat_decisions(decisions: list[Decision], epochs: int, cfg: Config, seed: int) -> Rows:

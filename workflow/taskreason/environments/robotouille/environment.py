@@ -12,7 +12,7 @@ from typing import Any
 
 from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
-from taskreason.environments.base import Environment, TaskSpec
+from taskreason.environments.base import Environment, State, TaskSpec
 
 from . import renaming
 from . import tasks as task_files
@@ -80,6 +80,12 @@ class Robotouille(Environment):
     def teacher(self, world: KitchenWorld, patient: bool = True) -> KitchenTeacher:
         """The exact planner, with its reasons."""
         return KitchenTeacher(world, None if patient else Planner(world.kitchen, QUICK_LIMIT))
+
+    def explain(self, world: KitchenWorld, steps: Sequence[tuple[State, str]]) -> list[str]:
+        """The teacher's words for each step of any plan."""
+        kitchen, teacher = world.kitchen, KitchenTeacher(world)
+        plan = [(state, kitchen.find_action(state, text)) for state, text in steps]
+        return [teacher.explain(plan[t:]) for t in range(len(plan))]
 
     def check_curriculum(self, sizes: Mapping[str, int]) -> None:
         """No more kitchens with few objects than there are kitchens."""

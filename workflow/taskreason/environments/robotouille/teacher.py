@@ -86,7 +86,7 @@ class KitchenTeacher:
         return steps
 
     def explain(self, plan: Plan) -> str:
-        """The thought that leads to the first action of a shortest plan."""
+        """The thought that leads to the first action of a plan to the goal."""
         parts, slot = [], None
         if self.target:
             site, number = find_aim(self.kitchen, self.target, plan)

@@ -30,7 +30,10 @@ TABLE_TITLES = {
     "theory_horizons": "Sub-tasks",
     "theory_grid": "What tasks share",
     "ablation_points": "One choice changed at a time",
+    "ablation_experts": "Which imperfection GRPO repairs",
     "ablation_turns": "Single decisions against whole episodes",
+    "regimes": "Where GRPO gains",
+    "states": "Whose states",
 }
 FIGURE_TITLES = {
     "success_rate": "Success rate",
@@ -44,8 +47,12 @@ FIGURE_TITLES = {
     "kitchen": "An episode, drawn",
     **{name: title for name, title in TABLE_TITLES.items() if name.startswith("theory")},
     "theory_multi": "Success along the trajectory",
-    "ablation_data": "Trajectories and noise",
+    "ablation_data": "Trajectories and reward",
+    "ablation_experts": "Which imperfection GRPO repairs",
     "ablation_turns": "Single decisions against whole episodes",
+    "regimes_map": "Where GRPO gains",
+    "regimes_spread": "Gain and groups with spread",
+    "states": "Whose states",
 }
 
 

@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 
 from taskreason.report.figures import style
 from taskreason.report.labels import label_policy, task_title
-from taskreason.report.tables.studies import LABELS, Ablations, make_points
+from taskreason.report.tables.studies import (
+    LABELS,
+    Ablations,
+    label_expert,
+    make_experts,
+    make_points,
+)
 from taskreason.report.tables.theory import Theory, make_grid
 from taskreason.report.tables.theory_specs import POLICIES, REFERENCE, list_shared
 from taskreason.studies.ablations import PLAIN
@@ -26,11 +32,11 @@ SHARED_LABELS = {
 }
 CHOICES = {
     "trajectories": ("Expert trajectories", 0),
-    "noise": ("Chance of a random action", 0.004),
     "reward": ("Rewarded action", 0.03),
 }
 """What is changed -> its axis, and how far to the side of its value SR is drawn."""
 REWARDS = {"expert": "expert's", "optimal": "any optimal", "binary": "expert's, 0/1"}
+LONGER_LOOK = {"color": style.TASK_COLOURS[0], "marker": "^"}
 POINTS = 9
 """Places along tokens or time at which the mean over seeds is drawn."""
 
@@ -136,9 +142,9 @@ def draw_grid(theory: Theory) -> Figure:
 
 
 def draw_data(ablations: Ablations) -> Figure:
-    """SR after SFT and after GRPO against the number of trajectories, noise of the expert and what is rewarded."""
+    """SR after SFT and after GRPO against the number of trajectories, and by what is rewarded."""
     cfg = ablations.cfg
-    configured = (cfg.expert.trajectories, cfg.expert.noise, cfg.grpo.reward)
+    configured = (cfg.expert.trajectories, cfg.grpo.reward)
     table = make_points(ablations).csv.set_index("study")
     figure, axes = style.new_figure(1, len(CHOICES), 2.5, sharey=True)
     panels = zip(axes[0], configured, CHOICES.items(), strict=True)
@@ -172,6 +178,30 @@ def draw_data(ablations: Ablations) -> Figure:
         axis.set(xlabel=label, ylim=(-0.02, 1.02))
     axes[0, 0].set_ylabel("Success rate")
     style.add_legend(figure, axes[0, 0], 2)
+    return figure
+
+
+def draw_experts(ablations: Ablations) -> Figure:
+    """SR after SFT, longer SFT and SFT + GRPO, an expert a line."""
+    table = make_experts(ablations).csv
+    figure, axes = style.new_figure(1, 1, 0.8 + 0.28 * len(table))
+    axis, places = axes[0, 0], np.arange(len(table))[::-1]
+    for policy, aside in (("sft", 0.2), ("sft_longer", 0.0), ("sft_grpo", -0.2)):
+        look = style.mark(policy) if policy in style.COLOURS else LONGER_LOOK
+        error = [table[policy] - table[f"{policy}_low"], table[f"{policy}_high"] - table[policy]]
+        axis.errorbar(
+            table[policy],
+            places + aside,
+            xerr=[part.clip(lower=0) for part in error],
+            markersize=4,
+            linestyle="none",
+            capsize=2,
+            label=label_policy(policy),
+            **look,
+        )
+    axis.set_yticks(places, [label_expert(expert) for expert in table["expert"]])
+    axis.set(xlabel="Success rate", xlim=(-0.02, 1.02))
+    style.add_legend(figure, axis, 3)
     return figure
 
 
@@ -211,4 +241,8 @@ PANELS = {
 """What fills a panel, the labels of its axes, the height of the figure, the columns of its legend."""
 THEORY_FIGURES = {name: partial(_draw_tasks, panels=panels) for name, panels in PANELS.items()}
 THEORY_FIGURES["theory_grid"] = draw_grid
-ABLATION_FIGURES = {"ablation_data": draw_data, "ablation_turns": draw_turns}
+ABLATION_FIGURES = {
+    "ablation_data": draw_data,
+    "ablation_experts": draw_experts,
+    "ablation_turns": draw_turns,
+}

@@ -18,7 +18,7 @@ from taskreason.training.rewards import ACTION_REWARD, FORMAT_REWARD
 
 # Not settings of the experiment: where things are, how a job is scheduled, what a study would try.
 UNPRINTED_SETTINGS = (
-    *("task_settings.", "resources.", "sweep.", "ablation.", "endpoint."),
+    *("task_settings.", "resources.", "sweep.", "ablation.", "regimes.", "states.", "endpoint."),
     *("base.model", "base.compare", "base.rebuild", "report.drawn_task", "report.gallery"),
 )
 # Nor those that are switched off, and those that mean nothing while another has its value: (key, value) -> keys.

@@ -12,7 +12,7 @@ from taskreason.report.labels import GRID_POLICY, task_title
 from taskreason.report.numbers.verdicts import count, count_tasks
 from taskreason.report.render.latex import MISSING, escape, format_gain, format_signed
 from taskreason.report.tables.spec import Table
-from taskreason.report.tables.studies import DIFFERENCE, label_study
+from taskreason.report.tables.studies import DIFFERENCE, label_expert, label_study
 from taskreason.report.tables.theory_specs import ALL, REFERENCE
 
 ENOUGH_INSIDE = 0.9
@@ -118,8 +118,10 @@ def _judge_grid(grid: pd.DataFrame) -> dict[str, str]:
     return macros | {"TheoryVerdictGrid": verdict}
 
 
-def make_ablation_macros(points: Table, turns: Table, cfg: Config) -> dict[str, str]:
-    """All macros of the section on the ablations, from its two tables."""
+def make_ablation_macros(
+    points: Table, experts: Table, turns: Table, cfg: Config
+) -> dict[str, str]:
+    """All macros of the section on the ablations, from its three tables."""
     rows, settings = points.csv, cfg.ablation
     largest = rows.loc[rows["gain"].idxmax()]
     means = turns.csv[turns.csv["seed"] == "mean"].set_index("turns")
@@ -130,6 +132,7 @@ def make_ablation_macros(points: Table, turns: Table, cfg: Config) -> dict[str, 
         "AblationSft": _print_range(rows["sft"]),
         "AblationAbove": count(rows["gain_low"] > 0),
         "AblationBelow": count(rows["gain_high"] < 0),
+        "AblationExperts": judge_experts(experts.csv),
         "AblationLargest": format_signed(largest["gain"]),
         "AblationLargestName": escape(label_study(largest["study"])),
         "AblationSingle": format_signed(means.loc["single", "gain"], 3),
@@ -137,6 +140,17 @@ def make_ablation_macros(points: Table, turns: Table, cfg: Config) -> dict[str, 
         "AblationTokens": rf"{settings.turns_tokens / 1000:g}\,k",
         "AblationTurnsVerdict": judge_turns(means.loc[DIFFERENCE]),
     }
+
+
+def judge_experts(rows: pd.DataFrame) -> str:
+    """Which experts' errors GRPO repairs beyond longer SFT, and which it makes worse, as far as intervals tell."""
+    better = rows.loc[rows["gain_longer_low"] > 0, "expert"]
+    worse = rows.loc[rows["gain_longer_high"] < 0, "expert"]
+    names = ["; ".join(map(label_expert, part)) or "none" for part in (better, worse)]
+    return escape(
+        f"Of {len(rows)} experts, GRPO does better than SFT on as many replies with these: {names[0]}; and worse with "
+        f"these: {names[1]}"
+    )
 
 
 def judge_turns(difference: pd.Series) -> str:

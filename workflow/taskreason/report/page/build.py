@@ -45,6 +45,8 @@ SECTIONS = {
     "training": ("Training", ["collection", "probes"], _begin("figures", "learning")),
     "theory": ("The theory, measured", _begin("tables", "theory"), _begin("figures", "theory")),
     "ablations": ("Ablations", _begin("tables", "abl"), _begin("figures", "abl")),
+    "regimes": ("Where GRPO gains", ["regimes"], _begin("figures", "regimes")),
+    "states": ("Whose states", ["states"], ["states"]),
     "episode": ("An episode", [], ["kitchen"]),
 }
 """Title, tables and figures."""
@@ -270,8 +272,8 @@ def list_costs(root: Path) -> pd.DataFrame:
 def name_stage(place: Path) -> str:
     """The stage whose job left a benchmark: 'evaluate/sft/burger.tsv' -> 'evaluate sft'."""
     parts = place.with_suffix("").parts
-    if parts[0] == "ablation":
-        return f"ablation {parts[2]}"
+    if parts[0] in ("ablation", "regimes", "states"):
+        return f"{parts[0]} {parts[2]}"
     return " ".join(parts[:2] if parts[0] in ("evaluate", "theory") else parts[:1])
 
 

@@ -10,7 +10,16 @@ from taskreason.environments.base import Environment
 from taskreason.report.inputs import list_tables
 from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
-from taskreason.report.tables import expert, gains, main, published, studies, theory_specs
+from taskreason.report.tables import (
+    expert,
+    gains,
+    main,
+    published,
+    regimes,
+    states,
+    studies,
+    theory_specs,
+)
 from taskreason.report.tables.spec import Spec, Table
 
 MAKERS: dict[str, Callable[[Results], Table]] = {
@@ -31,7 +40,8 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
 
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
-    known = main.SPECS | gains.SPECS | published.SPECS | studies.SPECS
+    parts = (main, gains, published, studies, regimes, states)
+    known = {name: spec for part in parts for name, spec in part.SPECS.items()}
     return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
 
 

@@ -1,11 +1,11 @@
-"""The tables of the studies: SFT and SFT+GRPO under other experts and rewards, single decisions against whole episodes,
-and settings swept one at a time.
+"""The tables of the studies: SFT and SFT+GRPO under other experts and rewards, which imperfections of an expert GRPO
+repairs, single decisions against whole episodes, and settings swept one at a time.
 
 Input: the episodes that ablations left in the evaluation worlds of one task, and logs of GRPO. Intervals of gains are
 paired by world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from taskreason.report.labels import label_policy
 from taskreason.report.tables.spec import (
     COUNT,
     RATE,
+    SHARE,
     SIGNED,
     Column,
     Spec,
@@ -26,7 +27,7 @@ from taskreason.report.tables.spec import (
     name,
     spread,
 )
-from taskreason.report.trainings import VALIDATION_COLUMNS, read_training_log
+from taskreason.report.trainings import VALIDATION_COLUMNS, read_json, read_training_log
 from taskreason.rollouts.metrics import paired_gain, read_episodes, summarise
 from taskreason.studies.ablations import PLAIN, Study
 
@@ -38,6 +39,13 @@ LABELS = {
     "multi": "whole episodes",
     DIFFERENCE: "decisions over episodes",
 }
+ERRORS = {
+    "names": "wrong names",
+    "missing": "missing sentences",
+    "foreign": "foreign sentences",
+    "noise": "slips",
+}
+"""How an expert errs, in words."""
 TURN_COLUMNS = [
     *("turns", "seed", "sft", "sft_grpo", "gain", "gain_low", "gain_high", "tokens", "seconds"),
 ]
@@ -50,6 +58,14 @@ def label_study(study: str) -> str:
     return LABELS.get(study, study)
 
 
+def label_expert(expert: str) -> str:
+    """'names=0.3' -> 'wrong names, 0.3'; 'policy=greedy' -> 'rule of thumb'; 'perfect' stays."""
+    kind, _, value = expert.partition("=")
+    if kind == "policy":
+        return label_policy(value).lower()
+    return f"{ERRORS[kind]}, {value}" if kind in ERRORS else expert
+
+
 RATES = [
     *(Column(policy, label_policy(policy)) for policy in ("sft", "sft_grpo")),
     Column("gain", "Gain", SIGNED),
@@ -57,6 +73,15 @@ RATES = [
 POINTS = Spec(
     [name("study", "Changed", label_study)],
     [Column("episodes", "Episodes", COUNT, screen=True), *RATES],
+)
+EXPERTS = Spec(
+    [name("expert", "Expert", label_expert)],
+    [
+        Column("suboptimal", "Suboptimal", SHARE, screen=True),
+        *(Column(policy, label_policy(policy)) for policy in ("sft", "sft_longer", "sft_grpo")),
+        Column("gain", "Gain over|SFT", SIGNED),
+        Column("gain_longer", "Gain over|longer SFT", SIGNED),
+    ],
 )
 TURNS = Spec(
     [name("turns", "GRPO on", label_study), name("seed", "Seed")],
@@ -74,19 +99,27 @@ SWEEP = Spec(
         *columns(RATE, zero_std_share="No spread"),
     ],
 )
-SPECS = {"ablation_points": [POINTS], "ablation_turns": [TURNS], "sweep": [SWEEP]}
+SPECS = {
+    "ablation_points": [POINTS],
+    "ablation_experts": [EXPERTS],
+    "ablation_turns": [TURNS],
+    "sweep": [SWEEP],
+}
 
 
 @dataclass(frozen=True)
 class Ablations:
-    """sft, grpo: episodes after each stage by study; runs: (turns, seed) -> its course.
+    """sft, grpo: episodes after each stage by study; longer: after longer SFT, by expert; runs: by (turns, seed).
 
-    A course has one row a validation: tokens sampled and seconds spent until then, and SR.
+    A run's course has one row a validation: tokens sampled and seconds spent until then, and SR. suboptimal: the share
+    of an expert's decisions that begin no shortest plan.
     """
 
     cfg: Config
     sft: Mapping[str, pd.DataFrame]
+    longer: Mapping[str, pd.DataFrame]
     grpo: Mapping[str, pd.DataFrame]
+    suboptimal: Mapping[str, float]
     runs: Mapping[tuple[str, int], pd.DataFrame]
 
     def gain(self, better: pd.DataFrame, worse: pd.DataFrame) -> dict[str, float]:
@@ -103,20 +136,30 @@ class Ablations:
 
 
 def load_ablations(
-    folder: Path, studies: Mapping[str, Study], own: Mapping[str, Path], cfg: Config
+    folder: Path,
+    studies: Mapping[str, Study],
+    experts: Collection[str],
+    own: Mapping[str, Path],
+    cfg: Config,
 ) -> Ablations:
-    """Read what the studies left in ``folder``; own: the reproduction's episodes after "sft" and after "grpo"."""
+    """Read what the studies left in ``folder``; own: the reproduction's episodes after "sft" and after "grpo".
+
+    experts: the names of those of the studies whose expert errs, or is the perfect one.
+    """
 
     @cache
     def read(stage: str, study: str) -> pd.DataFrame:
         path = own[stage] if study == PLAIN else folder / stage / study / "episodes.jsonl"
         return read_episodes(path)
 
+    summaries = {e: read_json(folder / "sft" / e / "trajectories.summary.json") for e in experts}
     starts = {PLAIN: PLAIN} | {study: made.start for study, made in studies.items()}
     return Ablations(
         cfg,
         {study: read("sft", start) for study, start in starts.items()},
+        {expert: read("longer", expert) for expert in experts},
         {study: read("grpo", study) for study in starts},
+        {expert: told["suboptimal"] / told["decisions"] for expert, told in summaries.items()},
         {
             (study.grpo["turns"], study.seed): read_course(folder / "grpo" / study.name)
             for study in studies.values()
@@ -141,9 +184,22 @@ def read_course(folder: Path) -> pd.DataFrame:
 
 def make_points(ablations: Ablations) -> Table:
     """SR after SFT and after GRPO under each choice, and GRPO's gain; the reproduction's own choice first."""
-    points = [study for study in ablations.grpo if not study.startswith("turns=")]
+    apart = (*ablations.longer, *(study for study in ablations.grpo if study.startswith("turns=")))
+    points = [study for study in ablations.grpo if study not in apart]
     records = [{"study": study} | ablations.compare(study) for study in points]
     return Table(pd.DataFrame(records), SPECS["ablation_points"])
+
+
+def make_experts(ablations: Ablations) -> Table:
+    """SR after SFT, longer SFT and GRPO with each expert, and GRPO's gains over both, paired by world."""
+    level, records = ablations.cfg.report.confidence, []
+    timeout = ablations.cfg.timeout_of(ablations.cfg.ablation.task)
+    for expert, longer in ablations.longer.items():
+        gain = paired_gain(ablations.grpo[expert], longer, level)
+        rates = {"sft_longer": summarise(longer, timeout, level).rate, "gain_longer": gain}
+        row = {"expert": expert, "suboptimal": ablations.suboptimal[expert]}
+        records.append(row | ablations.compare(expert) | spread(rates))
+    return Table(pd.DataFrame(records), SPECS["ablation_experts"])
 
 
 def make_turns(ablations: Ablations) -> Table:
