@@ -163,8 +163,12 @@ class Theory:
 
     worlds: int = Field(30, ge=1, le=100_000)
     """Evaluation worlds a task, the first of them."""
-    replies: int = Field(16, ge=2, le=10_000)
-    """Replies sampled at each state, from which its single-turn success is counted."""
+    coverage: float = Field(0.999, gt=0, lt=1)
+    """Probability of the replies to a state that is enumerated where it can be; the rest is the width of its bounds."""
+    paths: int = Field(48, ge=1, le=1_000_000)
+    """Replies followed in one state's enumeration, at most."""
+    thoughts: int = Field(16, ge=4, le=100_000)
+    """Thoughts drawn where enumeration does not get there, in proportion to the probability that it leaves open."""
     rollouts: int = Field(24, ge=1, le=10_000)
     """Independent episodes a world, sampled, that the prediction is held against."""
     off_path: int = Field(6, ge=1, le=100)

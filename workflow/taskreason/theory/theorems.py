@@ -12,6 +12,7 @@ above p_ref: success is amplified.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -44,11 +45,14 @@ def predict_success(
     start: Node,
     successors: Callable[[Node], Mapping[str, Node]],
     chances: Callable[[Node], Mapping[str, Chance]],
+    spare: Callable[[Node], Chance] | None = None,
 ) -> Chance:
     """P(start): the probability that a policy reaches the goal in as few steps as possible.
 
     successors: the optimal actions of a state and where they lead; a state without any is the goal. chances: the
-    policy's probability of each action; actions that are left out have probability 0.
+    policy's probability of each action; actions that are left out have probability 0. spare: probability of replies of
+    which it is not known what they name; all of it goes to the best of the optimal actions, so that the result is an
+    upper bound.
     """
     known: dict[Node, Chance] = {}
 
@@ -60,6 +64,9 @@ def predict_success(
                 given[text] * solve(after) for text, after in following.items() if text in given
             ]
             known[node] = sum(terms, 0.0) if following else 1.0
+            if spare and following:
+                best = reduce(np.maximum, map(solve, following.values()))
+                known[node] = known[node] + spare(node) * best
         return known[node]
 
     return solve(start)
