@@ -122,6 +122,7 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
         "report.baselines": (cfg.report.baselines, ("random", *env.rule_policies, "sft_longer")),
         "sweep.task": ([cfg.sweep.task], cfg.tasks),
         "ablation.task": ([cfg.ablation.task], cfg.tasks),
+        "theory.task": ([cfg.theory.task], cfg.tasks),
         "report.drawn_task": ([cfg.report.drawn_task], cfg.tasks),
     }
     for key, (names, allowed) in known.items():

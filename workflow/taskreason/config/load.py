@@ -206,7 +206,12 @@ def _settle(cfg: Config, given: Mapping[str, Any]) -> Config:
         probes=probes | cfg.probes,
         report=replace(cfg.report, baselines=_sort(cfg.report.baselines, controls)),
     )
-    for name, key in (("sweep", "task"), ("ablation", "task"), ("report", "drawn_task")):
+    for name, key in (
+        ("sweep", "task"),
+        ("ablation", "task"),
+        ("theory", "task"),
+        ("report", "drawn_task"),
+    ):
         # A scale's choice gives way where a person chose other tasks; a person's own choice is checked.
         part, chosen = getattr(cfg, name), given.get(name) or {}
         if not chosen.get(key) and getattr(part, key) not in tasks:

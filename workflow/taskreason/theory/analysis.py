@@ -18,7 +18,7 @@ from scipy.stats import norm
 
 from taskreason.durability.files import read_lines
 from taskreason.rollouts.metrics import cut_tails
-from taskreason.theory.posterior import DRAWS, Counts, draw_state, estimate, find_bounds
+from taskreason.theory.posterior import Counts, draw_state, estimate, find_bounds
 from taskreason.theory.theorems import Chance, multiply_along, predict_success
 
 KEYS = ("layout_hash", "optimal_steps", "states", "off_path", "rollouts")
@@ -192,12 +192,11 @@ def solve(row: Row, drawn: Drawn, unasked: float = 0.0, start: int = 0, horizon:
 
 def _summarise(name: str, point: Chance, low: Chance, high: Chance) -> dict[str, float]:
     """The columns of a quantity within bounds."""
-    ends = [np.broadcast_to(end, DRAWS) for end in (low, high)]
     return {
         name: float(point),
-        f"{name}_low": float(ends[0].mean()),
-        f"{name}_high": float(ends[1].mean()),
-        f"{name}_sd": float(max(end.std() for end in ends)),
+        f"{name}_low": float(np.mean(low)),
+        f"{name}_high": float(np.mean(high)),
+        f"{name}_sd": max(float(np.std(end)) if np.ndim(end) else 0.0 for end in (low, high)),
     }
 
 

@@ -10,7 +10,7 @@ from taskreason.environments.base import Environment
 from taskreason.report.inputs import list_tables
 from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
-from taskreason.report.tables import expert, main, studies, theory_specs
+from taskreason.report.tables import expert, fixed_point, main, studies, theory_specs
 from taskreason.report.tables.spec import Spec, Table
 
 MAKERS: dict[str, Callable[[Results], Table]] = {
@@ -28,7 +28,7 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
 
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
-    known = main.SPECS | studies.SPECS
+    known = main.SPECS | studies.SPECS | fixed_point.SPECS
     return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
 
 
