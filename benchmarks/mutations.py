@@ -225,6 +225,76 @@ MUTATIONS = (
         (("products.append(chance * products[-1]", "products.append(chance + products[-1]"),),
         "theory/test_theory.py::test_equally_good_actions_add_up_and_trajectories_multiply",
     ),
+    *(
+        Mutation(name, f"theory/{file}", changes, f"theory/{test}")
+        for name, file, changes, test in (
+            (
+                "a state's upper bound leaves out what the search gave up",
+                "search.py",
+                (("return max(0.0, 1.0 - self.finished.total())", "return self.known_open"),),
+                "test_chances.py",
+            ),
+            (
+                "nodes beside a path take the chance of the path's own token",
+                "search.py",
+                (("mass * float(chance))", "mass * float(own))"),),
+                "test_chances.py",
+            ),
+            (
+                "thoughts are drawn from all open nodes alike",
+                "search.py",
+                (("size=number, p=masses / masses.sum()", "size=number"),),
+                "test_chances.py",
+            ),
+            (
+                "thoughts are the likeliest ones, not drawn",
+                "chances.py",
+                (("writer.follow(starts, draw=True)", "writer.follow(starts)"),),
+                "test_chances.py",
+            ),
+            (
+                "drawn thoughts count as if nothing had been listed",
+                "chances.py",
+                (("self.finished[action] + self.open * of_drawn", "of_drawn"),),
+                "test_chances.py",
+            ),
+            (
+                "the upper bound of the recursion gives the unknown to no action",
+                "theorems.py",
+                (("known[node] + spare(node) * best", "known[node]"),),
+                "test_posterior.py",
+            ),
+            (
+                "the test of the recursion takes one side for both",
+                "posterior.py",
+                (("min(1.0, 2 * below, 2 * above)", "min(1.0, 2 * below)"),),
+                "test_posterior.py",
+            ),
+            (
+                "states are told apart without regard to their bounds",
+                "analysis.py",
+                (
+                    (
+                        'up = both[f"{name}_low_{after}"] - both[f"{name}_high_{before}"]',
+                        'up = both[f"{name}_high_{after}"] - both[f"{name}_low_{before}"]',
+                    ),
+                ),
+                "test_posterior.py",
+            ),
+            (
+                "the fixed point of the trainer's loss forgets the group's size",
+                "theorems.py",
+                (("group * (group - 1)", "group * group"),),
+                "test_theory.py::test_the_loss_stands_still_where_it_is_said_to",
+            ),
+            (
+                "the fixed point is trained on states whatever their chance",
+                "choice.py",
+                (('rows.sort(key=lambda row: find_distance(row["p_ref"]["point"]))', "pass"),),
+                "test_fixed_point.py",
+            ),
+        )
+    ),
     # What a reader sees, and which setting reaches which task.
     *(
         Mutation(name, f"report/{file}", changes, CELLS)

@@ -149,7 +149,8 @@ def list_parts() -> dict[str, dict[str, Make]]:
     other = {
         "docs/new_environment.md": {env.name: show(three[:2], f"--config environment={env.name}")}
     }
-    theory = [f"theory_{part}" for part in ("single", "recursion", "multi", "horizons", "grid")]
+    theory = ["single", "recursion", "multi", "horizons", "grid", "fixed_point"]
+    theory = [f"theory_{part}" for part in theory]
     ablations = ["ablation_points", "ablation_turns"]
     always: dict[str, dict[str, Make]] = {
         "docs/results.md": {

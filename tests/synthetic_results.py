@@ -160,22 +160,52 @@ def write_course(folder: Path, tokens: int, rates: list[float]) -> None:
 
 def _measure_kitchen(number, rate, rng, length=4):
     """A kitchen in which every state of the trajectory has one optimum but the first, which has two."""
-    states = []
+    states, chances = [], []
     for depth in range(length):
-        right = sum(rng.random() < rate for _ in range(20))
+        right = rate + rng.uniform(-0.03, 0.03)
+        chances.append(right)
         after = depth + 1 if depth + 1 < length else None
-        optimal, counts = {"go": after}, {"go": right, "": 20 - right}
+        optimal, finished = {"go": after}, {"go": right - 0.0004}
         if depth == 0:
             optimal["other"] = -1
-            counts |= {"": 0, "other": 20 - right}
-        states.append({"depth": depth, "expert": "go", "optimal": optimal, "counts": counts})
+            finished["other"] = 1 - right - 0.0004
+        state = {"depth": depth, "expert": "go", "optimal": optimal}
+        states.append(state | {"chances": _list_replies(finished)})
+    # The second action of the first state leads to states that fail.
     lasted = {}
     for _ in range(40):
-        steps = next((n for n in range(length) if rng.random() > rate), length)
-        lasted[str(steps)] = lasted.get(str(steps), 0) + 1
-    stray = {"depth": 2, "optimal": ["back"], "counts": {"back": 10, "": 10}}
+        failed = (n for n, right in enumerate(chances) if rng.random() > right)
+        steps = str(next(failed, length))
+        lasted[steps] = lasted.get(steps, 0) + 1
+    chances = _list_replies({"back": 0.3}) | {"method": "drawn", "open": 0.3992, "lost": 0.0008}
+    chances |= {"drawn": {"back": [0.25, 0.75] * 4}, "unresolved": [0.001] * 8}
+    stray = {"depth": 2, "optimal": ["back"], "chances": chances}
     kitchen = {"layout_hash": f"k{number}", "optimal_steps": length}
     return kitchen | {"states": states, "off_path": [stray], "rollouts": lasted}
+
+
+def _list_replies(finished):
+    known = {"method": "enumerated", "finished": finished, "open": 0.0, "lost": 0.0008}
+    return known | {"paths": 20, "drawn": {}, "unresolved": []}
+
+
+def write_fixed_point(folder: Path) -> tuple[Path, list[tuple[float, Path, Path]]]:
+    """Write GRPO on eight states: p goes from .35, .45, .. .95 (and .99, out of range) half-way to 1 at either beta."""
+    before = [0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.94, 0.99]
+    chosen, trained = folder / "states.jsonl", []
+    rows = [{"prompt": f"state {n}", "action": "go"} for n in range(len(before))]
+    write_lines(chosen, [r | {"p_ref": _bound(p)} for r, p in zip(rows, before, strict=True)])
+    for beta in (3.0, 10.0):
+        path, log = folder / f"{beta}.jsonl", folder / f"{beta}.csv"
+        after = [(1 + p) / 2 for p in before]
+        write_lines(path, [r | {"p": _bound(p)} for r, p in zip(rows, after, strict=True)])
+        log.write_text("step,reward\n" + "".join(f"{n},{0.5 + n / 100}\n" for n in range(1, 9)))
+        trained.append((beta, path, log))
+    return chosen, trained
+
+
+def _bound(p):
+    return {"point": p, "low": p - 0.001, "high": p + 0.001, "sd": 0.0}
 
 
 def write_cell(folder: Path, task: str, kitchens, rate: float, draw) -> None:

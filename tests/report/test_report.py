@@ -20,6 +20,7 @@ from synthetic_results import (
     TIMEOUTS,
     make_config,
     write_ablations,
+    write_fixed_point,
     write_json,
     write_lines,
     write_results,
@@ -27,6 +28,7 @@ from synthetic_results import (
 )
 from taskreason.config.load import resolve_config
 from taskreason.durability.errors import UserError
+from taskreason.report.figures.fixed_point import draw_fixed_point
 from taskreason.report.figures.results import make_figure
 from taskreason.report.figures.studies import ABLATION_FIGURES, THEORY_FIGURES
 from taskreason.report.figures.style import save_figure
@@ -34,11 +36,14 @@ from taskreason.report.inputs import NEEDS, list_inputs, list_tables
 from taskreason.report.labels import list_policies
 from taskreason.report.numbers.macros import collect_macros, write_macros
 from taskreason.report.numbers.settings import describe_compared
-from taskreason.report.numbers.studies import make_ablation_macros, make_theory_macros
+from taskreason.report.numbers.studies import make_ablation_macros
+from taskreason.report.numbers.theory import make_theory_macros
 from taskreason.report.numbers.verdicts import count_tasks, judge_tables
 from taskreason.report.render.latex import escape, format_value, name_macro
 from taskreason.report.render.tables import render_latex
 from taskreason.report.results import load_results
+from taskreason.report.tables.fixed_point import load_fixed
+from taskreason.report.tables.fixed_point import make_table as make_fixed_table
 from taskreason.report.tables.gains import make_gains
 from taskreason.report.tables.main import make_baselines, make_comparison, make_main
 from taskreason.report.tables.registry import make_table, write_table
@@ -458,7 +463,13 @@ def draw_theory(root, out):
         write_table(table, out / "tables", name)
     for name, draw in THEORY_FIGURES.items():
         save_figure(draw(theory), out / "figures" / f"{name}.pdf")
-    write_macros(make_theory_macros(tables), out / "theory.tex")
+    (root / "fixed").mkdir()
+    fixed = load_fixed(*write_fixed_point(root / "fixed"), 8, 0.95)
+    tables["theory_fixed_point"] = make_fixed_table(fixed)
+    write_table(tables["theory_fixed_point"], out / "tables", "theory_fixed_point")
+    save_figure(draw_fixed_point(fixed), out / "figures" / "theory_fixed_point.pdf")
+    rows = {name: table.csv for name, table in tables.items()}
+    write_macros(make_theory_macros(rows), out / "theory.tex")
 
 
 def draw_ablations(root, out):

@@ -5,6 +5,7 @@ import zlib
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import torch
 from kitchens import ENV, make_plan, make_start, make_world
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
+from taskreason.policies.continuations import Continuations
 from taskreason.policies.generation import GeneratingPolicy, Sampling
 from taskreason.policies.transformers import TransformersPolicy, load_model
 from taskreason.theory.analysis import (
@@ -25,10 +27,12 @@ from taskreason.theory.analysis import (
     read_measurement,
 )
 from taskreason.theory.measure import measure, measure_worlds
+from taskreason.theory.posterior import pool
 from taskreason.theory.theorems import (
     OptimalPaths,
     amplify,
     find_fixed_point,
+    find_stationary,
     multiply_along,
     predict_success,
 )
@@ -101,6 +105,34 @@ def test_amplification_raises_every_chance_to_a_fixed_point():
     assert amplify([0.0, 1.0], [0.0, 1.0], 1.0).tolist() == [0.0, 1.0]
     with pytest.raises(ValueError, match="beta 0"):
         amplify(p_ref, p_ref, 0.0)
+    assert find_fixed_point(0.7, 3.0) == pytest.approx(0.859, abs=5e-4)
+    assert find_fixed_point(0.7, 10.0) == pytest.approx(0.746, abs=5e-4)
+
+
+@pytest.mark.parametrize(("p_ref", "beta"), [(0.4, 3.0), (0.7, 3.0), (0.9, 10.0)])
+def test_the_loss_stands_still_where_it_is_said_to(p_ref, beta):
+    """The expected gradient of TRL's loss for one token with two values, over all groups of four."""
+    group, still = 4, find_stationary(p_ref, beta, 4)
+
+    def find_gradient(p):
+        logit = torch.tensor(np.log(p / (1 - p)), requires_grad=True)
+        chances = torch.stack([1 - logit.sigmoid(), logit.sigmoid()])
+        reference = torch.tensor([1 - p_ref, p_ref])
+        loss = torch.zeros((), dtype=torch.float64)
+        for replies in product((0, 1), repeat=group):
+            rewards = torch.tensor(replies, dtype=torch.float64)
+            advantages = (rewards - rewards.mean()) / (rewards.std() + 1e-4)
+            own = chances[list(replies)]
+            ratio, d = own / own.detach(), (reference[list(replies)] / own).log()
+            terms = -advantages * ratio + beta * (d.exp() - d - 1)
+            loss = loss + own.detach().prod() * terms.mean()
+        loss.backward()
+        return float(logit.grad)
+
+    assert find_gradient(still) == pytest.approx(0, abs=1e-6)
+    # Below it the loss pulls up, above it down.
+    assert find_gradient(still - 0.02) < -1e-4 and find_gradient(still + 0.02) > 1e-4
+    assert p_ref < still < find_fixed_point(p_ref, beta)
 
 
 class TabularPolicy(GeneratingPolicy):
@@ -130,11 +162,42 @@ class TabularPolicy(GeneratingPolicy):
         return f"Thought: so.\nAction: {action}"
 
 
+class TabularReader:
+    """Its distribution: replies are single tokens, each an action."""
+
+    def __init__(self, worlds):
+        self.policy = TabularPolicy(worlds)
+        actions = {action for shares in self.policy.known.values() for action in shares}
+        self.actions = sorted(actions)
+
+    def read(self, texts):
+        return TabularContinuations(self, texts)
+
+    def decode(self, ids):
+        return f"Thought: so.\nAction: {self.actions[ids[0]]}"
+
+
+class TabularContinuations(Continuations):
+    def __init__(self, reader, texts):
+        super().__init__(texts, 1, (), 1.0, 64)
+        self.reader = reader
+
+    def _begin(self, numbers, prefixes, group):
+        known = [self.reader.policy.known[self.prompts[number]] for number in numbers]
+        rows = [[shares.get(action, 0) for action in self.reader.actions] for shares in known]
+        return torch.tensor(rows).log().repeat_interleave(group, 0)
+
+    def _step(self, tokens):
+        raise AssertionError("a reply is one token")
+
+    _keep = _step
+
+
 def test_what_is_measured_is_what_the_policy_does(tmp_path):
     starts = [make_start("burger", seed, left=3) for seed in range(12)]
-    policy = TabularPolicy([start.world for start in starts])
-    theory = replace(CFG.theory, replies=400, rollouts=400, off_path=2)
-    measure(policy, starts, replace(CFG, theory=theory), tmp_path / "sft.jsonl")
+    reader = TabularReader([start.world for start in starts])
+    theory = replace(CFG.theory, coverage=0.999999, rollouts=400, off_path=2)
+    measure(reader, starts, replace(CFG, theory=theory), tmp_path / "sft.jsonl")
     rows = read_measurement(tmp_path / "sft.jsonl")
     assert [row["layout_hash"] for row in rows] == [start.world.id for start in starts]
     table = predict_worlds(rows).set_index("layout_hash")
@@ -144,40 +207,49 @@ def test_what_is_measured_is_what_the_policy_does(tmp_path):
         exact = predict_success(
             start.world.initial,
             find_paths(start.world).successors,
-            lambda state, world=start.world: policy.known[world.observe(state)],
+            lambda state, world=start.world: reader.policy.known[world.observe(state)],
         )
         found = table.loc[row["layout_hash"]]
-        assert found.predicted == pytest.approx(exact, abs=0.12)
+        # States that the policy hardly ever gets to are not asked about.
+        assert found.predicted_low - 1e-6 <= exact <= found.predicted_high + 1e-6
+        assert found.predicted_high - found.predicted_low < 0.03
+        assert found.predicted == pytest.approx(exact, abs=0.03)
         assert found.observed == pytest.approx(exact, abs=0.12)
-        assert sum(row["rollouts"].values()) == 400 and found.missed < 0.03
+        assert sum(row["rollouts"].values()) == 400
         first = along[along.layout_hash == row["layout_hash"]].iloc[0]
         assert (first.depth, first.left) == (0, 3)
         assert first.success == pytest.approx(found.predicted)
         mine = states[states.layout_hash == row["layout_hash"]]
-        assert (mine.replies == 400).all() and (mine.place == "expert").sum() == 3
-    assert table.inside.mean() >= 0.75
+        assert (mine.place == "expert").sum() == 3
+        assert (mine.method == "enumerated").all() and (mine.listed > 0.9999).all()
+        (start_row,) = mine[(mine.place == "expert") & (mine.depth == 0)].to_dict("records")
+        shares = reader.policy.known[start.world.observe(start.world.initial)]
+        (expert, *_) = [s["expert"] for s in row["states"] if s["depth"] == 0]
+        assert start_row["expert"] == pytest.approx(shares[expert], abs=1e-5)
+    assert table.inside.mean() >= 0.75 and pool(table["counts"]).judge() > 0.01
     assert (states.place == "off_path").sum() >= 12
     last = follow_horizons(rows).query("horizon == 3").set_index("layout_hash")
     assert (last.observed == table.observed[last.index]).all()
+    assert last.predicted.to_numpy() == pytest.approx(table.predicted[last.index].to_numpy())
 
 
 @pytest.mark.parametrize("damaged", [None, 0, 11])
 def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
     """Parts of ten worlds whose lines are whole stay; the others are measured again."""
     starts = [make_start("burger", seed, left=2) for seed in range(22)]
-    policy = TabularPolicy([start.world for start in starts])
+    reader = TabularReader([start.world for start in starts])
     path, asked = tmp_path / "sft.jsonl", []
 
-    def measure_part(policy, starts, *settings):
+    def measure_part(reader, starts, *settings):
         if len(asked) == 2:
             raise KeyboardInterrupt
         asked.append(starts[0])
-        return measure_worlds(policy, starts, *settings)
+        return measure_worlds(reader, starts, *settings)
 
     with monkeypatch.context() as patch:
         patch.setattr("taskreason.theory.measure.measure_worlds", measure_part)
         with pytest.raises(KeyboardInterrupt):
-            measure(policy, starts, CFG, path)
+            measure(reader, starts, CFG, path)
     left = tmp_path / "sft.jsonl.partial"
     lines = left.read_bytes().splitlines(keepends=True)
     assert len(lines) == 20 and not path.exists()
@@ -186,12 +258,12 @@ def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
         left.write_bytes(b"".join(lines))
     asked.clear()
 
-    def note(policy, starts, *settings):
+    def note(reader, starts, *settings):
         asked.append(starts[0])
-        return measure_worlds(policy, starts, *settings)
+        return measure_worlds(reader, starts, *settings)
 
     monkeypatch.setattr("taskreason.theory.measure.measure_worlds", note)
-    measure(policy, starts, CFG, path)
+    measure(reader, starts, CFG, path)
     wanted = {None: [20], 0: [0, 20], 11: [10, 20]}[damaged]
     assert asked == [starts[n] for n in wanted] and not left.exists()
     rows = read_measurement(path)
@@ -199,21 +271,6 @@ def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
     for n, line in enumerate(lines):
         if n // 10 * 10 not in wanted:
             assert rows[n] == json.loads(line.partition(b" ")[2])
-
-
-def test_a_wrong_recursion_is_noticed():
-    states = [
-        {"depth": 0, "expert": "go", "optimal": {"go": 1}, "counts": {"go": 16, "": 16}},
-        {"depth": 1, "expert": "go", "optimal": {"go": None}, "counts": {"go": 16, "stay": 16}},
-    ]
-    row = {"layout_hash": "k", "optimal_steps": 2, "states": states, "off_path": []}
-    for right, inside in ((25, True), (50, False), (2, False)):
-        table = predict_worlds([row | {"rollouts": {"0": 100 - right, "2": right}}])
-        assert table.predicted[0] == 0.25 and table.missed[0] == 0 and table.unique[0]
-        assert table.inside[0] == inside
-    unasked = states[:1] + [states[1] | {"optimal": {"go": -1}}]
-    table = predict_worlds([row | {"states": unasked, "rollouts": {"0": 75, "2": 25}}])
-    assert (table.predicted[0], table.missed[0]) == (0, 0.25)
 
 
 def test_kitchens_are_what_the_interval_of_a_mean_draws():

@@ -126,6 +126,7 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
         "ablation.policies": (cfg.ablation.policies, env.rule_policies),
         "regimes.task": ([cfg.regimes.task], cfg.tasks),
         "states.task": ([cfg.states.task], cfg.tasks),
+        "theory.task": ([cfg.theory.task], cfg.tasks),
         "expert.policy": ([cfg.expert.policy], ("planner", "model", *env.rule_policies)),
         "report.drawn_task": ([cfg.report.drawn_task], cfg.tasks),
     }

@@ -162,18 +162,30 @@ class Sweep:
 
 @group
 class Theory:
-    """What `snakemake theory` measures on the SFT and the SFT+GRPO policy of each task."""
+    """What `snakemake theory` measures on the SFT and the SFT+GRPO policy of each task, and trains for it."""
 
     worlds: int = Field(30, ge=1, le=100_000)
     """Evaluation worlds a task, the first of them."""
-    replies: int = Field(16, ge=2, le=10_000)
-    """Replies sampled at each state, from which its single-turn success is counted."""
+    coverage: float = Field(0.999, gt=0, lt=1)
+    """Probability of the replies to a state that is enumerated where it can be; the rest is the width of its bounds."""
+    paths: int = Field(48, ge=1, le=1_000_000)
+    """Replies followed in one state's enumeration, at most."""
+    thoughts: int = Field(16, ge=4, le=100_000)
+    """Thoughts drawn where enumeration does not get there, in proportion to the probability that it leaves open."""
     rollouts: int = Field(24, ge=1, le=10_000)
     """Independent episodes a world, sampled, that the prediction is held against."""
     off_path: int = Field(6, ge=1, le=100)
     """States a world that are one wrong step off the expert's trajectory."""
     batch_size: int = Field(512, ge=1, le=100_000)
-    """Replies sampled at once."""
+    """Replies sampled or followed at once."""
+    task: str = ""
+    """The task on some of whose states GRPO is run to its fixed point; empty takes the first of tasks."""
+    states: int = Field(32, ge=2, le=10_000)
+    """Expert states that GRPO is run to its fixed point on, all of them in every step."""
+    steps: int = Field(80, ge=1, le=1_000_000)
+    """Optimiser steps after which it counts as having got there."""
+    beta: Unique[Annotated[float, Field(gt=0, le=1000)]] = Field((3.0, 10.0), min_length=1)
+    """Weights of the KL divergence in these trainings; at the small ones of grpo.beta the limit is 1 everywhere."""
 
 
 @group

@@ -207,7 +207,7 @@ def _settle(cfg: Config, given: Mapping[str, Any]) -> Config:
         probes=probes | cfg.probes,
         report=replace(cfg.report, baselines=_sort(cfg.report.baselines, controls)),
     )
-    named = [(name, "task") for name in ("sweep", "ablation", "regimes", "states")]
+    named = [(name, "task") for name in ("sweep", "ablation", "theory", "regimes", "states")]
     for name, key in (*named, ("report", "drawn_task")):
         # A scale's choice gives way where a person chose other tasks; a person's own choice is checked.
         part, chosen = getattr(cfg, name), given.get(name) or {}

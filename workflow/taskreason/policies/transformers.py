@@ -138,7 +138,10 @@ class _TokenCount(StoppingCriteria):
 
 
 class TransformersPolicy(GeneratingPolicy):
-    """Replies of a local model, ``batch_size`` prompts at a time; prompts of like length share a batch."""
+    """Replies of a local model, ``batch_size`` prompts at a time; prompts of like length share a batch.
+
+    dtype: in what they are generated; None leaves the choice to :func:`choose_dtype`.
+    """
 
     def __init__(
         self,
@@ -148,22 +151,28 @@ class TransformersPolicy(GeneratingPolicy):
         batch_size: int,
         sampling: Sampling,
         prompt: PromptFormat = PLAIN,
+        dtype: torch.dtype | None = None,
     ):
         super().__init__(name, sampling, prompt)
         self.tokenizer, self.batch_size = tokenizer, batch_size
-        self.generator = Generator(model, tokenizer.pad_token_id, choose_dtype())
+        self.generator = Generator(model, tokenizer.pad_token_id, dtype or choose_dtype())
         if sampling.seed is not None:
             self.restart(sampling.seed)
 
     @classmethod
     def load(
-        cls, folder: Path, batch_size: int, sampling: Sampling, prompt: PromptFormat = PLAIN
+        cls,
+        folder: Path,
+        batch_size: int,
+        sampling: Sampling,
+        prompt: PromptFormat = PLAIN,
+        dtype: torch.dtype | None = None,
     ) -> "TransformersPolicy":
         """The policy of a model's folder, by whose path episodes name it; other arguments as for the class."""
-        model, tokenizer = load_model(folder, choose_dtype())
+        model, tokenizer = load_model(folder, dtype or choose_dtype())
         prompt.check_template(tokenizer, folder)
         model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        return cls(model, tokenizer, str(folder), batch_size, sampling, prompt)
+        return cls(model, tokenizer, str(folder), batch_size, sampling, prompt, dtype)
 
     def restart(self, seed: int) -> None:
         """Seed torch's generator, which is one for all of a process."""

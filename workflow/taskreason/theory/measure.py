@@ -1,19 +1,21 @@
 """What the theorems speak of, measured on one policy in worlds that no training saw.
 
-For every world: how often sampled replies name which action, at each state of the expert's trajectory, at the other
-states along shortest plans that the policy gets to, and at states just off them; and, in episodes of their own, how
-many optimal decisions the policy makes before its first other one. Policies sample at GRPO's temperature.
+For every world: the chances that replies name the optimal actions, from the model's own probabilities
+(:mod:`taskreason.theory.chances`), at each state of the expert's trajectory, at the other states along shortest plans
+that the policy gets to, and at states just off them; and, in episodes of their own, how many optimal decisions the
+policy makes before its first other one. Policies sample at GRPO's temperature.
 
 One JSON line a world; worlds that are done are kept when a measurement is interrupted.
 """
 
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from taskreason.config.groups import Theory
@@ -24,8 +26,11 @@ from taskreason.durability.progress import follow, say
 from taskreason.environments.base import Environment, State, list_plan
 from taskreason.environments.reply import read_action, recount
 from taskreason.policies import Turn
+from taskreason.policies.batch import Ids
 from taskreason.policies.generation import GeneratingPolicy
 from taskreason.rollouts.episode import Start
+from taskreason.theory.chances import Chances, Writer, find_chances
+from taskreason.theory.search import WIDTH
 from taskreason.theory.theorems import OptimalPaths
 
 LEAST_REACH = 0.005
@@ -33,6 +38,18 @@ LEAST_REACH = 0.005
 WORLDS_AT_ONCE = 10
 GROUP = 16
 """Replies drawn to a text at once; where fewer are needed, the rest are thrown away."""
+
+
+class Reader(Protocol):
+    """What is measured: :class:`taskreason.policies.reader.Reader`."""
+
+    policy: GeneratingPolicy
+
+    def read(self, texts: list[str]) -> Writer:
+        """Replies to these texts, to be gone through."""
+
+    def decode(self, ids: Ids) -> str:
+        """The text of a reply's tokens."""
 
 
 @dataclass
@@ -46,7 +63,7 @@ class _Node:
     depth: int
     expert: str | None = None
     reach: float = 0.0
-    counts: Counter = field(default_factory=Counter)
+    chances: Chances | None = None
 
 
 class _Case:
@@ -68,17 +85,16 @@ class _Case:
             before = recount(teacher.reply(state), accepted=True)
         self.strayed = self._stray(off_path)
 
-    def follow(self, node: _Node, replies: list[str]) -> None:
+    def follow(self, node: _Node) -> None:
         """Note where the optimal replies at a node lead."""
-        actions = list(map(read_action, replies))
         for text, after in self.paths.successors(node.turn.state).items():
-            times = node.counts[text]
-            if times and not self.world.solved(after):
-                before = recount(replies[actions.index(text)], accepted=True)
+            chance = node.chances.estimate(text)
+            if chance and not self.world.solved(after):
+                before = recount(node.chances.examples[text], accepted=True)
                 new = _Node(Turn(self.world, after, before), node.depth + 1)
                 found = self.nodes.setdefault(after, new)
                 if not found.expert:
-                    found.reach += node.reach * times / len(replies)
+                    found.reach += node.reach * chance
 
     def list_nodes(self, depth: int) -> list[_Node]:
         """The nodes at a depth that are to be asked about."""
@@ -105,11 +121,11 @@ class _Case:
 
         states: along shortest plans, the start first. Each has its depth, the expert's action (null off its
         trajectory), the optimal actions with the number of the state that each leads to (null: the goal; -1: a state
-        that was not asked about), and how often replies named which action ("" for none). off_path: states one wrong
-        step away. rollouts: number of optimal decisions before another one -> episodes; optimal_steps of them are
-        success.
+        that was not asked about), and what is known of their chances (:class:`taskreason.theory.chances.Chances`).
+        off_path: states one wrong step away. rollouts: number of optimal decisions before another one -> episodes;
+        optimal_steps of them are success.
         """
-        asked = sorted((n for n in self.nodes.values() if n.counts), key=lambda node: node.depth)
+        asked = sorted((n for n in self.nodes.values() if n.chances), key=lambda node: node.depth)
         numbers = {node.turn.state: n for n, node in enumerate(asked)}
         states, off_path = [], []
         for node in asked:
@@ -119,11 +135,11 @@ class _Case:
                 for text, state in after
             }
             known = {"depth": node.depth, "expert": node.expert, "optimal": optimal}
-            states.append(known | {"counts": dict(node.counts)})
+            states.append(known | {"chances": node.chances.describe()})
         for node in self.strayed:
             optimal = list(self.paths.successors(node.turn.state))
-            counts = dict(node.counts)
-            off_path.append({"depth": node.depth, "optimal": optimal, "counts": counts})
+            known = {"depth": node.depth, "optimal": optimal}
+            off_path.append(known | {"chances": node.chances.describe()})
         return {
             "layout_hash": self.world.id,
             "optimal_steps": len(self.plan),
@@ -133,8 +149,8 @@ class _Case:
         }
 
 
-def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path: Path) -> None:
-    """Write one line a world to ``path``; resumes from ``path`` + ``.partial``. The policy has to sample."""
+def measure(reader: Reader, starts: Sequence[Start], cfg: Config, path: Path) -> None:
+    """Write one line a world to ``path``; resumes from ``path`` + ``.partial``."""
     theory, seed = cfg.theory, cfg.seed
     partial = PartialResults(path.with_name(path.name + ".partial"), f"{theory} {seed}")
     found = {row["layout_hash"]: row for row in partial.read()}
@@ -146,7 +162,8 @@ def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path
         if None in part:
             # Each part draws from its own seed, so that an interrupted measurement ends as an undisturbed one.
             torch.manual_seed(1_000_003 * seed + first)
-            part = measure_worlds(policy, chosen, theory, cfg.env)
+            rng = np.random.default_rng([seed, first])
+            part = measure_worlds(reader, chosen, theory, cfg.env, rng)
             partial.add(*part)
         rows += part
         say(f"{path.stem}: {len(rows)}/{len(starts)} {cfg.env.worlds}")
@@ -155,30 +172,49 @@ def measure(policy: GeneratingPolicy, starts: Sequence[Start], cfg: Config, path
 
 
 def measure_worlds(
-    policy: GeneratingPolicy, starts: Sequence[Start], theory: Theory, environment: Environment
+    reader: Reader,
+    starts: Sequence[Start],
+    theory: Theory,
+    environment: Environment,
+    rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
     """What is measured in each world, as plain values (see :meth:`_Case.describe`)."""
     cases = [
         _Case(start, environment, theory.off_path)
         for start in follow(starts, "the expert's plans", len(starts), environment.worlds)
     ]
-    # All states along shortest plans that the expert or the policy gets to, from the start on.
+    # The expert's states and those off its path are known beforehand, and all asked about together.
+    known = [(case, node) for case in cases for node in (*case.nodes.values(), *case.strayed)]
+    _ask(reader, known, theory, rng)
+    # Other states along shortest plans are found from the start on.
     for depth in range(max(len(case.plan) for case in cases)):
         chosen = [(case, node) for case in cases for node in case.list_nodes(depth)]
-        replies = _ask(policy, [node for _, node in chosen], theory.replies)
-        for (case, node), given in zip(chosen, replies, strict=True):
-            case.follow(node, given)
-    _ask(policy, [node for case in cases for node in case.strayed], theory.replies)
-    _play(policy, cases, theory.rollouts)
+        _ask(reader, [part for part in chosen if not part[1].chances], theory, rng)
+        for case, node in chosen:
+            case.follow(node)
+    _play(reader.policy, cases, theory.rollouts)
     return [case.describe() for case in cases]
 
 
-def _ask(policy: GeneratingPolicy, nodes: list[_Node], number: int) -> list[list[str]]:
-    """Sample ``number`` replies at each node and count the actions that they name."""
-    replies = policy.sample([policy.prompt.describe(node.turn) for node in nodes], number)
-    for node, given in zip(nodes, replies, strict=True):
-        node.counts.update(map(read_action, given))
-    return replies
+def _ask(
+    reader: Reader,
+    places: Iterable[tuple[_Case, _Node]],
+    theory: Theory,
+    rng: np.random.Generator,
+) -> None:
+    """Find the chances of the optimal actions at each node."""
+    asked = [
+        (reader.policy.prompt.describe(node.turn), case.paths.successors(node.turn.state), node)
+        for case, node in places
+    ]
+    asked.sort(key=lambda part: len(part[0]))
+    size = max(1, theory.batch_size // WIDTH)
+    for first in range(0, len(asked), size):
+        texts, wanted, nodes = zip(*asked[first : first + size], strict=True)
+        writer = reader.read(list(texts))
+        found = find_chances(writer, wanted, reader.decode, theory, rng)
+        for node, chances in zip(nodes, found, strict=True):
+            node.chances = chances
 
 
 def _play(policy: GeneratingPolicy, cases: list[_Case], rollouts: int) -> None:

@@ -8,13 +8,16 @@ optimal actions where several are equally good. Both forms are here, for probabi
 Corollary 3.1, what GRPO should make of a success rate by Mroueh's (2025) recursion for rewards of 0 and 1: one exact
 step of GRPO with whitened advantages and a KL penalty of weight beta to the reference turns a prompt's success
 probability p into sigmoid(logit p_ref + 1 / (beta sqrt(p (1 - p) + epsilon))). Repeated, it ends in a fixed point
-above p_ref: success is amplified.
+above p_ref: success is amplified. For p_ref = .7 that is .859 at beta 3 and .746 at beta 10.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import binom
 
 from taskreason.environments.base import State, Teacher, World
 
@@ -44,11 +47,14 @@ def predict_success(
     start: Node,
     successors: Callable[[Node], Mapping[str, Node]],
     chances: Callable[[Node], Mapping[str, Chance]],
+    spare: Callable[[Node], Chance] | None = None,
 ) -> Chance:
     """P(start): the probability that a policy reaches the goal in as few steps as possible.
 
     successors: the optimal actions of a state and where they lead; a state without any is the goal. chances: the
-    policy's probability of each action; actions that are left out have probability 0.
+    policy's probability of each action; actions that are left out have probability 0. spare: probability of replies of
+    which it is not known what they name; all of it goes to the best of the optimal actions, so that the result is an
+    upper bound.
     """
     known: dict[Node, Chance] = {}
 
@@ -60,6 +66,9 @@ def predict_success(
                 given[text] * solve(after) for text, after in following.items() if text in given
             ]
             known[node] = sum(terms, 0.0) if following else 1.0
+            if spare and following:
+                best = reduce(np.maximum, map(solve, following.values()))
+                known[node] = known[node] + spare(node) * best
         return known[node]
 
     return solve(start)
@@ -86,6 +95,26 @@ def amplify(p: np.ndarray, p_ref: np.ndarray, beta: float, epsilon: float = EPSI
     with np.errstate(divide="ignore", over="ignore"):
         odds = np.log(p_ref) - np.log1p(-p_ref) + 1 / (beta * np.sqrt(p * (1 - p) + epsilon))
         return 1 / (1 + np.exp(-odds))
+
+
+def find_stationary(p_ref: float, beta: float, group: int) -> float:
+    """Where the loss that is trained with (TRL's) stands still, for one decision of which p is the chance.
+
+    It differs from :func:`find_fixed_point` in two ways. Rewards are whitened within a group of ``group`` replies, by
+    its own deviation in place of sqrt(p (1 - p)), and a group of equal rewards has no gradient. And the gradient of the
+    KL estimate exp(d) - d - 1, with d = log p_ref - log p of each sampled token, is that of the divergence of the
+    reference from the policy, (p - p_ref) / (p (1 - p)) here, where the theory has that of the policy from the
+    reference. The gradients cancel at p = p_ref + pull(p) / beta.
+    """
+    hits = np.arange(group + 1)
+    spread = hits * (group - hits) / group**2
+    deviation = np.sqrt(hits * (group - hits) / (group * (group - 1)))
+
+    def miss(p: float) -> float:
+        pull = binom.pmf(hits, group, p) @ (spread / (deviation + EPSILON))
+        return p - p_ref - pull / beta
+
+    return float(brentq(miss, p_ref, 1.0))
 
 
 def find_fixed_point(p_ref: np.ndarray, beta: float) -> np.ndarray:

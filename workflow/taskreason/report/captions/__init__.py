@@ -29,6 +29,7 @@ TABLE_TITLES = {
     "theory_multi": "From single turns to many",
     "theory_horizons": "Sub-tasks",
     "theory_grid": "What tasks share",
+    "theory_fixed_point": "GRPO run to its fixed point",
     "ablation_points": "One choice changed at a time",
     "ablation_experts": "Which imperfection GRPO repairs",
     "ablation_turns": "Single decisions against whole episodes",

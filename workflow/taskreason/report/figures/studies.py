@@ -19,7 +19,7 @@ from taskreason.report.tables.studies import (
     make_points,
 )
 from taskreason.report.tables.theory import Theory, make_grid
-from taskreason.report.tables.theory_specs import POLICIES, REFERENCE, list_shared
+from taskreason.report.tables.theory_specs import POLICIES, list_shared
 from taskreason.studies.ablations import PLAIN
 from taskreason.theory.theorems import amplify, find_fixed_point
 
@@ -57,11 +57,7 @@ def _draw_single(theory: Theory, axis: Axes, task: str) -> None:
     """Success of single replies at each expert state, before GRPO and after it, and what the recursion makes of it."""
     both = theory.pair("states", task, ["layout_hash", "place", "depth", "choices"])
     both = both[both["place"] == "expert"]
-    rates = [both[f"expert_{p}"].astype(float) / both[f"replies_{p}"] for p in POLICIES]
-    # Rates are multiples of 1 / replies; a little noise keeps equal ones apart.
-    jitter = np.random.default_rng(theory.tasks.index(task))
-    spread = 0.5 / both[f"replies_{REFERENCE}"].max()
-    places = [rate + jitter.uniform(-spread, spread, len(rate)) for rate in rates]
+    places = [both[f"expert_{policy}"].astype(float) for policy in POLICIES]
     axis.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="No change")
     axis.scatter(*places, s=7, alpha=0.4, color=style.COLOURS[POLICIES[1]], linewidth=0)
     axis.set(aspect="equal", xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
@@ -84,7 +80,7 @@ def _draw_recursion(theory: Theory, axis: Axes, task: str) -> None:
     axis.set(aspect="equal", xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
     for policy in POLICIES:
         table, look = theory.worlds[policy, task], style.mark(policy)
-        x, ends = table["predicted"], (table["low"], table["high"] + table["missed"])
+        x, ends = table["predicted"], (table["range_low"], table["range_high"])
         axis.vlines(x, *ends, color=look["color"], alpha=0.3, linewidth=0.8)
         look |= {"alpha": 0.7, "linewidth": 0, "label": label_policy(policy)}
         axis.scatter(x, table["observed"], s=12, **look)
@@ -109,16 +105,16 @@ def _draw_multi(theory: Theory, axis: Axes, task: str) -> None:
 
 
 def _draw_horizons(theory: Theory, axis: Axes, task: str) -> None:
-    """How far both policies get along the expert's trajectory: the product of single turns, and episodes."""
+    """How far both policies get along the expert's trajectory: predicted from single turns, and seen in episodes."""
     for policy in POLICIES:
         horizons = theory.horizons[policy, task].groupby("horizon")
         # Worlds differ in length: only horizons that most of them have.
         most = horizons.size() > horizons.size().max() / 2
-        means, colour = horizons[["product", "observed"]].mean()[most], style.COLOURS[policy]
+        means, colour = horizons[["predicted", "observed"]].mean()[most], style.COLOURS[policy]
         axis.plot(means.index, means["observed"], color=colour, label=label_policy(policy))
-        axis.plot(means.index, means["product"], color=colour, linestyle=":")
+        axis.plot(means.index, means["predicted"], color=colour, linestyle=":")
     axis.plot([], [], color="black", label="Seen in episodes")
-    axis.plot([], [], color="black", linestyle=":", label="Product of single turns")
+    axis.plot([], [], color="black", linestyle=":", label="Predicted from single turns")
     axis.xaxis.get_major_locator().set_params(integer=True)
 
 

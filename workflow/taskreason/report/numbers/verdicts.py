@@ -240,3 +240,12 @@ def _judge_trainings(results: Results) -> dict[str, str]:
         "SeedLowestDown": print_rate(min([*own, *down])),
         "SeedDownBeatsUp": f"in {count(compare_rates(down, up))} pairs of tasks and seeds",
     }
+
+
+def print_range(values: pd.Series, decimals: int = 2) -> str:
+    """'0.93 to 0.99', a single number where all are the same, two dashes where there are none."""
+    values = values.dropna()
+    if values.empty:
+        return MISSING
+    ends = (f"{value:.{decimals}f}" for value in (values.min(), values.max()))
+    return " to ".join(dict.fromkeys(ends))

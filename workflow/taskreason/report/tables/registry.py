@@ -12,6 +12,7 @@ from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
 from taskreason.report.tables import (
     expert,
+    fixed_point,
     gains,
     main,
     published,
@@ -40,7 +41,7 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
 
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
-    parts = (main, gains, published, studies, regimes, states)
+    parts = (main, gains, published, studies, regimes, states, fixed_point)
     known = {name: spec for part in parts for name, spec in part.SPECS.items()}
     return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
 

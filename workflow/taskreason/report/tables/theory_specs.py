@@ -7,12 +7,13 @@ from taskreason.report.labels import GRID_POLICY, label_policy, task_title
 from taskreason.report.tables import spec
 from taskreason.report.tables.main import SR, TASK
 from taskreason.report.tables.spec import RATE, Column, Row, Spec, columns, name
+from taskreason.theory.analysis import PARTS
 
 REFERENCE = "sft"
 POLICIES = (REFERENCE, GRID_POLICY)
 ALL = "all"
 """Stands for every task and both policies in the row that pools them."""
-PARTS = {"First third": 1 / 3, "Two thirds": 2 / 3, "Whole": 1.0}
+PART_TITLES = dict(zip(("First third", "Two thirds", "Whole"), PARTS, strict=True))
 REPLIES = {
     ("expert", "expert"): "expert's action",
     ("expert", "optimal"): "any optimal",
@@ -30,7 +31,7 @@ def _join_replies(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _name_part(share: str) -> str:
     """'0.3333333333' -> 'First third'."""
-    return min(PARTS, key=lambda part: abs(PARTS[part] - float(share)))
+    return min(PART_TITLES, key=lambda part: abs(PART_TITLES[part] - float(share)))
 
 
 def list_shared(grid: pd.DataFrame) -> list[str]:
@@ -57,10 +58,8 @@ def make_specs(env: Environment) -> dict[str, list[Spec]]:
     single = [
         *columns(spec.COUNT, states="States"),
         *gains,
-        *columns(RATE, improved="Up"),
-        Column("unchanged", "Same", screen=True),
-        *columns(RATE, worse="Down", worse_by_chance="Down by chance"),
-        *columns(spec.P_VALUE, sign_test="p"),
+        *columns(RATE, improved="Up", undecided="Open", worse="Down"),
+        *(Column(f"listed_{key}", f"Listed|{label_policy(key)}", spec.FINE) for key in POLICIES),
         *columns(spec.FINE, fixed_point="Limit"),
     ]
     recursion = [
@@ -68,21 +67,27 @@ def make_specs(env: Environment) -> dict[str, list[Spec]]:
         Column("unique_states", "Unique|states", narrow=True),
         Column("unique_kitchens", f"Unique|{env.worlds}", narrow=True),
         Column("denied", "Denied", spec.FINE, narrow=True),
-        *columns(RATE, predicted="Predicted", observed="Seen"),
-        *columns(spec.SIGNED, error="Error"),
-        *columns(RATE, inside="Inside"),
+        *columns(spec.FINE, predicted="Predicted"),
+        Column("observed", "Seen", spec.FINE, narrow=True),
+        *columns("+.3f", error="Error"),
+        *columns(spec.P_VALUE, p_value="p"),
+        Column("inside", "Inside", narrow=True),
+        *columns(spec.P_VALUE, outside_p_value="Inside|p"),
     ]
     multi = [
         Column("kitchens", worlds, spec.COUNT, screen=True),
         *gains,
         *columns(RATE, states_not_lower="Not lower|states"),
         *columns(RATE, kitchens_not_lower=f"Not lower|{env.worlds}"),
-        *columns(RATE, assumption="Assumption|holds", assumption_by_chance="Assumption|by chance"),
+        *columns(RATE, assumption="Assumption|holds"),
         *columns(RATE, given_assumption="Given it"),
     ]
     horizons = [
         Column("steps", "Steps", spec.STEPS, screen=True),
-        *columns(RATE, product="Product", observed="Seen"),
+        Column("product", "Product", screen=True),
+        *columns(RATE, predicted="Predicted"),
+        Column("observed", "Seen", narrow=True),
+        *columns(spec.P_VALUE, p_value="p"),
     ]
     tasks = [
         name("train_task", "Trained on", lambda t: t if t == CORRELATION else task_title(t)),

@@ -1,0 +1,183 @@
+"""Chances of actions against full enumeration of a toy model's completions, and against single passes of a real one."""
+
+import zlib
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from kitchens import ENV, make_world
+from taskreason.config.groups import Theory
+from taskreason.environments.reply import read_action
+from taskreason.policies.continuations import CachedContinuations, Continuations
+from taskreason.policies.fused import FusedModel
+from taskreason.policies.fused_continuations import FusedContinuations
+from taskreason.policies.transformers import load_model
+from taskreason.theory.chances import DRAWN, ENUMERATED, find_chances, find_cut
+from taskreason.theory.search import Search, Tree
+
+WORDS = ["", "Thought: so", " or so", "\nAction: ", "go", "stay"]
+END, LIMIT = 0, 5
+ACTIONS = ["go", "stay"]
+
+
+def give_chances(prompt, prefix, sharpness):
+    """A made-up model: chances of the next word, another for every prompt and prefix."""
+    rng = np.random.default_rng(zlib.crc32(repr((prompt, tuple(prefix))).encode()))
+    logits = sharpness * rng.normal(size=len(WORDS))
+    # Thoughts come first, then an action, so that replies name one more often than not.
+    logits[min(len(prefix) + 1, 3) if len(prefix) < 3 else 4] += 1.5
+    weights = np.exp(logits)
+    return weights / weights.sum()
+
+
+class ToyContinuations(Continuations):
+    """The made-up model behind the interface of real ones."""
+
+    def __init__(self, prompts, sharpness=1.0, rows=16):
+        super().__init__(prompts, LIMIT, {END}, 1.0, rows)
+        self.sharpness = sharpness
+
+    def _logits(self):
+        rows = [
+            give_chances(n, ids, self.sharpness) for n, ids in zip(self.of, self.ids, strict=True)
+        ]
+        return torch.tensor(np.log(rows))
+
+    def _begin(self, numbers, prefixes, group):
+        self.group = group
+        self.of = [self.prompts[number] for number in numbers for _ in range(group)]
+        self.ids = [list(prefix) for prefix in prefixes]
+        return self._logits()
+
+    def _step(self, tokens):
+        self.ids = [[*ids, int(token)] for ids, token in zip(self.ids, tokens, strict=True)]
+        return self._logits()
+
+    def _keep(self, full):
+        kept = full.repeat_interleave(self.group).tolist()
+        self.of = [n for n, keep in zip(self.of, kept, strict=True) if keep]
+        self.ids = [ids for ids, keep in zip(self.ids, kept, strict=True) if keep]
+
+
+def decode(ids):
+    return "".join(WORDS[token] for token in ids)
+
+
+def enumerate_all(prompt, prefix=(), sharpness=1.0):
+    """Every completion from a prefix on: the probability of each named action."""
+    if prefix and (prefix[-1] == END or len(prefix) == LIMIT):
+        return Counter({read_action(decode(prefix)): 1.0})
+    found = Counter()
+    for token, chance in enumerate(give_chances(prompt, prefix, sharpness)):
+        for action, share in enumerate_all(prompt, (*prefix, token), sharpness).items():
+            found[action] += chance * share
+    return found
+
+
+def ask(writer, **settings):
+    torch.manual_seed(0)
+    wanted = [ACTIONS for _ in writer.prompts]
+    rng = np.random.default_rng(0)
+    return find_chances(writer, wanted, decode, replace(Theory(), **settings), rng)
+
+
+def test_enumeration_finds_the_chances_of_a_toy_within_its_bounds():
+    prompts = list(range(6))
+    found = ask(ToyContinuations(prompts), paths=20_000, thoughts=100_000)
+    for prompt, known in zip(prompts, found, strict=True):
+        exact = enumerate_all(prompt)
+        assert exact.total() == pytest.approx(1)
+        assert known.method == ENUMERATED and known.lost <= 0.001 and not known.drawn
+        for action in ACTIONS:
+            low = known.finished[action]
+            assert low - 1e-9 <= exact[action] <= low + known.lost + 1e-9
+            assert low - 1e-9 <= known.estimate(action) <= low + known.lost + 1e-9
+
+
+@pytest.mark.parametrize("paths", [1, 2, 7, 30])
+def test_a_budget_leaves_bounds_that_hold(paths):
+    prompts = list(range(8))
+    found = ask(ToyContinuations(prompts), paths=paths, thoughts=100_000, coverage=0.99999)
+    for prompt, known in zip(prompts, found, strict=True):
+        exact = enumerate_all(prompt)
+        width = known.open + known.lost
+        assert 0 < width < 1
+        for action in ACTIONS:
+            assert known.finished[action] - 1e-9 <= exact[action] <= known.finished[action] + width
+    # More paths leave less open.
+    more = ask(ToyContinuations(prompts), paths=4 * paths, thoughts=100_000, coverage=0.99999)
+    assert all(b.open < a.open for a, b in zip(found, more, strict=True))
+
+
+def test_likelier_completions_are_listed_first():
+    writer = ToyContinuations([3], sharpness=2.0)
+    tree = Tree([], LIMIT, writer.ends, decode)
+    left = [tree.unfinished]
+    for _ in Search(writer.follow, 0.9999).run([(0, tree)], paths=40):
+        left.append(tree.unfinished)
+    assert left == sorted(left, reverse=True) and len(left) > 3
+    # What six nodes finish in the first round is more than what six do in the last.
+    assert left[1] - left[2] > left[-2] - left[-1]
+
+
+def test_what_is_drawn_is_unbiased_and_exact_given_the_thought():
+    prompts = list(range(4))
+    found = ask(ToyContinuations(prompts, rows=512), paths=1, thoughts=2500)
+    away = []
+    for prompt, known in zip(prompts, found, strict=True):
+        exact = enumerate_all(prompt)
+        assert known.method == DRAWN and max(known.unresolved) <= 0.001 + 1e-9
+        for action in ACTIONS:
+            values = np.array(known.drawn[action])
+            error = known.open * values.std() / len(values) ** 0.5
+            share = (exact[action] - known.finished[action]) / known.open
+            away.append((known.estimate(action) - exact[action]) / error)
+            # Given thoughts vary less than actions that are drawn, too.
+            assert values.var() < share * (1 - share)
+    assert np.abs(away).max() < 4 and abs(np.mean(away)) < 1.5
+
+
+def test_thoughts_end_where_the_line_of_the_action_begins():
+    reply = [1, 2, 3, 4, 0]
+    assert decode(reply[: find_cut(reply, decode)]) == "Thought: so or so\nAction: "
+    assert find_cut([1, 2, 0], decode) == 3
+    tree = Tree([1, 3], LIMIT, frozenset({END}), decode)
+    writer = ToyContinuations([0])
+    for _ in Search(writer.follow, 0.9999).run([(0, tree)], paths=1000):
+        pass
+    exact = enumerate_all(0, (1, 3))
+    for action, mass in tree.finished.items():
+        assert mass == pytest.approx(exact[action], abs=2e-4)
+    assert Tree([1, 0], LIMIT, frozenset({END}), decode).finished == Counter({"": 1.0})
+
+
+def test_both_engines_give_what_single_passes_of_the_model_give():
+    """Prompts and prefixes of unequal length, several of one prompt, in batches that they do not fill."""
+    model, tokenizer = load_model(ENV.data / "base_models" / "tiny")
+    worlds = [make_world("burger", 1), make_world("double_cheese_burger", 2)]
+    texts = [world.observe(world.initial) for world in worlds]
+    prompts = tokenizer([texts[0], texts[1], texts[0][:-40]])["input_ids"]
+    starts = [(0, []), (1, prompts[0][5:12]), (0, prompts[1][3:5]), (2, prompts[0][:20])]
+    starts += [(1, prompts[2][:3]), (0, prompts[1][:9])]
+    with torch.no_grad():
+        fused = FusedModel(model, torch.float32, torch.float32)
+    settings = (prompts, 30, {1}, 0.7, 4)
+    engines = (FusedContinuations(fused, *settings), CachedContinuations(model, *settings))
+    for draw in (False, True):
+        for engine in engines:
+            for (number, prefix), path in zip(starts, engine.follow(starts, draw), strict=True):
+                assert len(prefix) + len(path.tokens) == 30 or path.tokens[-1] == 1
+                ids = prompts[number] + prefix + path.tokens
+                with torch.no_grad():
+                    logits = model(torch.tensor([ids])).logits[0].double() / 0.7
+                first = len(ids) - len(path.tokens) - 1
+                exact = logits[first:-1].softmax(-1)
+                own = exact.gather(1, torch.tensor(path.tokens)[:, None])[:, 0]
+                np.testing.assert_allclose(path.own, own, atol=1e-5)
+                top = exact.topk(path.chances.shape[1])
+                np.testing.assert_allclose(path.chances, top.values, atol=1e-5)
+                if not draw:
+                    np.testing.assert_allclose(path.own, path.chances[:, 0])
