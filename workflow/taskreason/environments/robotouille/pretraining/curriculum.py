@@ -44,7 +44,7 @@ FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
-HINDERED = 0.3
+HINDERED = 0.6
 """Share of the chores to rehearse that begin with an idle item in the robot's hand, as many of the tasks do."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
