@@ -104,14 +104,15 @@ def list_parts() -> dict[str, dict[str, Make]]:
         if group == "seeds"
         else ""
     )
-    three = ["main", "generalization", "bound"]
+    three = ["main", "generalization", "starts"]
     of_run: dict[str, dict[str, dict[str, Make]]] = {
         "default": {
             "README.md": {"results": make_results},
             "docs/results.md": {
                 "results_full": show(["main"], "results/tables/main.csv"),
                 "baselines": partial(make_baselines, env),
-                "bound": show(["bound"], "results/tables/bound.csv"),
+                "starts": show(["starts"], "results/tables/starts.csv"),
+                "splits": show(["splits"], "results/tables/splits.csv"),
                 "grid": show(["generalization"], "results/tables/generalization.csv"),
             },
         },

@@ -33,7 +33,13 @@ from taskreason.policies.model_names import (
     list_model_files,
     to_file_name,
 )
-from taskreason.report.labels import GRID_POLICY, check_labels, list_policies, name_compared
+from taskreason.report.labels import (
+    GRID_POLICY,
+    TRAINED,
+    check_labels,
+    list_policies,
+    name_compared,
+)
 
 # Jobs start independent of what the user's shell sets for other programs.
 free_variables(os.environ)

@@ -1,8 +1,9 @@
 # Tables, figures and the numbers of the paper, from the episodes and the training logs of the current scale. Each is a
 # target with what it shows, and no other, as input (taskreason/report/inputs.py says what). None imports torch, and none
 # can make a training run again.
-# An environment may have nothing to ask a base model, or no drawing of its worlds.
-TABLE_NAMES = [name for name in list_tables(TASKS) if name != "probes" or cfg.env.probe_sizes]
+# An environment may have nothing to ask a base model, no other kinds of worlds, or no drawing of its worlds.
+ABSENT = {"probes": not cfg.env.probe_sizes, "splits": not (FURTHER and cfg.report.split_policies)}
+TABLE_NAMES = [name for name in list_tables(TASKS) if not ABSENT.get(name)]
 DRAWS = type(cfg.env).draw_figure is not Environment.draw_figure
 FIGURE_NAMES = [name for name in NEEDS["figures"] if name != "kitchen" or DRAWS]
 TABLES = expand("results/tables/{name}.{kind}", name=TABLE_NAMES, kind=["csv", "tex"])

@@ -209,6 +209,8 @@ class Report:
     """Worlds a task in the episode gallery, at most; those in which a trained policy fails come first."""
     baselines: Unique[str] = ("random", "sft_longer")
     """Controls: random actions (random), rules of thumb of the environment, SFT with GRPO's budget (sft_longer)."""
+    split_policies: Unique[str] = ("expert", "sft_grpo")
+    """Who plays the worlds of worlds.splits: expert, rules of thumb, and what each task has trained (sft_grpo, sft)."""
     theory: bool = False
     """Whether the paper has the section on the theorems, which takes about as long again as the trainings."""
     ablations: bool = False

@@ -19,7 +19,7 @@ from taskreason.environments.base import Environment, TaskSpec
 
 @group
 class Worlds:
-    """The generated worlds; those for training, validation and evaluation are never the same."""
+    """The generated worlds; no two of those for training, validation and evaluation are the same."""
 
     mode: str = ""
     """How worlds are drawn, one of the environment's modes; empty takes the first of them."""
@@ -29,12 +29,16 @@ class Worlds:
     """Unseen worlds per task on which every policy is evaluated (the paper uses 10)."""
     validation: int = Field(40, ge=1, le=100_000)
     """Further worlds per task on which GRPO is watched while it trains; results never use them."""
+    splits: int = Field(100, ge=0, le=100_000)
+    """Unseen worlds per task of each further kind that the environment has, such as hard ones; 0 leaves them out."""
     train_seed: Seed = 1
     """First seed of the training worlds."""
     eval_seed: Seed = 1_000_001
     """First seed of the evaluation worlds; differs from train_seed."""
     validation_seed: Seed = 500_001
     """First seed of the validation worlds; differs from the two others."""
+    splits_seed: Seed = 3_000_001
+    """First seed of the worlds of further kinds; differs from the three others."""
 
 
 @group

@@ -36,8 +36,12 @@ def _begin(kind: str, study: str) -> list[str]:
 
 SECTIONS = {
     "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
-    "gains": ("What GRPO adds", ["baselines", "seeds", "bound"], []),
-    "tasks": ("Across tasks", ["generalization", "comparison_grid"], _begin("figures", "gener")),
+    "gains": ("What GRPO adds", ["baselines", "seeds", "starts"], []),
+    "tasks": (
+        "Across tasks",
+        ["generalization", "comparison_grid", "splits"],
+        _begin("figures", "gener"),
+    ),
     "training": ("Training", ["collection", "probes"], _begin("figures", "learning")),
     "theory": ("The theory, measured", _begin("tables", "theory"), _begin("figures", "theory")),
     "ablations": ("Ablations", _begin("tables", "abl"), _begin("figures", "abl")),

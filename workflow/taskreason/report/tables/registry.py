@@ -10,7 +10,7 @@ from taskreason.environments.base import Environment
 from taskreason.report.inputs import list_tables
 from taskreason.report.render.tables import render_latex, write_csv
 from taskreason.report.results import Results, load_results
-from taskreason.report.tables import expert, main, studies, theory_specs
+from taskreason.report.tables import expert, main, splits, studies, theory_specs
 from taskreason.report.tables.spec import Spec, Table
 
 MAKERS: dict[str, Callable[[Results], Table]] = {
@@ -18,7 +18,8 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
     **{name: partial(main.make_grid, name=name) for name in main.SPECS if name.startswith("gen")},
     "comparison": main.make_comparison,
     "baselines": main.make_baselines,
-    "bound": expert.make_bound,
+    "starts": splits.make_starts,
+    "splits": splits.make_splits,
     "probes": expert.make_probes,
     "collection": expert.make_collection,
     "seeds": main.make_seeds,
@@ -29,7 +30,9 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
     known = main.SPECS | studies.SPECS
-    return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
+    for part in (expert, splits, theory_specs):
+        known = known | part.make_specs(env)
+    return known[name]
 
 
 def make_table(name: str, root: Path, cfg: Config) -> Table:
