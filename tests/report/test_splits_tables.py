@@ -26,11 +26,11 @@ def root(tmp_path_factory):
     worlds = read(file)
     far = {row["layout_hash"] for row in worlds[::4]}
     farther = {"optimal_steps": TIMEOUTS["burger"] + 1}
-    write_lines(file, [row | farther * (row["layout_hash"] in far) for row in worlds])
+    write_lines(file, [row | (farther if row["layout_hash"] in far else {}) for row in worlds])
     failed = {"success": False, "outcome": "timeout", "steps": TIMEOUTS["burger"]}
     for path in root.glob("episodes/*/*/burger.jsonl"):
-        rows = [e | (farther | failed) * (e["layout_hash"] in far) for e in read(path)]
-        write_lines(path, rows)
+        rows = read(path)
+        write_lines(path, [e | (farther | failed if e["layout_hash"] in far else {}) for e in rows])
     return root
 
 

@@ -32,6 +32,8 @@ MORE_STATIONS, MORE_ITEMS, MORE_CELLS = (1, 4), (1, 3), 2
 """What a larger kitchen has beyond the largest of the others: stations and items, least and most, and cells a side."""
 HOLDING_OWN, HOLDING_EXTRA = 0.063, 0.1
 """How likely the robot of a scattered kitchen starts with a given own item in its hand, and with an extra one."""
+HOLDING_LARGER = 0.14
+"""How likely the robot of a larger kitchen starts with any extra item: as in others, which have 1.4 on average."""
 FACING_NEXT = 0.3
 """How much less often the robot of a scattered kitchen starts before an own item than before the one listed earlier."""
 FACING_EXTRA = 2
@@ -105,7 +107,8 @@ def _draw_layout(template: Layout, rng: random.Random, mode: Mode) -> Layout | N
     extra = [Thing(kind, 0, 0, 0, EXTRA_ITEM_PREDICATES.get(kind, ())) for kind in kinds]
     free = set(cells) - set(spots)
     if not grouped:
-        return _scatter(template, rng, stations, extra, free)
+        holding = HOLDING_LARGER / len(extra) if mode == "larger" else HOLDING_EXTRA
+        return _scatter(template, rng, stations, extra, free, holding)
     moved = {old.cell: new for old, new in zip(own, stations, strict=False)}
     robot = _place_robot(rng, free, moved.get(template.robot.faces, stations[0]))
     if robot is None:
@@ -122,12 +125,16 @@ def _scatter(
     stations: list[Thing],
     extra: list[Thing],
     free: set[tuple[int, int]],
+    holding: float,
 ) -> Layout | None:
-    """Own and extra items one by one on the stations, or one in the robot's hand; None where the robot has no room."""
+    """Own and extra items one by one on the stations, or one in the robot's hand; None where the robot has no room.
+
+    holding: how likely the robot starts with a given extra item.
+    """
     own = len(template.items)
     items = [*template.items, *extra]
     faced = _draw(rng, [FACING_NEXT**n for n in range(own)])
-    chances = [HOLDING_OWN] * own + [HOLDING_EXTRA] * len(extra)
+    chances = [HOLDING_OWN] * own + [holding] * len(extra)
     chances[faced] = 0.0
     held = _draw(rng, [max(0.0, 1 - sum(chances)), *chances]) - 1
     extras = len(stations) - len(template.stations)
