@@ -117,7 +117,7 @@ MUTATIONS = (
         "kitchens with a twin elsewhere have ids of their own",
         f"{KITCHEN}/simulator/layout.py",
         (("[s.name, s.cell == here,", "[s.name, s.x, s.y, s.cell == here,"),),
-        "rollouts/test_splits.py",
+        "rollouts/test_dataset.py",
     ),
     Mutation(
         "planning-hard kitchens are those in which the rule of thumb fails",
