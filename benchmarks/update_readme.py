@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import bases
+import generator
 import machines
 import pandas as pd
 import published_cost
@@ -153,6 +154,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "engines": make_engines,
         },
         "docs/workflow.md": {"graph": make_graph},
+        "docs/tasks.md": {"kitchens": generator.make_table},
     }
     chosen = of_run.get(group, other)
     files = dict.fromkeys([*chosen, *always])

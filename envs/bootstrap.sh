@@ -163,21 +163,25 @@ install_packages() {
     echo "$here" > .venv/place.txt
     # Left behind where the installation is killed.
     echo "$requirements" > .venv/installing.txt
-    pip=".venv/bin/python -I -X utf8 envs/run_pip.py"
+    python=".venv/bin/python -I -X utf8"
+    # Compiled below, on all cores; pip would take one.
+    install="$python envs/run_pip.py install -q --no-compile"
     # torch goes first, so that the index which holds its CPU build serves nothing else.
     say "installing the packages of $requirements into .venv"
-    $pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep '^torch==' envs/requirements.txt)"
+    $install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep '^torch==' envs/requirements.txt)"
     if [ "${HASHES:-}" = 1 ]; then
-        $pip install -q --no-deps --require-hashes -r "envs/hashed/${requirements#envs/}"
+        $install --no-deps --require-hashes -r "envs/hashed/${requirements#envs/}"
     else
-        $pip install -q -r "$requirements"
+        $install -r "$requirements"
     fi
     # Nothing is fetched for this, so no home is needed, whose settings (.pydistutils.cfg) could lead it elsewhere.
-    HOME=$here/.venv LC_ALL=C.UTF-8 $pip install -q --no-deps --no-build-isolation -e .
+    HOME=$here/.venv LC_ALL=C.UTF-8 $install --no-deps --no-build-isolation -e .
     # Python reads this file in the encoding of the locale at hand, so the folder's own name stays out of it.
     for file in .venv/lib/python3*/site-packages/__editable__*taskreason*.pth; do
         [ ! -f "$file" ] || echo ../../../../workflow > "$file"
     done
+    # What is seldom or never imported is compiled when it is. Some files are for other versions of Python, or templates.
+    $python -m compileall -qq -j 0 -x '/tests?/|/transformers/models/' .venv/lib/python3*/site-packages || :
     write_commands
     rm .venv/installing.txt
     echo "$wanted" > "$stamp"

@@ -133,6 +133,17 @@ def test_sampled_tokens_come_as_often_as_their_probability_says():
     assert ((seen - wanted).abs() < 5 * noise + 1e-3).all(), "the second token follows the first"
 
 
+def test_impossible_tokens_are_never_drawn():
+    """Tokens whose probability is 0 in fp32, the first and the last of the vocabulary among them."""
+    logits = torch.full((20_000, 5), -1e4)
+    logits[:, [1, 3]] = torch.tensor([0.0, 1.0])
+    torch.manual_seed(5)
+    drawn = decoding._Writer._draw(logits, 1.0).bincount(minlength=5) / len(logits)
+    share = 1 / (1 + torch.e)
+    assert drawn[[0, 2, 4]].tolist() == [0, 0, 0]
+    assert abs(drawn[1] - share) < 5 * (share * (1 - share) / len(logits)) ** 0.5
+
+
 def test_what_is_computed_differently_is_left_to_transformers():
     model = make_model("qwen2")
     assert is_supported(model)

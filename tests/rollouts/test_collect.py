@@ -119,7 +119,7 @@ def test_an_episode_as_short_as_possible_ends_the_attempts(worlds, tmp_path):
 
 def test_a_killed_collection_goes_on_where_it_was(worlds, tmp_path):
     with pytest.raises(Killed):
-        run(worlds, tmp_path, policy=Wavering(dies_after=200))
+        run(worlds, tmp_path, policy=Wavering(dies_after=90))
     assert not (tmp_path / "d.jsonl").exists()
     left = tmp_path / ".d.attempts.jsonl"
     saved = [json.loads(line.partition(" ")[2]) for line in left.read_text().splitlines()]
@@ -136,7 +136,7 @@ def test_a_killed_collection_goes_on_where_it_was(worlds, tmp_path):
 
 def test_episodes_of_another_expert_are_not_taken_up(worlds, tmp_path):
     with pytest.raises(Killed):
-        run(worlds, tmp_path, policy=Wavering(dies_after=200))
+        run(worlds, tmp_path, policy=Wavering(dies_after=90))
     other = replace(CFG, expert=replace(CFG.expert, temperature=0.1))
     expert = Wavering(share=0)
     summary = run(worlds, tmp_path, other, expert)
@@ -154,12 +154,12 @@ def test_a_budget_ends_collection_with_what_there_is(worlds, tmp_path):
 
 
 def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(worlds, tmp_path):
-    expert = replace(CFG.expert, policy="planner", noise=0.15, attempts=10)
+    expert = replace(CFG.expert, policy="planner", noise=0.3, attempts=20)
     cfg = replace(CFG, expert=expert)
     collect(TASK, cfg, worlds, tmp_path / "d.jsonl", tmp_path / "s.json")
     decisions = load_decisions(tmp_path / "d.jsonl", exact=cfg.expert.is_exact)
     slips = [d for d in decisions if d.action not in d.optimal_actions]
-    assert 0 < len(slips) < 0.15 * len(decisions)
+    assert 0 < len(slips) < 0.3 * len(decisions)
     with pytest.raises(UserError, match="not among optimal_actions"):
         load_decisions(tmp_path / "d.jsonl")
     exact = replace(cfg, expert=replace(expert, noise=0.0))

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def make_project(folder):
     imports = "import base64, hashlib, zipfile\nfrom pathlib import Path\n"
     (folder / "wheels.py").write_text(imports + source[start : source.index("def make_project")])
     (folder / "wheels").mkdir()
-    write_wheel(folder / "wheels", "torch", {"torch/__init__.py": "NAME = 'torch'\n"})
+    # Packages have files that no Python reads.
+    files = {"torch/__init__.py": "NAME = 'torch'\n", "torch/template.py": "{{ name }} = \n"}
+    write_wheel(folder / "wheels", "torch", files)
     write_wheel(folder / "wheels", "snakemake", {"snakemake/__main__.py": SNAKEMAKE})
     return folder
 
@@ -122,6 +125,11 @@ def project(tmp_path_factory):
     folder = make_project(tmp_path_factory.mktemp("it's ein Überbau") / "project")
     check_whole(folder, bootstrap(folder))
     return folder
+
+
+def test_packages_are_compiled_ahead(project):
+    (module,) = (project / ".venv").glob("lib/python*/site-packages/torch/__init__.py")
+    assert Path(cache_from_source(module)).is_file()
 
 
 @pytest.fixture

@@ -1,3 +1,31 @@
+# SFT and GRPO, and what they rehearse.
+from taskreason.training.rehearsal import LONGER, count_most
+
+# No training of any task rehearses more.
+MOST_REHEARSED = max(count_most(cfg.for_task(task), cfg.bound_of(task)) for task in TASKS)
+
+
+def rehearsal_file(seed):
+    """What trainings with a seed rehearse. Where more is drawn, it begins as before, so none of them is out of date."""
+    return ancient(f"{OUT}/rehearsal/{seed}.jsonl") if MOST_REHEARSED else []
+
+
+use rule light as draw_rehearsal with:
+    output:
+        f"{OUT}/rehearsal/{{seed}}.jsonl",
+    pathvars:
+        job="draw_rehearsal/{seed}",
+    wildcard_constraints:
+        seed="[0-9]+",
+    priority: 35  # after worlds and trajectories, which take more jobs
+    params:
+        script="draw_rehearsal",
+        number=MOST_REHEARSED,
+        seed=lambda wildcards: int(wildcards.seed),
+    message:
+        "Drawing what trainings with the seed {wildcards.seed} rehearse"
+
+
 # One SFT and one GRPO training per task and seed. One thread each: two trainings at a time beat one on two threads.
 # Checkpoints go to a folder that is no output, so that an interrupted training resumes instead of being wiped.
 # Priorities put the longest way first (SFT, GRPO, rollouts) and of what else waits the longest job, so that the short
@@ -6,6 +34,7 @@ use rule heavy as train_sft with:
     input:
         trajectories=rules.collect.output.trajectories,
         model=rules.prepare_base.output.model,
+        rehearsal=lambda wildcards: rehearsal_file(seed_of(wildcards)),
     output:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/sft"),
         curve=f"{OUT}/training/{{task}}{{run}}/sft.csv",
@@ -31,6 +60,7 @@ use rule heavy as train_grpo with:
     input:
         trajectories=rules.collect.output.trajectories,
         model=rules.train_sft.output.model,
+        rehearsal=lambda wildcards: rehearsal_file(seed_of(wildcards)),
         validation=world_file("{task}", "validation"),
         training=lambda wildcards: (
             world_file(wildcards.task, "train")
@@ -66,6 +96,7 @@ use rule train_sft as train_sft_longer with:
     input:
         trajectories=rules.collect.output.trajectories,
         model=rules.train_sft.output.model,
+        rehearsal=lambda wildcards: rehearsal_file(seed_of(wildcards) + LONGER),
     output:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/sft_longer"),
         curve=f"{OUT}/training/{{task}}{{run}}/sft_longer.csv",

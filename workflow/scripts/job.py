@@ -6,6 +6,7 @@ must be what these have written, and unfinished work of a killed attempt is take
 the same settings and inputs.
 """
 
+import gc
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -27,11 +28,14 @@ from taskreason.durability.errors import UserError, explain_machine_error
 from taskreason.durability.partial_results import describe_work, take_up
 
 RESULTS = Path("results")
+COLLECTION = 50_000
+"""New objects after which Python looks for garbage; by its own 700 that takes an eighth of imports."""
 
 
 @contextmanager
 def logged(snakemake):
     """Send the process's output to the rule's log, limit numerical libraries to its threads, and keep checksums."""
+    gc.set_threshold(COLLECTION)
     # The libraries read these when they are imported, which happens inside the block.
     for library in ("OMP", "MKL", "OPENBLAS", "RAYON"):
         os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)

@@ -18,6 +18,8 @@ with logged(snakemake):
         curve=Path(output.curve),
         provenance=Path(output.provenance),
     )
+    if drawn := given.get("rehearsal"):
+        files = replace(files, rehearsal=Path(drawn))
     if params.stage == "grpo":
         training = Path(given.training) if given.training else None
         worlds, validation = Path(given.validation), Path(output.validation)

@@ -22,7 +22,7 @@ from taskreason.environments.robotouille.tasks import PUBLISHED
 
 TEMPLATES = {name: kitchens.TEMPLATES[name] for name in PUBLISHED}
 SEEDS = range(200)
-BENCHMARK = pd.read_csv(Path(__file__).parents[3] / "benchmarks" / "kitchens.csv")
+BENCHMARK = pd.read_csv(Path(__file__).parents[3] / "benchmarks" / "generator.csv")
 """What was measured on 150 kitchens a task and mode of the benchmark's own generator."""
 CASES = list(itertools.product(TEMPLATES, MODES))
 

@@ -122,11 +122,12 @@ def test_of_a_prompt_what_repeats_the_stations_is_learnt_and_of_answers_no_quest
 
 
 def test_lessons_are_chores_and_readings_of_which_each_has_its_share():
-    lessons = ENV.rehearsal.draw_lessons(6, 40)
+    decisions = ENV.rehearsal.draw_decisions(6, 30)
+    assert ENV.rehearsal.count_decisions(40) == 30
+    lessons = ENV.rehearsal.draw_lessons(6, 40, decisions)
     acting = [lesson for lesson in lessons if "\nAction: " in lesson["completion"]]
     assert len(lessons) == 40 and len(acting) == 30
     assert lessons != sorted(lessons, key=lambda lesson: "\nAction: " in lesson["completion"])
-    decisions = ENV.rehearsal.draw_decisions(6, 30)
     assert {d.layout_hash for d in decisions} == {REHEARSED}
     for decision in decisions:
         assert decision.action in decision.optimal_actions and decision.optimal_steps_left > 0
@@ -139,7 +140,7 @@ def test_chores_do_not_depend_on_the_order_of_sets():
         "from taskreason.environments import load_environment\n"
         "env = load_environment('robotouille')\n"
         "print(*env.pretraining.draw_examples(5, {'drills': 0, 'small_chores': 0, 'chores': 40}, 1))\n"
-        "print(env.rehearsal.draw_lessons(5, 40))"
+        "print(env.rehearsal.draw_lessons(5, 40, env.rehearsal.draw_decisions(5, 30)))"
     )
     drawn = {
         subprocess.run(

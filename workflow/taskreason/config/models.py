@@ -18,30 +18,6 @@ from taskreason.environments.base import Environment, TaskSpec
 
 
 @group
-class Worlds:
-    """The generated worlds; no two of those for training, validation and evaluation are the same."""
-
-    mode: str = ""
-    """How worlds are drawn, one of the environment's modes; empty takes the first of them."""
-    training: int = Field(400, ge=1, le=100_000)
-    """Training worlds per task, from which the expert's trajectories are drawn."""
-    evaluation: int = Field(100, ge=1, le=100_000)
-    """Unseen worlds per task on which every policy is evaluated (the paper uses 10)."""
-    validation: int = Field(40, ge=1, le=100_000)
-    """Further worlds per task on which GRPO is watched while it trains; results never use them."""
-    splits: int = Field(100, ge=0, le=100_000)
-    """Unseen worlds per task of each further kind that the environment has, such as hard ones; 0 leaves them out."""
-    train_seed: Seed = 1
-    """First seed of the training worlds."""
-    eval_seed: Seed = 1_000_001
-    """First seed of the evaluation worlds; differs from train_seed."""
-    validation_seed: Seed = 500_001
-    """First seed of the validation worlds; differs from the two others."""
-    splits_seed: Seed = 3_000_001
-    """First seed of the worlds of further kinds; differs from the three others."""
-
-
-@group
 class Expert:
     """Collection of expert trajectories by rejection sampling."""
 
@@ -82,6 +58,8 @@ class Base:
     """Further models, evaluated untrained as base:LAST_PART_OF_THE_NAME; named as base.model, or api:NAME."""
     rebuild: bool = False
     """Train the base model from scratch on the environment's curriculum instead of installing base.model."""
+    start: str = ""
+    """A model that the rebuilding trains on, named as base.model; empty begins with random weights."""
     hidden_size: int = Field(128, ge=8, le=16_384)
     """Width of the rebuilt model."""
     layers: int = Field(4, ge=1, le=128)
@@ -158,6 +136,8 @@ class Grpo:
     """Rename the objects of every state at random."""
     rehearsal: Rehearsal = 0.0
     """Share of the environment's rehearsal material among the states."""
+    focus: float = Field(0.0, ge=0, le=1)
+    """Share of the prompts that are drawn from the states on which the SFT policy's likeliest reply is wrong."""
     eval_steps: int = Field(20, ge=0, le=1_000_000)
     """Steps between two validations; 0 makes none."""
     save_steps: int = Field(20, ge=1, le=1_000_000)
@@ -200,7 +180,7 @@ class Config:
     """Tasks to train and evaluate on, the environment's or a person's own; empty takes the environment's choice."""
     task_settings: dict[str, TaskSettings] = Field({})
     """What single tasks have for themselves, by name; a name with a layout is a task of one's own."""
-    worlds: Worlds = Worlds()
+    worlds: groups.Worlds = groups.Worlds()
     expert: Expert = Expert()
     base: Base = Base()
     prompt: groups.Prompt = groups.Prompt()

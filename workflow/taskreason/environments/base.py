@@ -134,10 +134,15 @@ class Rehearsal(Protocol):
     """Material that keeps the base model's skills while a task is learnt."""
 
     def draw_decisions(self, seed: int, number: int) -> list[Decision]:
-        """Expert decisions on no task, for GRPO; ``layout_hash`` is ``REHEARSED``."""
+        """Expert decisions on no task, for GRPO; ``layout_hash`` is ``REHEARSED``. The first of more are the same."""
 
-    def draw_lessons(self, seed: int, number: int) -> list[dict[str, str]]:
-        """Prompt and completion pairs, for SFT."""
+    def count_decisions(self, lessons: int) -> int:
+        """Of how many decisions so many lessons are made; never fewer for more lessons."""
+
+    def draw_lessons(
+        self, seed: int, number: int, decisions: Sequence[Decision]
+    ) -> list[dict[str, str]]:
+        """Prompt and completion pairs, for SFT; decisions: the first of the seed, as many as are counted for them."""
 
 
 @dataclass(frozen=True)
@@ -177,10 +182,7 @@ class Gallery(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Further unseen worlds to evaluate on. title: in print. mode: how they are drawn, "" as all others.
-
-    keep: which of the worlds that are drawn belong to it; all of them if None.
-    """
+    """Further unseen worlds. title: in print. mode: how they are drawn, "" as all others. keep: which of them."""
 
     title: str
     mode: str = ""
@@ -204,10 +206,7 @@ class Environment(ABC):
 
     @abstractmethod
     def draw(self, task: TaskSpec, seed: int, mode: str = "") -> World:
-        """The world of a task that a seed stands for, the same everywhere.
-
-        mode: one of ``modes``, "" the first, or that of one of ``splits``.
-        """
+        """The world of a task that a seed stands for, the same everywhere. mode: one of ``modes`` or a split's."""
 
     @abstractmethod
     def load(self, row: Mapping[str, Any], source: str) -> World:

@@ -114,7 +114,10 @@ class _Writer:
     def _draw(logits: torch.Tensor, temperature: float) -> torch.Tensor:
         if not temperature:
             return logits.argmax(-1)
-        return torch.multinomial((logits / temperature).softmax(-1), 1)[:, 0]
+        # torch.multinomial draws a random number for every token of the vocabulary, this one for every reply.
+        sums = (logits / temperature).softmax(-1).double().cumsum(-1)
+        drawn = torch.rand(len(sums), 1, dtype=sums.dtype) * sums[:, -1:]
+        return torch.searchsorted(sums, drawn, right=True)[:, 0].clamp(max=sums.shape[1] - 1)
 
     def _keep(self, full: torch.Tensor) -> None:
         """Forget all prompts but these."""

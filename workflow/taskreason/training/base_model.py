@@ -17,7 +17,7 @@ from trl import SFTConfig, SFTTrainer
 from taskreason.config.models import Config
 from taskreason.environments.base import Pretraining
 from taskreason.policies.fused import is_supported
-from taskreason.policies.model_names import find_folder
+from taskreason.policies.model_names import expand, find_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
 from taskreason.policies.transformers import load_model
 from taskreason.training.checkpoints import CurveLog
@@ -40,32 +40,15 @@ FILES = (
 
 
 def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Path) -> None:
-    """Train the base model from scratch; resumes from ``checkpoint_dir``."""
+    """Train the base model, from scratch or on from ``base.start``; resumes from ``checkpoint_dir``."""
     base, processes = cfg.base, torch.get_num_threads()
     pretraining = cfg.env.pretraining
-    tokenizer = pretraining.build_tokenizer()
     torch.manual_seed(base.seed)
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=-(-len(tokenizer) // 64) * 64,
-            hidden_size=base.hidden_size,
-            num_hidden_layers=base.layers,
-            intermediate_size=base.intermediate_size,
-            num_attention_heads=base.heads,
-            num_key_value_heads=base.kv_heads,
-            head_dim=base.head_dim,
-            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
-            max_position_embeddings=CONTEXT,
-            tie_word_embeddings=True,
-            # The published models' 0.02 at their width, scaled to ours: below it attention stays flat for long.
-            initializer_range=0.9 / math.sqrt(base.hidden_size),
-            attn_implementation="sdpa",
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
-    point_heads_back(model)
+    if base.start:
+        model, tokenizer = load_model(find_folder(expand(base.start, cfg.env)))
+    else:
+        tokenizer = pretraining.build_tokenizer()
+        model = make_model(cfg, tokenizer)
     examples = list(pretraining.draw_examples(base.seed, base.curriculum, processes))
     rows = order_by_length(examples, base.batch_size, base.seed)
     steps = base.epochs * -(-len(rows) // base.batch_size)
@@ -92,6 +75,33 @@ def build_base(cfg: Config, output_dir: Path, checkpoint_dir: Path, log_csv: Pat
     if is_supported(model):
         read_prompts_once(model, choose_products(trainer.args))
     train_and_save(trainer, output_dir, CurveLog(log_csv, COLUMNS, base.epochs, "base"))
+
+
+def make_model(cfg: Config, tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:
+    """A model with random weights, all but the heads that point back."""
+    base = cfg.base
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=-(-len(tokenizer) // 64) * 64,
+            hidden_size=base.hidden_size,
+            num_hidden_layers=base.layers,
+            intermediate_size=base.intermediate_size,
+            num_attention_heads=base.heads,
+            num_key_value_heads=base.kv_heads,
+            head_dim=base.head_dim,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            # The published models' 0.02 at their width, scaled to ours: below it attention stays flat for long.
+            initializer_range=0.9 / math.sqrt(base.hidden_size),
+            attn_implementation="sdpa",
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    point_heads_back(model)
+    return model
 
 
 @torch.no_grad()

@@ -31,9 +31,9 @@ from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
 from taskreason.training import VALIDATION_STATES, count_steps, setup
 from taskreason.training.checkpoints import CurveLog, RowLog
+from taskreason.training.rehearsal import count_rehearsed, take_decisions
 from taskreason.training.rewards import REWARDS
 from taskreason.training.scoring import copy_model
-from taskreason.training.sft import count_rehearsed
 from taskreason.training.trainer import (
     MultiTurnTrainer,
     SharedPromptTrainer,
@@ -69,7 +69,7 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     model, tokenizer = setup.load_trainee(files.start, cfg)
     grpo = cfg.grpo
-    pool = decisions + draw_rehearsed(cfg, len(decisions))
+    pool = decisions + draw_rehearsed(cfg, len(decisions), files.rehearsal)
     lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
     completions = grpo.prompts_per_step * grpo.group_size
     # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.
@@ -83,7 +83,8 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
         kind, rewards = MultiTurnTrainer, [episode_reward]
         options = {"starts": starts, "timeout": cfg.timeout_of(task)}
         options |= {"prompt": asked, "rename": cfg.env if grpo.augment else None}
-    drawn = draw_prompts(pool, prompts, grpo.augment, cfg.seed, cfg.env)
+    missed = find_missed(pool, model, tokenizer, cfg) if grpo.focus else []
+    drawn = draw_prompts(pool, missed, prompts, cfg)
     rows = [{"prompt": asked.ask(d.prompt), "decision": asdict(d)} for d in drawn]
     trainer = kind(
         model=model,
@@ -213,22 +214,39 @@ def choose_sampler(cfg: Config, folder: Path) -> dict[str, object]:
     }
 
 
-def draw_rehearsed(cfg: Config, number: int) -> list[Decision]:
-    """The decisions that GRPO rehearses with ``number`` of a task."""
-    wanted = count_rehearsed(number, cfg.grpo.rehearsal)
-    return cfg.env.rehearsal.draw_decisions(cfg.seed, wanted) if wanted else []
+def draw_rehearsed(cfg: Config, number: int, file: Path | None = None) -> list[Decision]:
+    """The decisions that GRPO rehearses with ``number`` of a task; file: those of the seed that are drawn already."""
+    return take_decisions(cfg, cfg.seed, count_rehearsed(number, cfg.grpo.rehearsal), file)
+
+
+def find_missed(pool: list[Decision], model, tokenizer, cfg: Config) -> list[Decision]:
+    """The decisions on which the policy that GRPO starts from is wrong, by its likeliest reply."""
+    sampling, size = Sampling(cfg.rollout.max_new_tokens), cfg.rollout.batch_size
+    if not is_supported(model):
+        model = copy_model(model).to(choose_dtype()).eval()
+    policy = TransformersPolicy(model, tokenizer, "start", size, sampling, choose_format(cfg))
+    paid = REWARDS[cfg.grpo.reward].function
+    replies = policy.complete([decision.prompt for decision in pool])
+    pairs = zip(pool, replies, strict=True)
+    return [d for d, reply in pairs if sum(paid(reply, d)) < sum(paid(d.completion, d))]
 
 
 def draw_prompts(
-    decisions: list[Decision], number: int, augment: bool, seed: int, environment: Environment
+    pool: list[Decision], missed: list[Decision], number: int, cfg: Config
 ) -> Iterator[Decision]:
-    """``number`` decisions to be asked about, epoch after epoch; with ``augment`` each under new names."""
-    rng = random.Random(f"grpo {seed}")
-    pending: list[Decision] = []
+    """``number`` decisions to be asked about, epoch after epoch, a share ``grpo.focus`` of them among the missed ones.
+
+    With ``grpo.augment`` each comes under new names.
+    """
+    rng = random.Random(f"grpo {cfg.seed}")
+    pending: dict[bool, list[Decision]] = {True: [], False: []}
     for _ in range(number):
-        pending = pending or rng.sample(decisions, len(decisions))
-        decision = pending.pop()
-        yield rename_decision(decision, rng, environment) if augment else decision
+        focused = bool(missed) and rng.random() < cfg.grpo.focus
+        if not pending[focused]:
+            source = missed if focused else pool
+            pending[focused] = rng.sample(source, len(source))
+        decision = pending[focused].pop()
+        yield rename_decision(decision, rng, cfg.env) if cfg.grpo.augment else decision
 
 
 def rename_decision(decision: Decision, rng: random.Random, environment: Environment) -> Decision:

@@ -29,8 +29,9 @@ class TrainingFiles:
     """What one training reads (the expert's decisions, the folder of the model to start from) and writes.
 
     model: folder of the result. checkpoints: folder from which a killed training resumes, gone at the end. curve: CSV
-    log. provenance: JSON record. Of GRPO alone: worlds, in which the policy is watched meanwhile (read); validation,
-    the CSV log of that; training, the worlds of the trajectories, where ``grpo.turns`` is multi (read).
+    log. provenance: JSON record. rehearsal: decisions on no task, drawn ahead for trainings with this seed (read). Of
+    GRPO alone: worlds, in which the policy is watched meanwhile (read); validation, the CSV log of that; training, the
+    worlds of the trajectories, where ``grpo.turns`` is multi (read).
     """
 
     trajectories: Path
@@ -39,6 +40,7 @@ class TrainingFiles:
     checkpoints: Path
     curve: Path
     provenance: Path
+    rehearsal: Path | None = None
     worlds: Path | None = None
     validation: Path | None = None
     training: Path | None = None

@@ -8,6 +8,7 @@ that a training can be made again.
 
 import math
 import random
+from pathlib import Path
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
@@ -19,36 +20,33 @@ from taskreason.environments.base import Decision
 from taskreason.policies.fused import is_supported
 from taskreason.policies.prompt import PLAIN, PromptFormat, choose_format
 from taskreason.rollouts.dataset import load_decisions
-from taskreason.training import count_steps, setup
+from taskreason.training import setup
 from taskreason.training.checkpoints import CurveLog
+from taskreason.training.rehearsal import LONGER, count_rehearsed, count_replies, take_decisions
 from taskreason.training.scoring import choose_products, read_prompts_once
 
 Rows = list[dict[str, str]]
 """Examples: each a prompt with its completion."""
 COLUMNS = {name: name for name in ("loss", "mean_token_accuracy", "learning_rate")}
 
-LONGER = 1_000_000
-"""What the seed of longer SFT adds to the training's seed."""
-
 
 def train_sft(task: str, cfg: Config, files: setup.TrainingFiles) -> None:
     """Fine-tune the base model on one task's trajectories; resumes from the checkpoints."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
     rows = repeat_decisions(decisions, cfg.sft.epochs, cfg, cfg.seed)
-    rows = mix_lessons(rows, cfg, cfg.seed)
+    rows = mix_lessons(rows, cfg, cfg.seed, files.rehearsal)
     _fit(rows, cfg, files, cfg.sft.epochs, f"SFT {task}")
 
 
 def train_sft_longer(task: str, cfg: Config, files: setup.TrainingFiles) -> None:
     """Train the SFT policy on for the number of replies that GRPO samples: what more training alone is worth."""
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
-    pool = len(decisions) + count_rehearsed(len(decisions), cfg.grpo.rehearsal)
-    replies = count_steps(cfg.grpo, pool) * cfg.grpo.prompts_per_step * cfg.grpo.group_size
+    replies = count_replies(cfg, len(decisions))
     epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
     # Another seed than SFT's: other names, another order, other lessons.
     seed = cfg.seed + LONGER
     rows = repeat_decisions(decisions, math.ceil(epochs), cfg, seed)
-    rows = mix_lessons(rows, cfg, seed)[:replies]
+    rows = mix_lessons(rows, cfg, seed, files.rehearsal)[:replies]
     _fit(rows, cfg, files, epochs, f"longer SFT {task}")
 
 
@@ -80,11 +78,6 @@ def _fit(rows: Rows, cfg: Config, files: setup.TrainingFiles, epochs: float, lab
     setup.train_policy(trainer, cfg, files, CurveLog(files.curve, COLUMNS, epochs, label))
 
 
-def count_rehearsed(number: int, share: float) -> int:
-    """Rehearsed examples to be added to ``number`` of a task so that they make up ``share`` of the whole."""
-    return round(number * share / (1 - share))
-
-
 def repeat_decisions(decisions: list[Decision], epochs: int, cfg: Config, seed: int) -> Rows:
     """The decisions once an epoch, shuffled in each, under other names each time if ``sft.augment``."""
     rng = random.Random(f"epochs {seed}")
@@ -97,12 +90,17 @@ def repeat_decisions(decisions: list[Decision], epochs: int, cfg: Config, seed: 
     return rows
 
 
-def mix_lessons(rows: Rows, cfg: Config, seed: int) -> Rows:
-    """The rows in their order, with lessons strewn in at random until these make up ``sft.rehearsal`` of the whole."""
+def mix_lessons(rows: Rows, cfg: Config, seed: int, file: Path | None = None) -> Rows:
+    """The rows in their order, with lessons strewn in at random until these make up ``sft.rehearsal`` of the whole.
+
+    file: decisions of the seed that are drawn already.
+    """
     number = count_rehearsed(len(rows), cfg.sft.rehearsal)
     if not number:
         return rows
-    own, lessons = iter(rows), iter(cfg.env.rehearsal.draw_lessons(seed, number))
+    rehearsal = cfg.env.rehearsal
+    drawn = take_decisions(cfg, seed, rehearsal.count_decisions(number), file)
+    own, lessons = iter(rows), iter(rehearsal.draw_lessons(seed, number, drawn))
     from_task = [True] * len(rows) + [False] * number
     random.Random(f"mix {seed}").shuffle(from_task)
     return [next(own if task else lessons) for task in from_task]

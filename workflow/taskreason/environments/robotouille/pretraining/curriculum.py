@@ -9,7 +9,7 @@ and reply format of the tasks. No goal has more than two slots, so neither a tas
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
@@ -26,7 +26,15 @@ from ..simulator.engine import Kitchen, State
 from ..simulator.observation import observe
 from ..teacher import KitchenTeacher, Plan
 from ..world import KitchenWorld
-from .exercises import ask, build_question, draw_drill, draw_reading, draw_scene, read_stack
+from .exercises import (
+    ask,
+    build_question,
+    draw_drill,
+    draw_hindered,
+    draw_reading,
+    draw_scene,
+    read_stack,
+)
 
 ASKED, READ = 4, 2
 """One kitchen in ``ASKED`` comes with questions, each other one with ``READ`` reading exercises."""
@@ -36,6 +44,8 @@ FINISHED = 0.3
 """Share of kitchens in which the reached goal is read, so that a filled slot is known as such under every goal."""
 READINGS = 0.25
 """Share of reading exercises among the chores that a training on a task rehearses."""
+HINDERED = 0.3
+"""Share of the chores to rehearse that begin with an idle item in the robot's hand, as many of the tasks do."""
 BLOCK = 250
 """Kitchens that are drawn from one random generator, and by one process."""
 NODE_LIMIT = 3000
@@ -51,6 +61,7 @@ class KitchenPretraining(Pretraining):
         "drills": "Lists of names in which the model looks up what comes after one; they come first.",
         "small_chores": "How many of the kitchens have few objects; they come next.",
         "chores": "Random kitchens from which the corpus is drawn.",
+        "starts": "Kitchens with an idle item in the robot's hand, before one that is needed; they come last.",
     }
 
     def build_tokenizer(self) -> Any:
@@ -65,9 +76,12 @@ class KitchenPretraining(Pretraining):
         """Per kitchen a set of questions or some readings, and a few decisions of the planner."""
         rng = random.Random(f"chores {seed}")
         yield from (draw_drill(rng) for _ in range(sizes["drills"]))
-        chores = sizes["chores"]
-        blocks = [range(n, min(n + BLOCK, chores)) for n in range(0, chores, BLOCK)]
-        draw = partial(_draw_block, seed, sizes["small_chores"])
+        blocks = [
+            (draw, range(n, min(n + BLOCK, sizes[part])))
+            for part, draw in (("chores", _draw_block), ("starts", _draw_starts))
+            for n in range(0, sizes[part], BLOCK)
+        ]
+        draw = partial(_draw_part, seed, sizes["small_chores"])
         told = partial(follow, label="chores", total=len(blocks), unit="parts drawn")
         if processes == 1:
             yield from chain.from_iterable(told(map(draw, blocks)))
@@ -103,8 +117,9 @@ class KitchenRehearsal(Rehearsal):
         drawn: list[Decision] = []
         progress = Progress("chores", number, "drawn")
         while len(drawn) < number:
-            kitchen, state = draw_scene(rng)
-            for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS):
+            hindered = rng.random() < HINDERED
+            kitchen, state = draw_hindered(rng) if hindered else draw_scene(rng)
+            for teacher, plan, n in _draw_steps(kitchen, state, rng, REHEARSALS, hindered):
                 at, action = plan[n]
                 prompt, reply = observe(kitchen, at), teacher.reply(at)
                 optimal, left = teacher.optimal(at), len(plan) - n
@@ -112,15 +127,37 @@ class KitchenRehearsal(Rehearsal):
             progress.show(len(drawn))
         return drawn[:number]
 
-    def draw_lessons(self, seed: int, number: int) -> list[dict[str, str]]:
+    def count_decisions(self, lessons: int) -> int:
+        """All lessons but the reading exercises."""
+        return lessons - round(lessons * READINGS)
+
+    def draw_lessons(
+        self, seed: int, number: int, decisions: Sequence[Decision]
+    ) -> list[dict[str, str]]:
         """Chores, and some reading exercises, renamed and shuffled."""
         rng = random.Random(f"lessons {seed}")
-        readings = round(number * READINGS)
+        readings = number - self.count_decisions(number)
         lessons = [_renamed(*draw_reading(rng), rng) for _ in range(readings)]
-        chores = self.draw_decisions(seed, number - readings)
-        lessons += [_renamed(chore.prompt, chore.completion, rng) for chore in chores]
+        lessons += [_renamed(chore.prompt, chore.completion, rng) for chore in decisions]
         rng.shuffle(lessons)
         return lessons
+
+
+def _draw_part(seed: int, small: int, part: tuple[Callable, range]) -> list[dict[str, str]]:
+    draw, numbers = part
+    return draw(seed, small, numbers)
+
+
+def _draw_starts(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
+    """The first decisions in kitchens where the robot begins with an idle item in its hand."""
+    rng = random.Random(f"starts {seed} {numbers[0]}")
+    examples = []
+    for _ in numbers:
+        kitchen, state = draw_hindered(rng)
+        for teacher, plan, n in _draw_steps(kitchen, state, rng, DECISIONS, first=True):
+            at = plan[n][0]
+            examples.append(_renamed(observe(kitchen, at), teacher.reply(at), rng))
+    return examples
 
 
 def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
@@ -146,9 +183,9 @@ def _draw_block(seed: int, small: int, numbers: range) -> list[dict[str, str]]:
 
 
 def _draw_steps(
-    kitchen: Kitchen, state: State, rng: random.Random, number: int
+    kitchen: Kitchen, state: State, rng: random.Random, number: int, first: bool = False
 ) -> Iterator[tuple[KitchenTeacher, Plan, int]]:
-    """Up to ``number`` steps of the expert's plan from a state; none where planning would take long."""
+    """Up to ``number`` steps of a plan from a state, or its first two; none where planning would take long."""
     if kitchen.is_goal(state):
         return
     # Without detours: which kitchens are planned within the limit decides what the shipped base model was taught.
@@ -158,7 +195,8 @@ def _draw_steps(
         plan = teacher.plan(state)
     except (UserError, ValueError):  # too cluttered to plan in quickly, or at all: no loss here
         return
-    for n in sorted(rng.sample(range(len(plan)), min(number, len(plan)))):
+    chosen = rng.sample(range(len(plan)), min(number, len(plan)))
+    for n in range(min(2, len(plan))) if first else sorted(chosen):
         if teacher.is_explained(plan[n:]):
             yield teacher, plan, n
 

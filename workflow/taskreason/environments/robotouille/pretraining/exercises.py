@@ -45,6 +45,8 @@ BURIED = 0.8
 AGAIN = 0.3
 """Share of the kinds of a list that it names again, so that some of a kind are built in and some are not."""
 DRILL_PIECES = 6
+BEGUN = 0.1
+"""Share of scenes with the goal begun that are kept where most are to have nothing done yet."""
 
 
 def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) -> Layout:
@@ -155,6 +157,28 @@ def draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]
         for target in compile_stacks(kitchen.goal):
             if find_site(kitchen, state, target).list_contested():
                 return kitchen, state
+
+
+def draw_hindered(rng: random.Random) -> tuple[Kitchen, State]:
+    """A scene in which the robot holds something that no slot asks for, before something that one does.
+
+    Many of the benchmark's kitchens begin so. There is an empty station, where the one belongs, not on the other; and
+    mostly nothing is in its final place yet.
+    """
+    while True:
+        kitchen, state = draw_start(rng)
+        stacks = compile_stacks(kitchen.goal)
+        begun = any(find_site(kitchen, state, stack).list_placed() for stack in stacks)
+        wanted = {slot.kind for stack in stacks for slot in stack.slots}
+        tops = [(s, stack[-1]) for s, stack in enumerate(state.stacks) if stack]
+        idle = [top for top in tops if kitchen.item_kinds[top[1]] not in wanted]
+        before = [s for s, item in tops if kitchen.item_kinds[item] in wanted]
+        free = state.hand < 0 and not state.effects and list_empty(kitchen, state)
+        if free and idle and before and (not begun or rng.random() < BEGUN):
+            station, item = rng.choice(idle)
+            left = list(state.stacks)
+            left[station] = left[station][:-1]
+            return kitchen, state._replace(hand=item, loc=rng.choice(before), stacks=tuple(left))
 
 
 # ------------------------------------------------------------ what is asked and read

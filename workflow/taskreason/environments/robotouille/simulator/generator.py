@@ -35,7 +35,7 @@ HOLDING_OWN, HOLDING_EXTRA = 0.063, 0.1
 HOLDING_LARGER = 0.14
 """How likely the robot of a larger kitchen starts with any extra item: as in others, which have 1.4 on average."""
 FACING_NEXT = 0.3
-"""How much less often the robot of a scattered kitchen starts before an own item than before the one listed earlier."""
+"""How often the robot of a scattered kitchen starts before an own item, relative to the item listed before it."""
 FACING_EXTRA = 2
 """How much likelier it starts at a given extra station than at one of the template's."""
 EXTRA_ITEM_PREDICATES = {

@@ -1,7 +1,7 @@
-"""How the generator's kitchens compare with the benchmark's: `python benchmarks/kitchens.py [--kitchens 400]`.
+"""How the generator's kitchens compare with the benchmark's: `python benchmarks/generator.py [--kitchens 400]`.
 
-benchmarks/kitchens.csv holds what was measured on kitchens of the benchmark's own generator, 150 seeds a task and mode.
-The same is measured here on ours. Output: results/bench/kitchens.csv, from which `make readme` fills the table in
+benchmarks/generator.csv holds what was measured on kitchens of the benchmark's own generator, 150 a task and mode.
+The same is measured here on ours. Output: results/bench/generator.csv, from which `make readme` fills the table in
 docs/tasks.md.
 """
 
@@ -17,9 +17,13 @@ from taskreason.environments.robotouille.planner.search import Planner
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.generator import MODES, Mode, generate_layout
 from taskreason.environments.robotouille.tasks import PUBLISHED, TASKS, load_template
+from taskreason.report.render.tables import format_rows
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARK, FOUND = ROOT / "benchmarks" / "kitchens.csv", ROOT / "results" / "bench" / "kitchens.csv"
+BENCHMARK, FOUND = (
+    ROOT / "benchmarks" / "generator.csv",
+    ROOT / "results" / "bench" / "generator.csv",
+)
 
 
 def main() -> None:
@@ -33,7 +37,7 @@ def main() -> None:
 
 
 def measure(task: str, mode: Mode, number: int) -> dict:
-    """What kitchens.csv tells of the first ``number`` kitchens of a task and mode."""
+    """What generator.csv tells of the first ``number`` kitchens of a task and mode."""
     template = load_template(TASKS[task])
     wanted = {kind for term in template.goal for kind in term.args}
     steps, items, held = [], [], []
@@ -57,6 +61,34 @@ def measure(task: str, mode: Mode, number: int) -> dict:
         "optimal_empty": mean(empty),
         "items": mean(items),
     }
+
+
+COLUMNS = {
+    "holding": ("Holding an item", "{:.2f}"),
+    "held_goal": ("of a kind in the goal", "{:.2f}"),
+    "optimal": ("Shortest plan", "{:.1f}"),
+    "optimal_holding": ("holding", "{:.1f}"),
+    "optimal_empty": ("empty-handed", "{:.1f}"),
+    "items": ("Items", "{:.1f}"),
+}
+
+
+def make_table() -> str | None:
+    """Ours next to the benchmark's, in Markdown; None before anything has been measured."""
+    if not FOUND.exists():
+        return None
+    keys = ["mode", "task"]
+    ours, theirs = (pd.read_csv(file).set_index(keys) for file in (FOUND, BENCHMARK))
+    body = []
+    for place, row in ours.iterrows():
+        cells = [
+            "–" if pd.isna(row[key]) else f"{form.format(row[key])} / {form.format(known)}"
+            for key, (_, form) in COLUMNS.items()
+            for known in [theirs.loc[place, key]]
+        ]
+        body.append([*place, *cells])
+    header = ["Mode", "Task", *(title for title, _ in COLUMNS.values())]
+    return f"{format_rows(header, body)}\n\nOurs / the benchmark's. Made by `python benchmarks/generator.py`."
 
 
 if __name__ == "__main__":
