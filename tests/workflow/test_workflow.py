@@ -109,7 +109,7 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
     assert jobs.pop("fetch_model", 0) == (5 if scale == "paper" else 0)
     per_task = ["collect", "train_sft", "train_grpo", "train_sft_longer", "evaluate_grpo"]
     once = ["prepare_base", "probe_base", "make_macros", "make_page", "make_gallery", "make_cards"]
-    others = {"draw_worlds": 24, "evaluate_sft": 8, "evaluate_rules": 3}
+    others = {"draw_worlds": 12, "draw_splits": 12, "evaluate_sft": 8, "evaluate_rules": 3}
     others |= {"play_splits": 4, "play_splits_by_rule": 8, "make_table": 16, "make_figure": 9}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
 

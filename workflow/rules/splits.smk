@@ -1,5 +1,16 @@
 # Rollouts in unseen worlds of further kinds (worlds.splits), such as larger ones. One job plays all of a task with one
 # policy, which it loads once, and only with those of report.split_policies.
+# The trainings do not wait for these.
+use rule draw_worlds as draw_splits with:
+    pathvars:
+        job="draw_worlds/{task}/{split}",
+    wildcard_constraints:
+        split=one_of(FURTHER),
+    priority: 0
+    message:
+        "Drawing worlds of {wildcards.task}: {wildcards.split}"
+
+
 use rule light as play_splits_by_rule with:
     input:
         worlds=[world_file("{task}", split) for split in FURTHER],
