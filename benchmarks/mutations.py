@@ -108,6 +108,42 @@ MUTATIONS = (
         "training/test_training.py::test_sft_learns_replies_and_nothing_of_the_prompt",
     ),
     Mutation(
+        "harder kitchens may be those of training",
+        "rollouts/dataset.py",
+        (("seen, found, in_vain = set(exclude), 0, 0", "seen, found, in_vain = set(), 0, 0"),),
+        "rollouts/test_splits.py",
+    ),
+    Mutation(
+        "kitchens with a twin elsewhere have ids of their own",
+        f"{KITCHEN}/simulator/layout.py",
+        (("[s.name, s.cell == here,", "[s.name, s.x, s.y, s.cell == here,"),),
+        "rollouts/test_dataset.py",
+    ),
+    Mutation(
+        "planning-hard kitchens are those in which the rule of thumb fails",
+        f"{KITCHEN}/greedy.py",
+        (("for _ in range(steps or 0):", "for _ in range(2 * (steps or 0)):"),),
+        "rollouts/test_splits.py",
+    ),
+    Mutation(
+        "larger kitchens have no more items than those of training",
+        f"{KITCHEN}/simulator/generator.py",
+        (("len(EXTRA_ITEM_WEIGHTS) - 1 + rng", "rng"),),
+        "rollouts/test_splits.py",
+    ),
+    Mutation(
+        "kitchens that start empty-handed count as those that don't",
+        f"{KITCHEN}/environment.py",
+        (('"holding" if world.initial.hand >= 0', '"holding" if world.initial.loc >= 0'),),
+        "rollouts/test_splits.py",
+    ),
+    Mutation(
+        "every kind of kitchen counts those of all kinds",
+        "report/tables/splits.py",
+        (('played[played["layout_hash"].isin(drawn["layout_hash"])]', "played"),),
+        "report/test_splits_tables.py",
+    ),
+    Mutation(
         "evaluation worlds are those of the training",
         "rollouts/dataset.py",
         (
@@ -367,7 +403,7 @@ MUTATIONS = (
             ),
             (
                 "every task's failures are split at the first task's bound",
-                "tables/expert.py",
+                "tables/splits.py",
                 (("results.cfg.bound_of(task)", "results.cfg.bound_of(results.tasks[0])"),),
             ),
             (

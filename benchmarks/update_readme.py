@@ -121,7 +121,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
         if group == "seeds"
         else ""
     )
-    three = ["main", "generalization", "bound"]
+    three = ["main", "generalization", "starts"]
     of_run: dict[str, dict[str, dict[str, Make]]] = {
         "default": {
             "README.md": {"results": make_results},
@@ -131,7 +131,8 @@ def list_parts() -> dict[str, dict[str, Make]]:
                 "baselines": partial(make_baselines, env),
                 "gains": show(["gains"], "results/tables/gains.csv"),
                 "sharpening": show(["sharpening"], "results/tables/sharpening.csv"),
-                "bound": show(["bound"], "results/tables/bound.csv"),
+                "starts": show(["starts"], "results/tables/starts.csv"),
+                "splits": show(["splits"], "results/tables/splits.csv"),
                 "grid": show(["generalization"], "results/tables/generalization.csv"),
             },
         },

@@ -10,6 +10,31 @@ from taskreason.environments.robotouille.simulator.observation import (
 )
 
 
+def canonicalise(text: str) -> tuple:
+    """What a prompt of a kitchen without containers says, whatever the numbers of its names and the order of its lists.
+
+    The stations, each with its kind, kinds and flags of what lies on it from the bottom up, and whether the robot is
+    there; what the robot holds; the goal.
+    """
+
+    def kind(name: str) -> str:
+        return name.rstrip("0123456789")
+
+    lines = text.splitlines()
+    start, end = lines.index("Stations:"), lines.index("Items:")
+    robot = next(n for n, line in enumerate(lines) if line.startswith("Robot "))
+    things = [line.split(f" {UNDER} ")[0].split() for line in lines[end + 1 : robot]]
+    flags = {name: tuple(sorted(words)) for _, name, _, *words in things}
+    _, place, _, held = lines[robot].split()
+    stations = []
+    for line in lines[start + 1 : end]:
+        _, name, *stack = line.split()
+        stack = [(kind(item), flags[item]) for item in stack if item != EMPTY]
+        stations.append((kind(name), tuple(stack), name == place))
+    hand = None if held == NOTHING else (kind(held), flags[held])
+    return tuple(sorted(stations)), hand, lines[-1]
+
+
 def recover(kitchen: Kitchen, text: str) -> State:
     """The state that :func:`observe` described; the kitchen gives names and nothing else."""
     sections: dict[str, list[str]] = {}

@@ -54,6 +54,7 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
                 "layout_hash": f"{number:016x}",
                 "seed": number,
                 "mode": "scattered",
+                "start": "holding" if number % 3 == 0 else "empty-handed",
                 "optimal_steps": OPTIMA[task] + draw.randrange(-1, 4),
             }
             for number in range(kitchens)
@@ -70,6 +71,7 @@ def write_results(root: Path, kitchens: int = 20, rates=None, tasks=TASKS) -> Pa
             for temperature in list_temperatures(policy, CONFIG):
                 home = root / "episodes_sampled" / policy / ("-" if is_untrained(policy) else task)
                 write_cell(home / f"T{temperature:g}", task, rows, 0.8 * rate, drawn)
+        _write_splits(root, task, rates)
     _write_model(root / "models" / "base")
     counts = {name: {"right": 9, "asked": 10} for name in CONFIG.env.probe_labels}
     write_json(root / "probes" / "base.json", counts)
@@ -224,6 +226,23 @@ def _write_counts(path: Path, rate: float) -> None:
     optimal = round(200 * (0.5 + rate / 2))
     counts = {"states": 200, "optimal": optimal, "expert": optimal, "valid": 199}
     write_json(path, counts)
+
+
+def _write_splits(root: Path, task: str, rates: dict[str, float]) -> None:
+    """Worlds of further kinds, four each, and their episodes by all that are to play them."""
+    rows, draw = [], random.Random(1)
+    for number, split in enumerate(CONFIG.env.splits):
+        known = {"optimal_steps": OPTIMA[task]}
+        part = [{"layout_hash": f"{number + 1:x}{n:015x}"} | known for n in range(4)]
+        write_lines(root / "worlds" / task / f"{split}.jsonl", part)
+        rows += part
+    for policy in CONFIG.report.split_policies:
+        wins = [draw.random() < rates.get(policy, 0.5) for _ in rows]
+        episodes = [
+            make_episode(row, task, won, OPTIMA[task] if won else TIMEOUTS[task])
+            for row, won in zip(rows, wins, strict=True)
+        ]
+        write_lines(root / "splits" / policy / f"{task}.jsonl", episodes)
 
 
 def _write_training(root: Path, task: str, draw) -> None:

@@ -92,7 +92,7 @@ def is_number(text: str) -> bool:
 @pytest.mark.parametrize(
     "name",
     [
-        *("main", "baselines", "gains", "sharpening", "bound"),
+        *("main", "baselines", "gains", "sharpening"),
         *("comparison", "comparison_grid", "probes", "seeds"),
     ],
 )
@@ -109,6 +109,15 @@ def test_tables_have_every_number_of_their_files(page, out, name):
         for value in cut:
             wanted.remove(value)
     assert sorted(value for _, value in page.numbers[f"table-{name}"]) == wanted
+
+
+def test_the_table_of_starts_has_every_rate_and_each_number_of_worlds_once(page, out):
+    rows = list(csv.DictReader((out / "tables/starts.csv").open()))
+    rates = [row[key] for row in rows for key in ("sr", "sr_low", "sr_high") if row[key]]
+    numbers = {(row["task"], row["part"]): row["kitchens"] for row in rows}
+    assert len(numbers) == 5 * len(TASKS)
+    wanted = sorted([*rates, *numbers.values()])
+    assert sorted(value for _, value in page.numbers["table-starts"]) == wanted
 
 
 def test_printed_numbers_are_those_of_the_files_rounded(page):

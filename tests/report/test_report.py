@@ -263,7 +263,7 @@ def test_the_collection_table_accounts_for_every_world(root):
 
 
 def test_failures_are_counted_on_either_side_of_the_bound(root, macros):
-    table = make_table("bound", root, CONFIG).csv.set_index(["policy", "task", "side"])
+    table = make_table("starts", root, CONFIG).csv.set_index(["policy", "task", "part"])
     total = {"within": 0, "beyond": 0}
     for policy in ("sft", "sft_grpo"):
         for task in TASKS:
@@ -300,7 +300,7 @@ def test_a_subset_of_tasks_makes_all_tables_figures_and_macros(tmp_path):
 class Bare:
     """The environment without anything that is optional: no published numbers, labels, comparison or drawing."""
 
-    worlds, data, probe_labels, rule_policies = "worlds", None, {}, {}
+    worlds, data, probe_labels, rule_policies, splits = "worlds", None, {}, {}, {}
 
     def __init__(self, env):
         self.tasks, self.default_tasks, self.load = env.tasks, env.default_tasks, env.load
@@ -322,7 +322,7 @@ def test_an_environment_without_published_numbers_makes_all_tables_and_figures(
     table = pd.read_csv(tmp_path / "comparison.csv")
     assert len(table) == 16 + 16 and table["published_sr"].isna().all()
     assert "ublished" not in (tmp_path / "comparison.tex").read_text()
-    assert "Worlds" in (tmp_path / "bound.tex").read_text()
+    assert "Worlds" in (tmp_path / "starts.tex").read_text()
 
 
 def test_missing_and_doubled_worlds_are_refused(tmp_path):

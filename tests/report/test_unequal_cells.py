@@ -313,7 +313,7 @@ def test_sharpening_has_each_temperature_in_its_own_row(root):
 
 def test_failures_lie_within_or_beyond_the_tasks_own_bound(root):
     """The shortest plans are within the bound of every task, and the tasks' bounds differ."""
-    table = make_table("bound", root, CFG).csv.set_index(["policy", "task", "side"])
+    table = make_table("starts", root, CFG).csv.set_index(["policy", "task", "part"])
     for policy, task in product(("sft", "sft_grpo"), TASKS):
         solved = CELLS[key_of(policy, task)][0]
         assert table.loc[(policy, task, "within"), "failures"] == WORLDS - solved

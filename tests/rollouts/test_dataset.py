@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from kitchens import ENV, read_jsonl
+from observation_reader import canonicalise
 from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import TaskSpec
@@ -73,11 +74,21 @@ def test_no_world_is_drawn_twice_and_a_seed_stands_for_the_same_one_in_every_spl
 @pytest.mark.parametrize("mode", ENV.modes)
 @pytest.mark.parametrize("task", ENV.default_tasks)
 def test_seeds_of_the_training_that_come_again_bring_no_world_back(task, mode):
-    """Ids are of what is seen of a world, so the splits are disjoint by content."""
-    train = {world.id for _, world in draw_worlds(ENV, ENV.tasks[task], mode, 0, 40)}
-    unseen = list(draw_worlds(ENV, ENV.tasks[task], mode, 20, 40, train))
-    assert len(train) == 40 and train.isdisjoint(world.id for _, world in unseen)
-    assert [seed for seed, _ in unseen] == list(range(40, 80))
+    """Ids are of what is seen of a world: the next worlds are those of the next seeds whose prompts are new."""
+
+    def read(world):
+        return canonicalise(world.observe(world.initial))
+
+    train = [world for _, world in draw_worlds(ENV, ENV.tasks[task], mode, 0, 40)]
+    unseen = list(draw_worlds(ENV, ENV.tasks[task], mode, 20, 40, {world.id for world in train}))
+    seen, seeds = set(map(read, train)), []
+    assert len(seen) == 40
+    for seed in range(20, unseen[-1][0] + 1):
+        form = read(ENV.draw(ENV.tasks[task], seed, mode))
+        if form not in seen:
+            seen.add(form)
+            seeds.append(seed)
+    assert [seed for seed, _ in unseen] == seeds and len(seeds) == 40
 
 
 def test_a_world_that_is_not_the_one_of_its_id_is_refused(collected, tmp_path):

@@ -30,7 +30,8 @@ PROMISED = [
             "baselines",
             "gains",
             "sharpening",
-            "bound",
+            "starts",
+            "splits",
             "probes",
             "collection",
             "seeds",
@@ -118,8 +119,8 @@ def test_every_scale_plans_the_same_rules(tmp_path, scale):
         "make_gallery",
         "make_cards",
     ]
-    others = {"draw_worlds": 12, "evaluate_control": 8, "evaluate_rules": 3}
-    others |= {"make_table": 17, "make_figure": 9}
+    others = {"draw_worlds": 12, "draw_splits": 12, "evaluate_control": 8, "evaluate_rules": 3}
+    others |= {"play_splits": 4, "play_splits_by_rule": 8, "make_table": 18, "make_figure": 9}
     assert jobs == dict.fromkeys(per_task, 4) | dict.fromkeys(once, 1) | others
 
 

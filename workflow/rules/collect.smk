@@ -20,7 +20,7 @@ use rule light as draw_worlds with:
     pathvars:
         job="draw_worlds/{task}/{split}",
     wildcard_constraints:
-        split=one_of(SPLITS),
+        split=one_of(split for split in SPLITS if split not in FURTHER),
     priority: 40  # all else waits for worlds and trajectories
     params:
         script="draw_worlds",

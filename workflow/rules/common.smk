@@ -38,6 +38,7 @@ from taskreason.report.labels import (
     FOLDERS,
     GREEDY,
     GRID_POLICY,
+    TRAINED,
     check_labels,
     list_policies,
     list_temperatures,

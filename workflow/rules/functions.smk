@@ -3,7 +3,11 @@ from taskreason.environments.base import Environment
 from taskreason.report.captions import FIGURE_TITLES, FOLDER as CAPTIONS, name_caption, title_table
 from taskreason.report.inputs import NEEDS, list_inputs, list_tables, name_episodes
 
+# Kinds of evaluation worlds that the environment has besides those of training.
+FURTHER = list(cfg.env.splits) if cfg.worlds.splits else []
+# In the order in which they are drawn, each with the key of how many there are.
 SPLITS = {"train": "training", "validation": "validation", "eval": "evaluation"}
+SPLITS |= dict.fromkeys(FURTHER, "splits")
 
 
 def one_of(names):
@@ -37,7 +41,8 @@ def worlds_before(wildcards):
 
 def world_settings(wildcards):
     """What the worlds of a split depend on; of a task that a person has written, its file as well."""
-    keys = ["mode", SPLITS[wildcards.split], f"{wildcards.split}_seed"]
+    seed = "splits_seed" if wildcards.split in FURTHER else f"{wildcards.split}_seed"
+    keys = ["mode", SPLITS[wildcards.split], seed]
     file = cfg.env.fingerprint(cfg.task(wildcards.task))
     return {key: config["worlds"][key] for key in keys} | {"file": file}
 

@@ -1,9 +1,11 @@
 # Tables, figures and the numbers of the paper, from the episodes and the training logs of the current scale. Each is a
 # target with what it shows, and no other, as input (taskreason/report/inputs.py says what). None imports torch, and none
 # can make a training run again.
-# An environment may have nothing to ask a base model, no published numbers, or no drawing of its worlds.
+# An environment may have nothing to ask a base model, no published numbers, no other kinds of worlds, or no drawing of
+# its worlds.
 PUBLISHED = cfg.env.data and (cfg.env.data / "published").is_dir()
 SOURCES = {"probes": cfg.env.probe_sizes, "published_tests": PUBLISHED}
+SOURCES["splits"] = FURTHER and cfg.report.split_policies
 TABLE_NAMES = [name for name in list_tables(TASKS) if SOURCES.get(name, True)]
 DRAWS = type(cfg.env).draw_figure is not Environment.draw_figure
 FIGURE_NAMES = [name for name in NEEDS["figures"] if name != "kitchen" or DRAWS]

@@ -38,6 +38,8 @@ COMPLAINTS = {
 """Kind of error -> what is said of the key."""
 RESERVED = ("base", "hub", "rebuilt_base", "ablation", "sweep", "regimes", "states")
 """Names of folders, which no task can have."""
+PLAYED = ("expert", "sft", "sft_longer", "sft_grpo")
+"""Policies of every environment that can play the worlds of worlds.splits."""
 MISSING = object()
 
 
@@ -121,6 +123,7 @@ def _check_names(cfg: Config) -> Iterator[tuple[str, str]]:
         "base.curriculum": (cfg.base.curriculum, env.pretraining.sizes if env.pretraining else ()),
         "probes": (cfg.probes, env.probe_sizes),
         "report.baselines": (cfg.report.baselines, ("random", *env.rule_policies, *CONTROLS)),
+        "report.split_policies": (cfg.report.split_policies, (*env.rule_policies, *PLAYED)),
         "sweep.task": ([cfg.sweep.task], cfg.tasks),
         "ablation.task": ([cfg.ablation.task], cfg.tasks),
         "ablation.policies": (cfg.ablation.policies, env.rule_policies),
@@ -171,6 +174,9 @@ def _check_numbers(cfg: Config) -> Iterator[tuple[str, str]]:
     if worlds.validation_seed in (worlds.train_seed, worlds.eval_seed):
         others = "worlds.train_seed or worlds.eval_seed"
         yield "worlds.validation_seed", f"equals {others}; choose a different one"
+    if worlds.splits_seed in (worlds.train_seed, worlds.eval_seed, worlds.validation_seed):
+        others = "worlds.train_seed, worlds.eval_seed or worlds.validation_seed"
+        yield "worlds.splits_seed", f"equals {others}; choose a different one"
     if worlds.training < wanted:
         given = f"worlds.training ({worlds.training})"
         yield "expert.trajectories", f"is {wanted}, more than {given}; lower it or raise the other"

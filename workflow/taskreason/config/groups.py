@@ -1,6 +1,6 @@
 """What the configuration's models are made of: kinds of value that several share, and the groups around the trainings.
 
-The groups are those of prompts, hardware, rollouts, an endpoint, the studies, the report, and a scheduler.
+The groups are those of worlds, prompts, hardware, rollouts, an endpoint, the studies, the report, and a scheduler.
 """
 
 import json
@@ -62,6 +62,30 @@ def some_of(kind: type) -> Any:
         return {key: getattr(whole, key) for key in schema["properties"] if key in values}
 
     return Annotated[dict[str, Any], BeforeValidator(check), WithJsonSchema(schema)]
+
+
+@group
+class Worlds:
+    """The generated worlds; no two of those for training, validation and evaluation are the same."""
+
+    mode: str = ""
+    """How worlds are drawn, one of the environment's modes; empty takes the first of them."""
+    training: int = Field(400, ge=1, le=100_000)
+    """Training worlds per task, from which the expert's trajectories are drawn."""
+    evaluation: int = Field(100, ge=1, le=100_000)
+    """Unseen worlds per task on which every policy is evaluated (the paper uses 10)."""
+    validation: int = Field(40, ge=1, le=100_000)
+    """Further worlds per task on which GRPO is watched while it trains; results never use them."""
+    splits: int = Field(100, ge=0, le=100_000)
+    """Unseen worlds per task of each further kind that the environment has, such as hard ones; 0 leaves them out."""
+    train_seed: Seed = 1
+    """First seed of the training worlds."""
+    eval_seed: Seed = 1_000_001
+    """First seed of the evaluation worlds; differs from train_seed."""
+    validation_seed: Seed = 500_001
+    """First seed of the validation worlds; differs from the two others."""
+    splits_seed: Seed = 3_000_001
+    """First seed of the worlds of further kinds; differs from the three others."""
 
 
 @group
@@ -238,6 +262,8 @@ class Report:
     """Worlds a task in the episode gallery, at most; those in which a trained policy fails come first."""
     baselines: Unique[str] = ("random", *CONTROLS)
     """Controls: random, the environment's rules of thumb, SFT with GRPO's budget (sft_longer), GRPO alone (grpo)."""
+    split_policies: Unique[str] = ("expert", "sft_grpo")
+    """Who plays the worlds of worlds.splits: expert, rules of thumb, and what each task has trained (sft_grpo, sft)."""
     theory: bool = False
     """Whether the paper has the section on the theorems, which takes about as long again as the trainings."""
     ablations: bool = False

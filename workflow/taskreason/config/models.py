@@ -18,26 +18,6 @@ from taskreason.environments.base import Environment, TaskSpec
 
 
 @group
-class Worlds:
-    """The generated worlds; those for training, validation and evaluation are never the same."""
-
-    mode: str = ""
-    """How worlds are drawn, one of the environment's modes; empty takes the first of them."""
-    training: int = Field(400, ge=1, le=100_000)
-    """Training worlds per task, from which the expert's trajectories are drawn."""
-    evaluation: int = Field(100, ge=1, le=100_000)
-    """Unseen worlds per task on which every policy is evaluated (the paper uses 10)."""
-    validation: int = Field(40, ge=1, le=100_000)
-    """Further worlds per task on which GRPO is watched while it trains; results never use them."""
-    train_seed: Seed = 1
-    """First seed of the training worlds."""
-    eval_seed: Seed = 1_000_001
-    """First seed of the evaluation worlds; differs from train_seed."""
-    validation_seed: Seed = 500_001
-    """First seed of the validation worlds; differs from the two others."""
-
-
-@group
 class Expert:
     """Collection of expert trajectories by rejection sampling."""
 
@@ -202,7 +182,7 @@ class Config:
     """Tasks to train and evaluate on, the environment's or a person's own; empty takes the environment's choice."""
     task_settings: dict[str, TaskSettings] = Field({})
     """What single tasks have for themselves, by name; a name with a layout is a task of one's own."""
-    worlds: Worlds = Worlds()
+    worlds: groups.Worlds = groups.Worlds()
     expert: Expert = Expert()
     base: Base = Base()
     prompt: groups.Prompt = groups.Prompt()

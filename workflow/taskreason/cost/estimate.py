@@ -85,6 +85,10 @@ def read_job(job, dag, cfg: Config, gpu: Gpu) -> Job:
         policy, tasks = files[0].parts[-3], tuple(file.stem for file in files)
         name = {name_compared(other): other for other in cfg.base.compare}.get(policy, name)
         stage, kind = f"evaluate_{policy}", "evaluate"
+    elif script == "play_splits":
+        worlds = cfg.worlds.splits * len(cfg.env.splits)
+        cfg, kind = change(cfg, "worlds", {"evaluation": worlds}), "evaluate"
+        tasks = (job.params.task,)
     if shorten(name) not in SHAPES:
         known = ", ".join(SHAPES)
         raise UserError(f"model {name}: its size is unknown here; configure one of {known}.")

@@ -184,6 +184,15 @@ class Gallery(Protocol):
         """The goal, in words (``text``) and as the programs draw it, as JSON values."""
 
 
+@dataclass(frozen=True)
+class Split:
+    """Further unseen worlds. title: in print. mode: how they are drawn, "" as all others. keep: which of them."""
+
+    title: str
+    mode: str = ""
+    keep: Callable[[World], bool] | None = None
+
+
 class Environment(ABC):
     """A family of tasks. What comes after :meth:`teacher` is optional: a default says that the environment has none."""
 
@@ -196,10 +205,12 @@ class Environment(ABC):
     """Ways to draw a world, the default first."""
     worlds: str = "worlds"
     """What the reports call worlds."""
+    splits: Mapping[str, Split] = {}
+    """Kinds of evaluation worlds other than those of training, by the names of their files."""
 
     @abstractmethod
     def draw(self, task: TaskSpec, seed: int, mode: str = "") -> World:
-        """The world of a task that a seed stands for, the same everywhere. mode: one of ``modes``, "" the first."""
+        """The world of a task that a seed stands for, the same everywhere. mode: one of ``modes`` or a split's."""
 
     @abstractmethod
     def load(self, row: Mapping[str, Any], source: str) -> World:
@@ -212,6 +223,10 @@ class Environment(ABC):
     @abstractmethod
     def teacher(self, world: World, patient: bool = True) -> Teacher:
         """The solver of a world; one that is not patient gives up (UserError) where a search takes seconds."""
+
+    def describe_start(self, world: World) -> str:
+        """How a world starts, in a word or two, such as "holding": results are told apart by it. "" says nothing."""
+        return ""
 
     # ------------------------------------------------------------------ tasks
 

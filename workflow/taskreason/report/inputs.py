@@ -34,6 +34,7 @@ class Needs:
 
     across: the fully trained policy of every task on every task; single_turn: counts of single replies, too;
     sampled: episodes with sampled replies, too, at rollout.temperature ("shared") or at all of a policy's own ("all");
+    rules: the run's rules of thumb, too; splits: the policies that play further kinds of worlds, in these as well;
     published: the paper's numbers; files: others below results/SCALE, once a {task} and training {run}.
     """
 
@@ -41,6 +42,8 @@ class Needs:
     across: bool = False
     single_turn: bool = False
     sampled: Literal["", "shared", "all"] = ""
+    rules: bool = False
+    splits: bool = False
     published: bool = False
     files: Sequence[str] = ()
 
@@ -55,7 +58,8 @@ NEEDS: dict[str, dict[str, Needs]] = {
         "baselines": Needs(None),
         "gains": Needs(None, sampled="shared"),
         "sharpening": Needs(("sft", GRID_POLICY), sampled="all"),
-        "bound": Needs(TRAINED),
+        "starts": Needs(TRAINED, rules=True),
+        "splits": Needs(splits=True),
         "probes": Needs(files=["probes/base.json"]),
         "collection": Needs(files=["trajectories/{task}.summary.json"]),
         "seeds": Needs(TRAINED, across=True),
@@ -101,9 +105,11 @@ def find_needs(kind: str, name: str, cfg: Config) -> tuple[Needs, Sequence[str]]
 def list_keys(needs: Needs, cfg: Config, tasks: Sequence[str]) -> list[Key]:
     """The cells that are needed: policies with the task that they were trained and the one they are evaluated on."""
     keys: list[Key] = []
+    own = cfg.report.split_policies if needs.splits else needs.own
+    also = cfg.env.rule_policies if needs.rules else ()
     for policy in list_policies(cfg):
         for task in tasks:
-            if needs.own is None or policy in needs.own:
+            if own is None or policy in own or policy in also:
                 keys.append((policy, "-" if is_untrained(policy) else task, task))
             if needs.across and policy == GRID_POLICY:
                 keys += [(policy, train_task, task) for train_task in tasks]
@@ -145,7 +151,18 @@ def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
     files += [
         file.format(task=task, run=run) for file in needs.files for task in tasks for run in runs
     ]
+    if needs.splits:
+        files += list_split_files(cfg, tasks)
     found = [str(root / file) for file in dict.fromkeys(files)]
     if needs.published and cfg.env.data:
         found += map(os.path.relpath, sorted((cfg.env.data / "published").glob("*.csv")))
     return found
+
+
+def list_split_files(cfg: Config, tasks: Sequence[str]) -> list[str]:
+    """Worlds of further kinds, and the episodes in them, below results/SCALE."""
+    files = [f"worlds/{task}/{split}.jsonl" for task in tasks for split in cfg.env.splits]
+    for policy in cfg.report.split_policies:
+        trainings = [""] if is_untrained(policy) else list_runs(cfg.seeds)
+        files += [f"splits/{policy}/{task}{run}.jsonl" for task in tasks for run in trainings]
+    return files

@@ -47,8 +47,8 @@ class Cell:
 @dataclass(frozen=True)
 class Results:
     """root: results/SCALE; pooled: one cell a key; seeds: a cell a seed; worlds: each task's evaluation worlds, with
-    layout_hash, optimal_steps, and what the environment loads them from; sampled: by temperature, the same of episodes
-    with sampled replies, as far as they were read.
+    layout_hash, optimal_steps, how they start where that is known, and what the environment loads them from; sampled:
+    by temperature, the same of episodes with sampled replies, as far as they were read.
     """
 
     root: Path
@@ -165,7 +165,7 @@ def _read_trainings(
         if single_turn and train_task in ("-", task):
             optimal, states = _read_single_turn(results.root / "single_turn" / f"{home}.json")
         for seed, part in read_episodes(path).groupby("seed"):
-            _check_coverage(part, results.worlds[task], path)
+            check_coverage(part, results.worlds[task], path)
             metrics = results.summarise(part, task, str(path))
             rate = optimal / states if states else None
             yield part, Cell(*key, seed, part["model"].iloc[0], metrics, rate, states)
@@ -182,7 +182,8 @@ def split_trainings(results: Results) -> Iterator[Results]:
         yield replace(results, episodes=episodes, pooled=chosen, seeds=seeds, sampled={})
 
 
-def _check_coverage(episodes: pd.DataFrame, worlds: pd.DataFrame, path: Path) -> None:
+def check_coverage(episodes: pd.DataFrame, worlds: pd.DataFrame, path: Path) -> None:
+    """Raise UserError unless the episodes of a file are one in each world."""
     wanted, found = Counter(worlds["layout_hash"]), Counter(episodes["layout_hash"])
     if wanted != found:
         world = next(iter((wanted - found) + (found - wanted)))

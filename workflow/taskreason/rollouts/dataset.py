@@ -4,7 +4,7 @@ Worlds of the splits are disjoint by their ids. When decisions are loaded, every
 so a damaged or foreign file can't be trained on. :mod:`taskreason.rollouts.collect` writes them.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import count
@@ -36,10 +36,12 @@ def draw_worlds(
     first_seed: int,
     number: int,
     exclude: Collection[str] = (),
+    keep: Callable[[World], bool] | None = None,
 ) -> Iterator[tuple[int, World]]:
     """``number`` worlds with their seeds, counted up from the first: no two equal, none whose id is in ``exclude``.
 
-    A seed never stands in for another, so a split that is asked to be larger begins as before.
+    keep: which of them are wanted, all if None. A seed never stands in for another, so a split that is asked to be
+    larger begins as before.
     """
     seen, found, in_vain = set(exclude), 0, 0
     for seed in count(first_seed):
@@ -49,30 +51,38 @@ def draw_worlds(
         in_vain += 1
         if world.id not in seen:
             seen.add(world.id)
-            found, in_vain = found + 1, 0
-            yield seed, world
+            if keep is None or keep(world):
+                found, in_vain = found + 1, 0
+                yield seed, world
         if in_vain == PATIENCE:
             raise UserError(
                 f"{task.name}: there are no more than {found} new {environment.worlds}, where {number} are asked for; "
-                "lower worlds.training, worlds.validation or worlds.evaluation."
+                "lower worlds.training, worlds.validation, worlds.evaluation or worlds.splits."
             )
 
 
 def make_worlds(
     task: str, split: str, cfg: Config, output: Path, disjoint_from: Sequence[Path] = ()
 ) -> None:
-    """Write the worlds of one split ("train", "eval" or "validation"); none of them is in ``disjoint_from``."""
+    """Write the worlds of one split ("train", "validation", "eval" or one of the environment's ``splits``).
+
+    None of them is in ``disjoint_from``.
+    """
+    env, worlds = cfg.env, cfg.worlds
     number, seed = {
-        "train": (cfg.worlds.training, cfg.worlds.train_seed),
-        "eval": (cfg.worlds.evaluation, cfg.worlds.eval_seed),
-        "validation": (cfg.worlds.validation, cfg.worlds.validation_seed),
-    }[split]
-    env, mode = cfg.env, cfg.mode
+        "train": (worlds.training, worlds.train_seed),
+        "eval": (worlds.evaluation, worlds.eval_seed),
+        "validation": (worlds.validation, worlds.validation_seed),
+    }.get(split, (worlds.splits, worlds.splits_seed))
+    further = env.splits.get(split)
+    mode, keep = (further.mode or cfg.mode, further.keep) if further else (cfg.mode, None)
     exclude = {row["layout_hash"] for path in disjoint_from for row in _read_worlds(path)}
-    drawn = list(draw_worlds(env, cfg.task(task), mode, seed, number, exclude))
+    drawn = list(draw_worlds(env, cfg.task(task), mode, seed, number, exclude, keep))
     rows = []
     for seed, world in follow(drawn, task, number, env.worlds):
         known = {"layout_hash": world.id, "seed": seed, "mode": mode}
+        if start := env.describe_start(world):
+            known["start"] = start
         teacher = env.teacher(world)
         known["optimal_steps"] = teacher.distance(world.initial)
         if split != "train" and known["optimal_steps"] is not None:

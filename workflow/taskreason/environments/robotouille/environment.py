@@ -12,13 +12,13 @@ from typing import Any
 
 from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
-from taskreason.environments.base import Environment, State, TaskSpec
+from taskreason.environments.base import Environment, Split, State, TaskSpec
 
 from . import renaming
 from . import tasks as task_files
 from .commands import add_commands
 from .gallery import KitchenGallery
-from .greedy import reply_greedily
+from .greedy import misses_shortest_plan, reply_greedily
 from .planner.search import QUICK_LIMIT, Planner
 from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
@@ -36,6 +36,11 @@ class Robotouille(Environment):
     default_tasks = task_files.PUBLISHED
     modes = MODES
     worlds = "kitchens"
+    splits = {
+        "grouped": Split("Grouped", mode="grouped"),
+        "hard": Split("Planning-hard", keep=misses_shortest_plan),
+        "larger": Split("Larger", mode="larger"),
+    }
     rule_policies = {"greedy": reply_greedily}
     pretraining = KitchenPretraining()
     rehearsal = KitchenRehearsal()
@@ -68,6 +73,10 @@ class Robotouille(Environment):
         """The kitchen of a seed, varied from the task's own."""
         layout = generate_layout(task_files.load_template(task), seed, mode or self.modes[0])
         return KitchenWorld(layout)
+
+    def describe_start(self, world: KitchenWorld) -> str:
+        """Whether the robot has something in its hand."""
+        return "holding" if world.initial.hand >= 0 else "empty-handed"
 
     def load(self, row: Mapping[str, Any], source: str) -> KitchenWorld:
         """The kitchen whose layout, in the benchmark's JSON, stands in a row."""

@@ -2,11 +2,13 @@
 
 It knows the goal and the rules, takes the best stack begun so far, fetches the first item in the list that fits its
 lowest open slot, and puts down whatever else it holds on the first empty station. It neither compares stacks nor
-cooks, cuts or clears a table, so what it fails at is what planning is worth.
+cooks, cuts or clears a table, so what it fails at is what planning is worth: kitchens in which it takes no shortest
+plan are the planning-hard ones.
 """
 
-from taskreason.environments.reply import format_reply
+from taskreason.environments.reply import format_reply, read_action
 
+from .planner.search import Planner
 from .simulator.domain import Op
 from .simulator.engine import Kitchen, State
 from .simulator.goal_stack import GoalStack, Site, find_target, fits_slot, list_stations
@@ -23,6 +25,15 @@ def reply_greedily(world: KitchenWorld, state: State) -> str:
     if target is None:
         return format_reply("no stack is asked for", NOTHING)
     return format_reply("fetch what comes next", choose(world.kitchen, state, target))
+
+
+def misses_shortest_plan(world: KitchenWorld) -> bool:
+    """Whether there is a way to the goal, but the rule of thumb is not there after as many steps as it takes."""
+    steps, state = Planner(world.kitchen).distance(world.initial), world.initial
+    for _ in range(steps or 0):
+        after = world.step(state, read_action(reply_greedily(world, state)))
+        state = state if after is None else after
+    return steps is not None and not world.solved(state)
 
 
 def choose(kitchen: Kitchen, state: State, target: GoalStack) -> str:

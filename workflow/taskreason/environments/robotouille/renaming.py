@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from .simulator.domain import CONTAINER_KINDS, ITEM_KINDS, MEAL_KINDS, STATION_KINDS
 
 LARGEST = 12
-"""Largest number that a renaming gives; the generator's kitchens have at most 12 tables."""
+"""Largest number that a renaming gives, and most things of a kind in the generator's kitchens: 12 tables."""
 
 KINDS = (*STATION_KINDS, *ITEM_KINDS, *CONTAINER_KINDS, *MEAL_KINDS)
 NAME = re.compile(rf"\b({'|'.join(KINDS)})(\d+)\b")

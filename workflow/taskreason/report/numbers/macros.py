@@ -22,9 +22,9 @@ from taskreason.report.published import load_published
 from taskreason.report.render import latex
 from taskreason.report.render.latex import format_value, name_macro
 from taskreason.report.results import Cell, Results
-from taskreason.report.tables.expert import SIDES, split_at_bound
 from taskreason.report.tables.gains import make_gains
 from taskreason.report.tables.main import make_baselines, make_comparison
+from taskreason.report.tables.splits import list_parts
 from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.metrics import bootstrap_interval
 
@@ -108,8 +108,8 @@ def _world_macros(results: Results) -> Macros:
         yield name_macro("reachable", task), reachable
         yield name_macro("timeout", task), format_value(cfg.timeout_of(task))
         yield name_macro("bound", task), format_value(cfg.bound_of(task))
-    parts = [split_at_bound(results, GRID_POLICY, task) for task in results.tasks]
-    for side in SIDES:
+    parts = [list_parts(results, GRID_POLICY, task) for task in results.tasks]
+    for side in ("within", "beyond"):
         won = [success for part in parts for success in part[side]["success"]]
         yield name_macro("episodes", side, "bound"), format_value(len(won))
         yield name_macro("failures", side, "bound"), format_value(len(won) - sum(won))

@@ -36,10 +36,10 @@ def _begin(kind: str, study: str) -> list[str]:
 
 SECTIONS = {
     "results": ("Results", ["main", "comparison"], ["success_rate", "steps_vs_optimal"]),
-    "gains": ("What GRPO adds", ["gains", "sharpening", "baselines", "seeds", "bound"], []),
+    "gains": ("What GRPO adds", ["gains", "sharpening", "baselines", "seeds", "starts"], []),
     "tasks": (
         "Across tasks",
-        ["generalization", "comparison_grid", "published_tests"],
+        ["generalization", "comparison_grid", "splits", "published_tests"],
         _begin("figures", "gener"),
     ),
     "training": ("Training", ["collection", "probes"], _begin("figures", "learning")),

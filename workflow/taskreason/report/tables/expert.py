@@ -1,27 +1,17 @@
-"""The tables about the expert and the base model: failures within and beyond the bound on the expert's trajectories,
-how these were collected, and what the base model knows before any training.
-
-A world whose shortest plan is longer than its task's bound never enters training, so that its two sides tell a skill
-that training did not bring from states that it did not show.
+"""The tables about the expert and the base model: how the expert's trajectories were collected, and what the base model
+knows before any training.
 """
-
-from itertools import product
 
 import pandas as pd
 
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import Environment
-from taskreason.report.labels import TRAINED
 from taskreason.report.results import Results
-from taskreason.report.tables.main import POLICY, SR, TASK
+from taskreason.report.tables.main import TASK
 from taskreason.report.tables.spec import COUNT, STEPS, Column, Row, Spec, Table, columns, name
 from taskreason.report.trainings import read_json
 from taskreason.rollouts.metrics import wilson_interval
 
-BOUND_COLUMNS = [
-    *("task", "policy", "side", "kitchens", "episodes", "failures", "sr", "sr_low", "sr_high"),
-]
-SIDES = {"within": "Within the bound", "beyond": "Beyond it"}
 REASONS = {
     "kitchen_beyond_bound": "plan beyond the bound",
     "not_solved_within_bound": "not solved within it",
@@ -46,8 +36,6 @@ def _list_reasons(rows: pd.DataFrame) -> pd.DataFrame:
 def make_specs(env: Environment) -> dict[str, list[Spec]]:
     """The tables by name, in the words of an environment."""
     worlds = Column("kitchens", env.worlds.capitalize(), COUNT)
-    episodes = Column("episodes", "Episodes", COUNT, screen=True)
-    sides = [worlds, episodes, *columns(COUNT, failures="Failures"), SR]
     collection = [
         name("expert", "Expert", screen=True),
         worlds,
@@ -63,34 +51,9 @@ def make_specs(env: Environment) -> dict[str, list[Spec]]:
         Column("rate", "Rate", bounds=""),
     ]
     return {
-        "bound": [Spec([TASK, POLICY], sides, name("side", "", SIDES.get))],
         "collection": [Spec([TASK], collection, select=_list_reasons)],
         "probes": [Spec([name("probe", "Probe", env.probe_labels.get)], probes)],
     }
-
-
-def split_at_bound(results: Results, policy: str, task: str) -> dict[str, pd.DataFrame]:
-    """The policy's episodes on its task, in worlds 'within' and 'beyond' the bound."""
-    episodes = results.episodes[results.key(policy, task)]
-    beyond = episodes["optimal_steps"] > results.cfg.bound_of(task)
-    return {"within": episodes[~beyond], "beyond": episodes[beyond]}
-
-
-def make_bound(results: Results) -> Table:
-    """One row a task, trained policy and side of the bound: worlds, episodes, failures and SR."""
-    records, root = [], str(results.root)
-    trained = [policy for policy in TRAINED if policy in results.policies]
-    for task, policy in product(results.tasks, trained):
-        for side, part in split_at_bound(results, policy, task).items():
-            metrics = vars(results.summarise(part, task, root)) if len(part) else {}
-            counts = {
-                "kitchens": part["layout_hash"].nunique(),
-                "episodes": len(part),
-                "failures": (~part["success"]).sum(),
-            }
-            records.append({"task": task, "policy": policy, "side": side} | metrics | counts)
-    csv = pd.DataFrame(records, columns=BOUND_COLUMNS)
-    return Table(csv, make_specs(results.cfg.env)["bound"])
 
 
 def make_collection(results: Results) -> Table:

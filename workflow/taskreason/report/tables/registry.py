@@ -17,6 +17,7 @@ from taskreason.report.tables import (
     main,
     published,
     regimes,
+    splits,
     states,
     studies,
     theory_specs,
@@ -31,7 +32,8 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
     "baselines": main.make_baselines,
     "gains": gains.make_gains,
     "sharpening": gains.make_sharpening,
-    "bound": expert.make_bound,
+    "starts": splits.make_starts,
+    "splits": splits.make_splits,
     "probes": expert.make_probes,
     "collection": expert.make_collection,
     "seeds": main.make_seeds,
@@ -43,7 +45,9 @@ def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
     parts = (main, gains, published, studies, regimes, states, fixed_point)
     known = {name: spec for part in parts for name, spec in part.SPECS.items()}
-    return (known | expert.make_specs(env) | theory_specs.make_specs(env))[name]
+    for part in (expert, splits, theory_specs):
+        known = known | part.make_specs(env)
+    return known[name]
 
 
 def make_table(name: str, root: Path, cfg: Config) -> Table:
