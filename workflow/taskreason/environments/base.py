@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from taskreason.environments.gallery import Gallery
+
 State = Hashable
 """What changes in a world; immutable, so that planning, rollouts and the theory can share and remember it."""
 
@@ -155,42 +157,6 @@ class Probe:
 
     prompts: Sequence[str]
     judge: Callable[[Sequence[str]], Mapping[str, int]]
-
-
-class Gallery(Protocol):
-    """How an environment shows its worlds and states on the page of episodes.
-
-    A world's record on the page holds all that :meth:`describe_world` says, ``states`` with what :meth:`describe_state`
-    says of each, and ``actions`` and ``texts``, to which steps refer by number (see ``readStep`` in episodes.js).
-    """
-
-    programs: Sequence[Path]
-    """JavaScript files that define what the page calls: ``drawState(world, episode, number)``, an element that shows
-    the state before a step, from 1, or at the end; ``drawGoal(goal)``, a list of elements; ``tellState(world, state)``,
-    lines of text for those who can't see the drawing."""
-    style: Path | None
-    """A style sheet for what they draw."""
-
-    def about(self) -> dict[str, Any]:
-        """Constants that the programs need, as JSON values."""
-
-    def describe_world(self, world: World) -> dict[str, Any]:
-        """What does not change, as JSON values."""
-
-    def describe_state(self, world: World, state: State) -> dict[str, Any]:
-        """What is to be drawn of a state, as JSON values."""
-
-    def describe_goal(self, world: World) -> dict[str, Any]:
-        """The goal, in words (``text``) and as the programs draw it, as JSON values."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Further unseen worlds. title: in print. mode: how they are drawn, "" as all others. keep: which of them."""
-
-    title: str
-    mode: str = ""
-    keep: Callable[[World], bool] | None = None
 
 
 class Environment(ABC):

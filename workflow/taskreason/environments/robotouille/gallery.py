@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from taskreason.environments.base import Gallery
+from taskreason.environments.gallery import Gallery
 
 from .simulator.domain import CUTS, TICKS
 from .simulator.engine import State

@@ -18,7 +18,8 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import read_lines
 from taskreason.durability.progress import follow
-from taskreason.environments.base import Environment, Gallery, State, World
+from taskreason.environments.base import Environment, State, World
+from taskreason.environments.gallery import Gallery
 from taskreason.environments.reply import format_reply, read_thought
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_untrained, label_policy, task_title
 from taskreason.rollouts.dataset import load_starts
