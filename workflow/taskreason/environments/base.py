@@ -159,6 +159,15 @@ class Probe:
     judge: Callable[[Sequence[str]], Mapping[str, int]]
 
 
+@dataclass(frozen=True)
+class Split:
+    """Further unseen worlds. title: in print. mode: how they are drawn, "" as all others. keep: which of them."""
+
+    title: str
+    mode: str = ""
+    keep: Callable[[World], bool] | None = None
+
+
 class Environment(ABC):
     """A family of tasks. What comes after :meth:`teacher` is optional: a default says that the environment has none."""
 
