@@ -57,7 +57,7 @@ def test_every_key_has_description_default_and_bound(key, part):
     assert part["description"].endswith(".") and len(part["description"]) <= 120
     assert "default" in part
     # What is open in the schema is checked against the environment, or is a file's name.
-    named = ("mode", "task", "drawn_task", "layout")
+    named = ("start", "mode", "task", "drawn_task", "layout")
     bounds = {
         "integer": {"minimum", "maximum"},
         "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
@@ -330,7 +330,7 @@ def test_an_environment_that_has_the_least_runs_at_every_scale(bare):
 
 
 def test_a_curriculum_without_an_example_is_refused_where_the_base_model_is_rebuilt():
-    empty = {"curriculum": {"drills": 0, "small_chores": 0, "chores": 0}}
+    empty = {"curriculum": {"drills": 0, "small_chores": 0, "chores": 0, "starts": 0}}
     with pytest.raises(UserError, match="^config.yaml: base.curriculum counts no example"):
         resolve_config({"base": empty | {"rebuild": True}})
 
