@@ -125,7 +125,7 @@ use rule train_sft as train_sft_longer with:
         stage="sft_longer",
         replies=lambda wildcards: [
             grpo_of(wildcards)[key]
-            for key in ["steps", "epochs", "prompts_per_step", "group_size"]
+            for key in ["steps", "epochs", "prompts_per_step", "group_size", "focus", "reward"]
         ],
         checkpoints=f"{OUT}/checkpoints/{{task}}{{run}}/sft_longer",
     message:

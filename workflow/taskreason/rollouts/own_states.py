@@ -121,7 +121,7 @@ def judge(
     single_turn: the counts of :func:`score_single_turns` on the expert's states (``expert``) and those on the states
     in ``failed`` (``failed``).
     """
-    policy = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
+    policy = load_model_policy(model, cfg)
     starts = load_starts(task, worlds, cfg.env)
     size, limit = cfg.rollout.batch_size, cfg.rollout.single_turn_states
     rollout_to_file(policy, starts, cfg.timeout_of(task), size, episodes, cfg.seed)

@@ -25,6 +25,6 @@ def play_splits(
     if model is None:
         actor = load_rules(policy, cfg.seed, cfg.env)
     else:
-        actor = load_model_policy(model, cfg, temperature=float(cfg.rollout.do_sample))
+        actor = load_model_policy(model, cfg)
     starts = [start for path in worlds for start in load_starts(task, path, cfg.env)]
     rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, episodes, cfg.seed)

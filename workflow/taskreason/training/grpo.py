@@ -31,6 +31,7 @@ from taskreason.rollouts.episode import run_episodes
 from taskreason.rollouts.evaluate import score_single_turns
 from taskreason.training import GRPO_LOSS, VALIDATION_STATES, count_steps, setup
 from taskreason.training.checkpoints import CurveLog, RowLog
+from taskreason.training.focus import draw_focused, find_missed
 from taskreason.training.rehearsal import count_rehearsed, take_decisions
 from taskreason.training.rewards import REWARDS
 from taskreason.training.scoring import copy_model
@@ -83,7 +84,7 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
         kind, rewards = MultiTurnTrainer, [episode_reward]
         options = {"starts": starts, "timeout": cfg.timeout_of(task)}
         options |= {"prompt": asked, "rename": cfg.env if grpo.augment else None}
-    missed = find_missed(pool, model, tokenizer, cfg) if grpo.focus else []
+    missed = find_missed(pool, model, tokenizer, cfg)
     drawn = draw_prompts(pool, missed, prompts, cfg)
     rows = [{"prompt": asked.ask(d.prompt), "decision": asdict(d)} for d in drawn]
     trainer = kind(
@@ -218,33 +219,12 @@ def draw_rehearsed(cfg: Config, number: int, file: Path | None = None) -> list[D
     return take_decisions(cfg, cfg.seed, count_rehearsed(number, cfg.grpo.rehearsal), file)
 
 
-def find_missed(pool: list[Decision], model, tokenizer, cfg: Config) -> list[Decision]:
-    """The decisions on which the policy that GRPO starts from is wrong, by its likeliest reply."""
-    sampling, size = Sampling(cfg.rollout.max_new_tokens), cfg.rollout.batch_size
-    if not is_supported(model):
-        model = copy_model(model).to(choose_dtype()).eval()
-    policy = TransformersPolicy(model, tokenizer, "start", size, sampling, choose_format(cfg))
-    paid = REWARDS[cfg.grpo.reward].function
-    replies = policy.complete([decision.prompt for decision in pool])
-    pairs = zip(pool, replies, strict=True)
-    return [d for d, reply in pairs if sum(paid(reply, d)) < sum(paid(d.completion, d))]
-
-
 def draw_prompts(
     pool: list[Decision], missed: list[Decision], number: int, cfg: Config
 ) -> Iterator[Decision]:
-    """``number`` decisions to be asked about, epoch after epoch, a share ``grpo.focus`` of them among the missed ones.
-
-    With ``grpo.augment`` each comes under new names.
-    """
+    """``number`` decisions to be asked about; with ``grpo.augment`` each under new names."""
     rng = random.Random(f"grpo {cfg.seed}")
-    pending: dict[bool, list[Decision]] = {True: [], False: []}
-    for _ in range(number):
-        focused = bool(missed) and rng.random() < cfg.grpo.focus
-        if not pending[focused]:
-            source = missed if focused else pool
-            pending[focused] = rng.sample(source, len(source))
-        decision = pending[focused].pop()
+    for decision in draw_focused(pool, missed, number, cfg.grpo.focus, rng):
         yield rename_decision(decision, rng, cfg.env) if cfg.grpo.augment else decision
 
 

@@ -22,6 +22,7 @@ from taskreason.policies.prompt import PLAIN, PromptFormat, choose_format
 from taskreason.rollouts.dataset import load_decisions
 from taskreason.training import setup
 from taskreason.training.checkpoints import CurveLog
+from taskreason.training.focus import draw_focused, find_missed
 from taskreason.training.rehearsal import LONGER, count_rehearsed, count_replies, take_decisions
 from taskreason.training.scoring import choose_products, read_prompts_once
 
@@ -44,14 +45,20 @@ def train_sft_longer(task: str, cfg: Config, files: setup.TrainingFiles, tokens:
     tokens: train on as many replies as have about this number of tokens; 0: as GRPO's steps or epochs say.
     """
     decisions = load_decisions(files.trajectories, cfg.expert.is_exact)
-    replies = count_replies(cfg, len(decisions))
-    if tokens:
-        replies = convert_tokens(decisions, tokens, setup.load_trainee(files.start, cfg)[1])
-    epochs = replies * (1 - cfg.sft.rehearsal) / len(decisions)
+    model, tokenizer = setup.load_trainee(files.start, cfg)
+    replies = (
+        convert_tokens(decisions, tokens, tokenizer)
+        if tokens
+        else count_replies(cfg, len(decisions))
+    )
+    own = replies - round(replies * cfg.sft.rehearsal)
     # Another seed than SFT's: other names, another order, other lessons.
     seed = cfg.seed + LONGER
-    rows = repeat_decisions(decisions, math.ceil(epochs), cfg, seed)
-    rows = mix_lessons(rows, cfg, seed, files.rehearsal)[:replies]
+    rng = random.Random(f"longer {seed}")
+    missed = find_missed(decisions, model, tokenizer, cfg)
+    drawn = draw_focused(decisions, missed, own, cfg.grpo.focus, rng)
+    rows = mix_lessons([_rename(d, cfg, rng) for d in drawn], cfg, seed, files.rehearsal)
+    epochs = own / len(decisions)
     _fit(rows, cfg, files, epochs, f"longer SFT {task}")
 
 
@@ -96,11 +103,15 @@ def repeat_decisions(decisions: list[Decision], epochs: int, cfg: Config, seed: 
     rng = random.Random(f"epochs {seed}")
     rows = []
     for _ in follow(range(epochs), "decisions shuffled", epochs, "times"):
-        for decision in rng.sample(decisions, len(decisions)):
-            renaming = cfg.env.draw_renaming(decision.prompt, rng) if cfg.sft.augment else {}
-            texts = {"prompt": decision.prompt, "completion": decision.completion}
-            rows.append({key: cfg.env.rename(text, renaming) for key, text in texts.items()})
+        rows += [_rename(d, cfg, rng) for d in rng.sample(decisions, len(decisions))]
     return rows
+
+
+def _rename(decision: Decision, cfg: Config, rng: random.Random) -> dict[str, str]:
+    """An example of a decision, under other names if ``sft.augment``."""
+    renaming = cfg.env.draw_renaming(decision.prompt, rng) if cfg.sft.augment else {}
+    texts = {"prompt": decision.prompt, "completion": decision.completion}
+    return {key: cfg.env.rename(text, renaming) for key, text in texts.items()}
 
 
 def mix_lessons(rows: Rows, cfg: Config, seed: int, file: Path | None = None) -> Rows:
