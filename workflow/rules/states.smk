@@ -78,7 +78,7 @@ use rule ablate_evaluate as states_play with:
     params:
         task=ENTERED,
         evaluation=evaluation_of([ENTERED]),
-        changes={"rollout": {"do_sample": cfg.states.sampled}},
+        temperature=float(cfg.states.sampled),
         seed=cfg.seed,
     message:
         "Rollouts of the SFT policy of {params.task} in training worlds"

@@ -13,4 +13,5 @@ with logged(snakemake):
         configure(snakemake),
         Path(snakemake.input.worlds),
         Path(snakemake.output[0]),
+        snakemake.params.get("temperature", 0.0),
     )

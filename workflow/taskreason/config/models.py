@@ -139,7 +139,7 @@ class Grpo:
     rehearsal: Rehearsal = 0.0
     """Share of the environment's rehearsal material among the states."""
     focus: float = Field(0.0, ge=0, le=1)
-    """Share of the prompts among the states that the starting policy misses, in longer SFT as well; 0 asks about all alike."""
+    """Share of prompts, of longer SFT's as well, among the states that the starting policy misses; 0: all alike."""
     eval_steps: int = Field(20, ge=0, le=1_000_000)
     """Steps between two validations; 0 makes none."""
     save_steps: int = Field(20, ge=1, le=1_000_000)

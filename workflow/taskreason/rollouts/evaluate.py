@@ -58,9 +58,11 @@ def evaluate(
             sample_to_file(drawn, starts[task], timeouts[task], size, path, cfg.seed)
 
 
-def play(model: Path, task: str, cfg: Config, worlds: Path, episodes: Path) -> None:
+def play(
+    model: Path, task: str, cfg: Config, worlds: Path, episodes: Path, temperature: float = 0.0
+) -> None:
     """Write a model's episodes in the worlds of one file."""
-    actor = load_model_policy(model, cfg)
+    actor = load_model_policy(model, cfg, temperature)
     starts = load_starts(task, worlds, cfg.env)
     rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, episodes, cfg.seed)
 

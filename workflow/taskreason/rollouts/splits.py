@@ -22,9 +22,7 @@ def play_splits(
     episodes: Path,
 ) -> None:
     """Write a policy's episodes in the worlds of several files. model: its folder; None for the expert and rules."""
-    if model is None:
-        actor = load_rules(policy, cfg.seed, cfg.env)
-    else:
-        actor = load_model_policy(model, cfg)
+    rules = model is None
+    actor = load_rules(policy, cfg.seed, cfg.env) if rules else load_model_policy(model, cfg)
     starts = [start for path in worlds for start in load_starts(task, path, cfg.env)]
     rollout_to_file(actor, starts, cfg.timeout_of(task), cfg.rollout.batch_size, episodes, cfg.seed)
