@@ -91,8 +91,8 @@ MUTATIONS = (
     ),
     Mutation(
         "advantages are not divided by the group's standard deviation",
-        "training/grpo.py",
-        (('scale_rewards="group"', 'scale_rewards="none"'),),
+        "training/__init__.py",
+        (('"scale_rewards": "group"', '"scale_rewards": "none"'),),
         "training/test_training.py::test_rewards_of_a_group_become_its_advantages",
     ),
     Mutation(

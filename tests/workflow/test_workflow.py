@@ -27,6 +27,7 @@ PROMISED = [
             "generalization",
             *GRIDS,
             "comparison",
+            "published_tests",
             "baselines",
             "gains",
             "sharpening",
