@@ -174,6 +174,23 @@ def test_thoughts_end_where_the_line_of_the_action_begins():
     assert Tree([1, 0], LIMIT, ends, decode, ACTIONS).finished == Counter({"": 1.0})
 
 
+def test_paths_lead_to_what_is_asked_for_and_cost_nothing_in_exactness():
+    """Whatever tokens a path takes, the probabilities are the model's."""
+    writer = ToyContinuations([2])
+    (greedy,) = writer.follow([(0, [1, 3])])
+    (steered,) = writer.follow([(0, [1, 3])], barred=lambda place, ids: ids[2] != 5)
+    assert steered.tokens[0] == 5 != greedy.tokens[0]
+    assert steered.own[0] == pytest.approx(give_chances(2, (1, 3), 1.0)[5])
+    exact = enumerate_all(2, (1, 3))
+    trees = [Tree([1, 3], LIMIT, writer.ends, decode, ["stay"]) for _ in range(2)]
+    for tree, steer in zip(trees, (False, True), strict=True):
+        for _ in Search(writer.follow, 0.9999).run([(0, tree)], paths=7, steer=steer):
+            pass
+        low = tree.finished["stay"]
+        assert low - 1e-9 <= exact["stay"] <= low + tree.unfinished + 1e-9
+    assert trees[1].unfinished <= trees[0].unfinished
+
+
 def test_an_action_is_settled_where_its_line_can_not_become_a_wanted_one():
     wanted = ["Move robot1 to sink1", "Move robot1 to sink12", "Wait"]
     for text, settled in {

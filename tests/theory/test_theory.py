@@ -174,7 +174,7 @@ class TabularReader:
         return TabularContinuations(self, texts)
 
     def decode(self, ids):
-        return f"Thought: so.\nAction: {self.actions[ids[0]]}"
+        return f"Thought: so.\nAction: {self.actions[ids[0]]}" if ids else ""
 
 
 class TabularContinuations(Continuations):

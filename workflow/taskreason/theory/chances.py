@@ -24,7 +24,7 @@ import numpy as np
 from taskreason.config.groups import Theory
 from taskreason.durability.progress import LONG, Progress
 from taskreason.policies.batch import Ids
-from taskreason.policies.continuations import Path
+from taskreason.policies.continuations import Barred, Path, Start
 from taskreason.theory.search import Search, Tree, find_cut
 
 ENUMERATED, DRAWN = "enumerated", "drawn"
@@ -43,8 +43,10 @@ class Writer(Protocol):
     limit: int
     ends: frozenset[int]
 
-    def follow(self, starts: Sequence[tuple[int, Ids]], draw: bool = False) -> list[Path]:
-        """Go on from the prefixes (number of the prompt, tokens) to the end."""
+    def follow(
+        self, starts: Sequence[Start], draw: bool = False, barred: Barred | None = None
+    ) -> list[Path]:
+        """Go on from the prefixes to the end."""
 
 
 @dataclass
@@ -109,7 +111,7 @@ def find_chances(
     number = [max(FEWEST, ceil(theory.thoughts * trees[n].unfinished)) for n in rest]
     owners = [n for n, times in zip(rest, number, strict=True) for _ in range(times)]
     thoughts = _draw_thoughts(writer, trees, dict(zip(rest, number, strict=True)), rng)
-    for _ in search.run(list(zip(owners, thoughts, strict=True)), ACTION_PATHS):
+    for _ in search.run(list(zip(owners, thoughts, strict=True)), ACTION_PATHS, steer=True):
         pass
     for n in rest:
         own = [tree for owner, tree in zip(owners, thoughts, strict=True) if owner == n]

@@ -143,7 +143,7 @@ class Tree:
                 elif (
                     length >= cut
                     and mass * chance >= SETTLED
-                    and (action := self._settle([*whole[:length], other])) is not None
+                    and (action := self.settle([*whole[:length], other])) is not None
                 ):
                     self.finished[action] += mass * chance
                 else:
@@ -157,7 +157,8 @@ class Tree:
         """Whether nothing can follow a beginning of so many tokens, the last of which is this."""
         return length >= self.limit or token in self.ends
 
-    def _settle(self, ids: Ids) -> str | None:
+    def settle(self, ids: Ids) -> str | None:
+        """What every completion that begins with these tokens names; see :func:`settle_action`."""
         return settle_action(self.decode(ids), self.wanted)
 
     def _finish(self, ids: Ids, mass: float) -> None:
@@ -170,11 +171,11 @@ class Tree:
 class Search:
     """Trees of many prompts, expanded side by side.
 
-    follow: goes on from (number of a prompt, prefix), as :meth:`taskreason.policies.continuations.Continuations.follow`
-    does. coverage: probability that is to be finished in a tree.
+    follow: :meth:`taskreason.policies.continuations.Continuations.follow`; coverage: probability that is to be finished
+    in a tree.
     """
 
-    def __init__(self, follow: Callable[[Sequence[tuple[int, Ids]]], list[Path]], coverage: float):
+    def __init__(self, follow: Callable[..., list[Path]], coverage: float):
         self.follow, self.coverage = follow, coverage
 
     def is_done(self, tree: Tree) -> bool:
@@ -182,12 +183,17 @@ class Search:
         return tree.unfinished <= 1 - self.coverage or tree.is_exhausted
 
     def run(
-        self, trees: Sequence[tuple[int, Tree]], paths: int, patience: float = 0.0
+        self,
+        trees: Sequence[tuple[int, Tree]],
+        paths: int,
+        patience: float = 0.0,
+        steer: bool = False,
     ) -> Iterator[int]:
         """Expand the likeliest nodes of each tree, given with the number of its prompt, until it is done.
 
         A tree is left before that when it has ``paths`` paths, or when the last of them have each finished less than a
-        share ``patience`` of what was open. Yields after every round how many trees are still expanded.
+        share ``patience`` of what was open. steer: by paths that lead to wanted actions as far as the action is open,
+        which pays where the line of the action begins. Yields after every round how many trees are still expanded.
         """
         going = [part for part in trees if not self.is_done(part[1]) and part[1].paths < paths]
         while going:
@@ -198,7 +204,12 @@ class Search:
                 for (number, _), nodes in zip(going, popped, strict=True)
                 for _, ids in nodes
             ]
-            written = iter(self.follow(starts))
+            owners = [tree for (_, tree), nodes in zip(going, popped, strict=True) for _ in nodes]
+
+            def is_barred(place: int, ids: Ids, owners: list[Tree] = owners) -> bool:
+                return owners[place].settle(ids) == OTHER
+
+            written = iter(self.follow(starts, barred=is_barred if steer else None))
             left = []
             for (number, tree), nodes in zip(going, popped, strict=True):
                 before = tree.unfinished
