@@ -273,7 +273,7 @@ MUTATIONS = (
             (
                 "nodes beside a path take the chance of the path's own token",
                 "search.py",
-                (("mass * float(chance))", "mass * float(own))"),),
+                (("Node(-mass * chance,", "Node(-mass * float(own),"),),
                 "test_chances.py",
             ),
             (

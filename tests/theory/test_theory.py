@@ -174,7 +174,7 @@ class TabularReader:
         return TabularContinuations(self, texts)
 
     def decode(self, ids):
-        return f"Thought: so.\nAction: {self.actions[ids[0]]}"
+        return f"Thought: so.\nAction: {self.actions[ids[0]]}" if ids else ""
 
 
 class TabularContinuations(Continuations):
@@ -236,7 +236,8 @@ def test_what_is_measured_is_what_the_policy_does(tmp_path):
 @pytest.mark.parametrize("damaged", [None, 0, 11])
 def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch, damaged):
     """Parts of ten worlds whose lines are whole stay; the others are measured again."""
-    starts = [make_start("burger", seed, left=2) for seed in range(22)]
+    drawn = (make_start("burger", seed, left=2) for seed in range(200))
+    starts = list({start.world.id: start for start in drawn}.values())[:22]
     reader = TabularReader([start.world for start in starts])
     path, asked = tmp_path / "sft.jsonl", []
 

@@ -10,7 +10,7 @@ Probabilities are those of the fp32 model, with the softmax in fp64, so that the
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ FULL = 0.8
 """Below this share of prompts with unfinished replies the others leave the batch."""
 Start = tuple[int, Ids]
 """The number of a prompt, and the tokens with which its reply begins."""
+Barred = Callable[[int, Ids], bool]
+"""Of the place of a start, and a beginning of a reply that goes on from it: whether nobody asks for such a reply."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ class Continuations(ABC):
         self.temperature, self.rows = temperature, rows
 
     @torch.inference_mode()
-    def follow(self, starts: Sequence[Start], draw: bool = False) -> list[Path]:
-        """Go on from each start to the end of the reply; draw: by drawing tokens rather than by the likeliest ones.
+    def follow(
+        self, starts: Sequence[Start], draw: bool = False, barred: Barred | None = None
+    ) -> list[Path]:
+        """Go on from each start to the end of the reply by the likeliest tokens that are not barred, if any is not.
 
-        No start is a finished reply. Draws come from torch's generator.
+        draw: by drawing tokens instead, from torch's generator. No start is a finished reply.
         """
         wanted: dict[int, list[int]] = {}
         for place, (number, _) in enumerate(starts):
@@ -75,11 +79,15 @@ class Continuations(ABC):
         while groups:
             size = max(1, self.rows // len(groups[0][1]))
             chosen, groups = groups[:size], groups[size:]
-            found |= self._follow_batch(chosen, starts, draw)
+            found |= self._follow_batch(chosen, starts, draw, barred)
         return [found[place] for place in range(len(starts))]
 
     def _follow_batch(
-        self, groups: list[tuple[int, list[int]]], starts: Sequence[Start], draw: bool
+        self,
+        groups: list[tuple[int, list[int]]],
+        starts: Sequence[Start],
+        draw: bool,
+        barred: Barred | None,
     ) -> dict[int, Path]:
         group = len(groups[0][1])
         places = [p for _, own in groups for p in [*own, *[-1] * (group - len(own))]]
@@ -91,12 +99,23 @@ class Continuations(ABC):
         ended = torch.tensor([place < 0 for place in places], device=logits.device)
         ends = torch.tensor(sorted(self.ends), dtype=torch.long, device=logits.device)
         steps: dict[int, list[tuple]] = {place: [] for place in places if place >= 0}
+        begun = {place: list(starts[place][1]) for place in steps}
         while True:
             chances = (logits.double() / self.temperature).softmax(-1)
             top = chances.topk(min(BRANCHES, chances.shape[-1]))
             tokens = torch.multinomial(chances, 1)[:, 0] if draw else top.indices[:, 0]
-            own = chances.gather(1, tokens[:, None])[:, 0]
             live = (~ended).cpu().numpy()
+            if barred:
+                for row in live.nonzero()[0]:
+                    place = names[row]
+                    free = (
+                        t
+                        for t in top.indices[row].tolist()
+                        if not barred(place, [*begun[place], t])
+                    )
+                    tokens[row] = next(free, int(tokens[row]))
+                    begun[place].append(int(tokens[row]))
+            own = chances.gather(1, tokens[:, None])[:, 0]
             columns = (tokens, own, top.indices, top.values)
             for place, *step in zip(
                 names[live], *(c.cpu().numpy()[live] for c in columns), strict=True

@@ -14,8 +14,6 @@ the open 0.3, the chances of the action have the mean 0.6. Then p(s) is about 0.
 error is 0.3 times that of the mean.
 """
 
-import re
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -26,15 +24,17 @@ import numpy as np
 from taskreason.config.groups import Theory
 from taskreason.durability.progress import LONG, Progress
 from taskreason.policies.batch import Ids
-from taskreason.policies.continuations import Path
-from taskreason.theory.search import Search, Tree
+from taskreason.policies.continuations import Barred, Path, Start
+from taskreason.theory.search import Search, Tree, find_cut
 
 ENUMERATED, DRAWN = "enumerated", "drawn"
 ACTION_PATHS = 8
 """Ways on from one drawn thought that are listed at most."""
 FEWEST = 4
 """Thoughts that are drawn at least where any are."""
-ACTION = re.compile(r"^Action:", re.MULTILINE)
+FEW = 0.5
+"""Where less than this share of the replies is listed, thoughts are drawn from all of them: the list takes little off
+the error, and what it gave up as too unlikely would stay unknown."""
 
 
 class Writer(Protocol):
@@ -43,8 +43,10 @@ class Writer(Protocol):
     limit: int
     ends: frozenset[int]
 
-    def follow(self, starts: Sequence[tuple[int, Ids]], draw: bool = False) -> list[Path]:
-        """Go on from the prefixes (number of the prompt, tokens) to the end."""
+    def follow(
+        self, starts: Sequence[Start], draw: bool = False, barred: Barred | None = None
+    ) -> list[Path]:
+        """Go on from the prefixes to the end."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ def find_chances(
     decode: token ids to text. Draws come from ``rng`` and torch's generator.
     """
     search = Search(writer.follow, theory.coverage)
-    trees = [Tree([], writer.limit, writer.ends, decode) for _ in wanted]
+    trees = [Tree([], writer.limit, writer.ends, decode, actions) for actions in wanted]
     # A path more is worth it while it finishes a larger share of what is open than a thought more would take off the
     # standard error, which falls with the root of their number.
     patience = 1 / (2 * theory.thoughts)
@@ -102,10 +104,14 @@ def find_chances(
         for tree, actions in zip(trees, wanted, strict=True)
     ]
     rest = [n for n, tree in enumerate(trees) if not search.is_done(tree)]
+    for n in rest:
+        if trees[n].unfinished > 1 - FEW:
+            trees[n] = Tree([], writer.limit, writer.ends, decode, wanted[n])
+            found[n].finished = _choose(trees[n], wanted[n])
     number = [max(FEWEST, ceil(theory.thoughts * trees[n].unfinished)) for n in rest]
     owners = [n for n, times in zip(rest, number, strict=True) for _ in range(times)]
     thoughts = _draw_thoughts(writer, trees, dict(zip(rest, number, strict=True)), rng)
-    for _ in search.run(list(zip(owners, thoughts, strict=True)), ACTION_PATHS):
+    for _ in search.run(list(zip(owners, thoughts, strict=True)), ACTION_PATHS, steer=True):
         pass
     for n in rest:
         own = [tree for owner, tree in zip(owners, thoughts, strict=True) if owner == n]
@@ -138,20 +144,10 @@ def _draw_thoughts(
     for (n, prefix), path in zip(starts, written, strict=True):
         ids = [*prefix, *path.tokens]
         cut = max(len(prefix), find_cut(ids, trees[n].decode))
-        tree = Tree(ids[:cut], writer.limit, writer.ends, trees[n].decode)
+        tree = Tree(ids[:cut], writer.limit, writer.ends, trees[n].decode, trees[n].wanted)
         if cut < len(ids):
             ((mass, root),) = tree.pop(1)
             parts = (path.tokens, path.own, path.likely, path.chances)
             tree.add(mass, root, Path(*(part[cut - len(prefix) :] for part in parts)))
         thoughts.append(tree)
     return thoughts
-
-
-def find_cut(ids: Ids, decode: Callable[[Ids], str]) -> int:
-    """The first tokens of a reply after which its text begins a line of action; all of them where none does.
-
-    Whether a beginning has such a line is told by that beginning alone, as an unbiased estimate needs it.
-    """
-    return bisect_left(
-        range(len(ids)), True, key=lambda length: ACTION.search(decode(ids[:length])) is not None
-    )

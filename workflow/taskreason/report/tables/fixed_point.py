@@ -6,6 +6,7 @@ states.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from taskreason.theory.fixed_point import find_drift, list_fixed
 
 EDGES = (0.0, 0.5, 0.7, 1.0)
 """Between which chances before training states are put together."""
+LABELS = [f"{low:g} to {high:g}" for low, high in pairwise(EDGES)]
 WHOLE = "all"
 
 
@@ -47,9 +49,8 @@ def make_rows(fixed: Fixed) -> pd.DataFrame:
     """
     records = []
     for beta, own in fixed.states.groupby("beta"):
-        cut = pd.cut(own["p_ref"], EDGES, include_lowest=True)
-        parts = [(f"{piece.left:g} to {piece.right:g}", part) for piece, part in own.groupby(cut)]
-        for label, part in [*((n, p) for n, p in parts if len(p)), (WHOLE, own)]:
+        cut = pd.cut(own["p_ref"], EDGES, include_lowest=True, labels=LABELS)
+        for label, part in [*own.groupby(cut, observed=True), (WHOLE, own)]:
             off = {
                 "off": part["p"] - part["limit"],
                 "off_stationary": part["p"] - part["stationary"],
