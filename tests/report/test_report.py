@@ -441,7 +441,7 @@ def test_every_table_fits_its_place_in_two_columns(root, tmp_path):
     body = ""
     for name in list_tables(TASKS):
         place = "table" if name == "probes" else "table*"
-        size = "scriptsize" if name == "comparison" else "small"
+        size = "scriptsize" if name in ("main", "gains", "comparison") else "small"
         body += rf"\begin{{{place}}}\{size}\setlength{{\tabcolsep}}{{4pt}}"
         body += rf"\input{{{name}}}\end{{{place}}}"
     (tmp_path / "all.tex").write_text(

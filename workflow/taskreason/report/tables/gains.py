@@ -39,10 +39,21 @@ GAIN_COLUMNS += [
 SHARPENING_COLUMNS = ["kind", "policy", "temperature", "task", "value", "low", "high"]
 KINDS = {"sr": "SR", "gain": "Gain over"}
 VALUE = Column("value", "SR", lambda row: SIGNED if row["kind"] == "gain" else RATE, bounds="")
+
+
+def _name_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """What a gain is over, in a narrow column; all are of SFT + GRPO but those that say otherwise."""
+    named = [
+        label_policy(over) + ("" if policy == GRID_POLICY else f", of {label_policy(policy)}")
+        for policy, over in zip(rows["policy"], rows["over"], strict=True)
+    ]
+    return rows.assign(pair=named)
+
+
 SPECS = {
     "gains": [
         Spec(
-            [TASK, name("policy", "Gain of", label_policy), name("over", "over", label_policy)],
+            [TASK, name("pair", "Gain over")],
             [
                 column
                 for before, title in DECODINGS.items()
@@ -53,6 +64,7 @@ SPECS = {
                     Column(f"{before}p", f"{title}|p", P_VALUE),
                 )
             ],
+            select=_name_pairs,
         )
     ],
     "sharpening": [
