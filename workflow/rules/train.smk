@@ -94,6 +94,7 @@ use rule train_grpo as train_grpo_base with:
         model=rules.prepare_base.output.model,
         validation=world_file("{task}", "validation"),
         training=training_worlds,
+        rehearsal=lambda wildcards: rehearsal_file(seed_of(wildcards)),
     output:
         model=model_files(f"{OUT}/models/{{task}}{{run}}/grpo_base"),
         curve=f"{OUT}/training/{{task}}{{run}}/grpo_base.csv",
