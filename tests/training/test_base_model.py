@@ -55,7 +55,7 @@ def test_a_shipped_model_reads_the_kitchen(folder):
     """It finds a thing that stands in front of it far more often than chance would."""
     model, tokenizer = load_model(SHIPPED.parent / folder)
     right = asked = 0
-    sizes = {"drills": 0, "small_chores": 0, "chores": 60}
+    sizes = {"drills": 0, "small_chores": 0, "chores": 60, "starts": 0}
     examples = ENV.pretraining.draw_examples(987, sizes, processes=1)
     for example in (e for e in examples if e["prompt"].endswith("Goal: ask\n")):
         ids = tokenizer(example["prompt"] + example["completion"], return_tensors="pt")["input_ids"]

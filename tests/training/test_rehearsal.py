@@ -55,7 +55,8 @@ def test_grpo_takes_from_a_file_what_it_would_draw(file, asked):
     assert asked == [] and len(read) == 10
     drawn = draw_rehearsed(CFG.for_seed(0), 40)
     for augment in (False, True):
-        one, other = (list(draw_prompts(pool, 30, augment, 0, ENV)) for pool in (read, drawn))
+        cfg = replace(CFG, grpo=replace(CFG.grpo, augment=augment))
+        one, other = (list(draw_prompts(pool, [], 30, cfg)) for pool in (read, drawn))
         pairs = [
             [(d.prompt, d.completion, d.action, [*d.optimal_actions]) for d in prompts]
             for prompts in (one, other)

@@ -180,11 +180,14 @@ def test_training_refuses_a_foreign_trajectory_file_before_it_loads_a_model(made
         train_sft(TASK, CFG, files_in(tmp_path, tmp_path / "bad.jsonl", tmp_path / "none"))
 
 
+PLAIN_GRPO = replace(CFG, grpo=replace(CFG.grpo, augment=False))
+
+
 @pytest.mark.parametrize("reward", ["expert", "optimal"])
 def test_the_reward_switch_decides_which_actions_are_accepted(made, reward):
     """Of every action that is possible in a prompt, as TRL sees the data set's rows."""
     decisions = load_decisions(made / "decisions.jsonl")
-    drawn = list(draw_prompts(decisions, len(decisions), False, seed=1, environment=ENV))
+    drawn = list(draw_prompts(decisions, [], len(decisions), PLAIN_GRPO))
     assert sorted(drawn, key=str) == sorted(decisions, key=str), "one epoch visits every state once"
     _, action_reward = list_rewards(reward)
     several = 0
@@ -249,7 +252,7 @@ def test_sft_learns_replies_and_nothing_of_the_prompt(made):
 
 def test_augmentation_renames_what_is_accepted_with_the_prompt(made):
     decisions = load_decisions(made / "decisions.jsonl")
-    drawn = list(draw_prompts(decisions, len(decisions), True, seed=1, environment=ENV))
+    drawn = list(draw_prompts(decisions, [], len(decisions), CFG))
     assert {d.prompt for d in drawn}.isdisjoint(decision.prompt for decision in decisions)
     for decision in drawn:
         named = {decision.action, *decision.optimal_actions}

@@ -74,7 +74,7 @@ def test_an_impatient_teacher_gives_up_where_a_patient_one_does_not(monkeypatch)
 
 
 def test_more_small_kitchens_than_kitchens_are_refused():
-    sizes = {"drills": 0, "small_chores": 5, "chores": 5}
+    sizes = {"drills": 0, "small_chores": 5, "chores": 5, "starts": 0}
     ENV.check_curriculum(sizes)
     with pytest.raises(UserError, match="6 small_chores, more than its 5 chores"):
         ENV.check_curriculum(sizes | {"small_chores": 6})

@@ -17,9 +17,9 @@ from taskreason.environments.robotouille.simulator.observation import describe_g
 from taskreason.training.base_model import encode_curriculum
 
 
-def draw(seed, chores, small_chores=0, drills=0, processes=1):
+def draw(seed, chores, small_chores=0, drills=0, starts=0, processes=1):
     """Examples of the corpus."""
-    sizes = {"chores": chores, "small_chores": small_chores, "drills": drills}
+    sizes = {"chores": chores, "small_chores": small_chores, "drills": drills, "starts": starts}
     return list(ENV.pretraining.draw_examples(seed, sizes, processes))
 
 
@@ -134,12 +134,32 @@ def test_lessons_are_chores_and_readings_of_which_each_has_its_share():
         assert f"\n{decision.action}\n" in decision.prompt
 
 
+def test_hindered_kitchens_begin_with_an_idle_item_before_a_wanted_one():
+    """Which is hardly ever put on the wanted one where that is the only one of its kind."""
+    before = alone = put = 0
+    for example in draw(3, 0, starts=150):
+        prompt = example["prompt"]
+        goal = re.search(r"^Goal: (.*)$", prompt, re.MULTILINE)[1]
+        place, held = re.search(r"^Robot (\w+) holding (\w+)$", prompt, re.MULTILINE).groups()
+        top = re.search(rf"^- {place} (.*)$", prompt, re.MULTILINE)[1].split()[-1]
+        kind = top.rstrip("0123456789")
+        if held == "nothing" or not re.search(rf"\b{kind}\b", goal):
+            continue  # the second step, at another station
+        before += 1
+        assert not re.search(rf"\b{held.rstrip('0123456789')}\b", goal)
+        if len(set(re.findall(rf"\b{kind}\d+\b", prompt))) == 1:
+            alone += 1
+            put += f"Stack {held} on top of {top} " in example["completion"]
+    assert before > 100 and alone > 20 and put < alone / 10
+
+
 def test_chores_do_not_depend_on_the_order_of_sets():
     """Python shuffles the hashes of strings anew in every process unless it is told not to."""
     code = (
         "from taskreason.environments import load_environment\n"
         "env = load_environment('robotouille')\n"
-        "print(*env.pretraining.draw_examples(5, {'drills': 0, 'small_chores': 0, 'chores': 40}, 1))\n"
+        "sizes = {'drills': 0, 'small_chores': 0, 'chores': 40, 'starts': 20}\n"
+        "print(*env.pretraining.draw_examples(5, sizes, 1))\n"
         "print(env.rehearsal.draw_lessons(5, 40, env.rehearsal.draw_decisions(5, 30)))"
     )
     drawn = {
