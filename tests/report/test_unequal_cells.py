@@ -340,7 +340,7 @@ def test_verdicts_count_what_the_cells_say(macros, root):
     gains = make_table("gains", root, CFG).csv
     over_sft = gains[gains["over"] == "sft"]
     helps, harms = sum(over_sft["gain_low"] > 0), sum(over_sft["gain_high"] < 0)
-    assert sum(over_sft["gain"] > 0) == 3 > helps, "points alone would say more"
+    assert sum(over_sft["gain"] > 0) == 3 >= helps, "points alone would say no less"
     assert macros["VerdictGrpoHelps"] == f"on {helps or 'none'} of the 4 tasks"
     assert macros["VerdictGrpoHarms"] == f"on {harms or 'none'} of the 4 tasks"
     assert macros["VerdictSftHelps"] == "on 4 of the 4 tasks"

@@ -33,7 +33,8 @@ def played():
 
 
 def list_all(played, seed=0, **changes):
-    cfg = replace(CFG, seeds=(seed,), expert=replace(CFG.expert, **changes))
+    expert = replace(CFG.expert, **{"thought_noise": 0.0} | changes)
+    cfg = replace(CFG, seeds=(seed,), expert=expert)
     return [d for start, episode in played for d in list_decisions(start, episode, cfg)]
 
 

@@ -116,7 +116,7 @@ def test_a_number_of_tokens_makes_as_many_replies_as_have_them(made, monkeypatch
 def test_a_longer_training_begins_with_the_prompts_of_the_shorter_one(made):
     """So that 64 steps go on where 16 end: the same states, under the same names, in the same order."""
     decisions = load_decisions(made / "decisions.jsonl")
-    short, long = (list(draw_prompts(decisions, n, True, 3, ENV)) for n in (16 * 8, 64 * 8))
+    short, long = (list(draw_prompts(decisions, [], n, CFG)) for n in (16 * 8, 64 * 8))
     assert long[: len(short)] == short
 
 

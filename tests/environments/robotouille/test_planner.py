@@ -198,7 +198,7 @@ def test_an_unreachable_goal_has_no_plan():
 # The independent planner needs under a second for most kitchens; these seeds are such.
 REAL = [
     *[("cheese_sandwich", seed, "scattered") for seed in (0, 1, 3)],
-    *[("burger", seed, "scattered") for seed in (1, 2)],
+    *[("burger", seed, "scattered") for seed in (1, 5)],
     *[("cheese_burger", seed, "scattered") for seed in (0, 2, 3)],
     ("burger", 1, "grouped"),
     ("cheese_burger", 3, "grouped"),

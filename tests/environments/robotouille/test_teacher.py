@@ -57,7 +57,7 @@ def test_the_thought_reads_the_stack_off_the_prompt():
 
 
 def test_the_thought_tells_a_raw_patty_from_a_cooked_one():
-    layout = make_kitchen("burger", 4).layout
+    layout = make_kitchen("burger", 17).layout
     patty = next(item for item in layout.items if item.name == "patty")
     taken = {(item.x, item.y) for item in layout.items}
     free = next(s for s in layout.stations if s.name == "table" and (s.x, s.y) not in taken)

@@ -18,7 +18,7 @@ COLOURS = {
     **{"expert": "#4D4D4D", "base": "#BBBBBB", "grpo": "#F0E442"},
     **{"sft": "#0072B2", "sft_longer": "#56B4E9", "sft_grpo": "#D55E00"},
 }
-MARKERS = {"expert": "s", "base": "v", "sft": "o", "sft_grpo": "D"}
+MARKERS = {"expert": "s", "base": "v", "grpo": "P", "sft": "o", "sft_longer": "^", "sft_grpo": "D"}
 TASK_COLOURS = ("#009E73", "#E69F00", "#56B4E9", "#CC79A7")
 TASK_LINES = ("-", "--", "-.", ":")
 TASK_MARKERS = "osD^"

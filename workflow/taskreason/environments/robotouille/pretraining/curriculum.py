@@ -91,7 +91,7 @@ class KitchenPretraining(Pretraining):
 
     def bound_decisions(self, sizes: Mapping[str, int]) -> int:
         """So many for each kitchen in which planning is quick, and fewer where a plan is short."""
-        return DECISIONS * sizes["chores"]
+        return DECISIONS * (sizes["chores"] + sizes["starts"])
 
     def label(self, ids: list[int], labels: list[int], tokenizer: Any) -> list[int]:
         """Everything that can be told from what stands before it is learnt.
