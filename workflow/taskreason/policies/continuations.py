@@ -103,7 +103,7 @@ class Continuations(ABC):
         while True:
             chances = (logits.double() / self.temperature).softmax(-1)
             top = chances.topk(min(BRANCHES, chances.shape[-1]))
-            tokens = torch.multinomial(chances, 1)[:, 0] if draw else top.indices[:, 0]
+            tokens = torch.multinomial(chances, 1)[:, 0] if draw else top.indices[:, 0].clone()
             live = (~ended).cpu().numpy()
             if barred:
                 for row in live.nonzero()[0]:

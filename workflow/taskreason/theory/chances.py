@@ -111,7 +111,8 @@ def find_chances(
     number = [max(FEWEST, ceil(theory.thoughts * trees[n].unfinished)) for n in rest]
     owners = [n for n, times in zip(rest, number, strict=True) for _ in range(times)]
     thoughts = _draw_thoughts(writer, trees, dict(zip(rest, number, strict=True)), rng)
-    for _ in search.run(list(zip(owners, thoughts, strict=True)), ACTION_PATHS, steer=True):
+    behind = list(zip(owners, thoughts, strict=True))
+    for _ in search.run(behind, ACTION_PATHS, steer=True, width=1):
         pass
     for n in rest:
         own = [tree for owner, tree in zip(owners, thoughts, strict=True) if owner == n]

@@ -27,7 +27,7 @@ from taskreason.policies.batch import Ids
 from taskreason.policies.continuations import Path
 
 WIDTH = 6
-"""Nodes of one tree that are expanded at once."""
+"""Nodes of one tree that are expanded at once, where nothing else is said."""
 FLOOR = 1e-8
 """Nodes less likely than this are not kept; their mass stays unfinished for good."""
 SETTLED = 1e-6
@@ -188,8 +188,11 @@ class Search:
         paths: int,
         patience: float = 0.0,
         steer: bool = False,
+        width: int = WIDTH,
     ) -> Iterator[int]:
         """Expand the likeliest nodes of each tree, given with the number of its prompt, until it is done.
+
+        width: nodes of one tree that are expanded at once.
 
         A tree is left before that when it has ``paths`` paths, or when the last of them have each finished less than a
         share ``patience`` of what was open. steer: by paths that lead to wanted actions as far as the action is open,
@@ -198,7 +201,7 @@ class Search:
         going = [part for part in trees if not self.is_done(part[1]) and part[1].paths < paths]
         while going:
             # The first path starts at the root, where there is nothing else.
-            popped = [tree.pop(min(WIDTH, paths - tree.paths)) for _, tree in going]
+            popped = [tree.pop(min(width, paths - tree.paths)) for _, tree in going]
             starts = [
                 (number, ids)
                 for (number, _), nodes in zip(going, popped, strict=True)
