@@ -148,8 +148,8 @@ MUTATIONS = (
         "rollouts/dataset.py",
         (
             (
-                "(cfg.worlds.evaluation, cfg.worlds.eval_seed)",
-                "(cfg.worlds.evaluation, cfg.worlds.train_seed)",
+                "(worlds.evaluation, worlds.eval_seed)",
+                "(worlds.evaluation, worlds.train_seed)",
             ),
             ("exclude = {row", "exclude = set() and {row"),
         ),
