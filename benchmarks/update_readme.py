@@ -95,6 +95,12 @@ def make_baselines(env: Environment) -> str | None:
     return table and f"{table} Parameters: {'; '.join(sizes)}."
 
 
+def make_regimes(env: Environment) -> str | None:
+    """The law in a sentence, and the map's table."""
+    law, table = ROOT / "results" / "regimes.md", print_tables(env, ["regimes"], "regimes", True)
+    return table and f"{law.read_text()}\n{table}"
+
+
 def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
@@ -130,12 +136,14 @@ def list_parts() -> dict[str, dict[str, Make]]:
         "docs/new_environment.md": {env.name: show(three[:2], f"--config environment={env.name}")}
     }
     theory = [f"theory_{part}" for part in ("single", "recursion", "multi", "horizons", "grid")]
-    ablations = ["ablation_points", "ablation_turns"]
+    ablations = ["ablation_points", "ablation_experts", "ablation_turns"]
     always: dict[str, dict[str, Make]] = {
         "docs/results.md": {
             "sweep": show(["sweep"], "sweep"),
             "theory": show(theory, "theory", told=True),
             "ablations": show(ablations, "ablations", told=True),
+            "regimes": partial(make_regimes, env),
+            "states": show(["states"], "states", told=True),
             "bases": bases.make_table,
         },
         "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},

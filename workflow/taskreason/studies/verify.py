@@ -28,7 +28,10 @@ TABLES = {"main": ["task", "policy"], "generalization": ["train_task", "eval_tas
 PROVENANCE = "provenance.json"
 SAME = ("sr", "asat", "minimal_rate")
 """What the policy without a model must have in common with the reference, on every machine."""
-APART = {"report", "resources", "probes", "theory", "ablation", "sweep", "endpoint", "base.compare"}
+APART = {
+    *("report", "resources", "probes", "endpoint", "base.compare"),
+    *("theory", "ablation", "sweep", "regimes", "states"),
+}
 """Parts of the configuration that change no number of the tables that are kept."""
 CLAIMS = (
     "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks",
