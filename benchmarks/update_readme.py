@@ -112,6 +112,12 @@ def make_published(env: Environment) -> str | None:
     )
 
 
+def make_regimes(env: Environment) -> str | None:
+    """The law in a sentence, and the map's table."""
+    law, table = ROOT / "results" / "regimes.md", print_tables(env, ["regimes"], "regimes", True)
+    return table and f"{law.read_text()}\n{table}"
+
+
 def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
@@ -152,12 +158,14 @@ def list_parts() -> dict[str, dict[str, Make]]:
     }
     theory = ["single", "recursion", "multi", "horizons", "grid", "fixed_point"]
     theory = [f"theory_{part}" for part in theory]
-    ablations = ["ablation_points", "ablation_turns"]
+    ablations = ["ablation_points", "ablation_experts", "ablation_turns"]
     always: dict[str, dict[str, Make]] = {
         "docs/results.md": {
             "sweep": show(["sweep"], "sweep"),
             "theory": show(theory, "theory", told=True),
             "ablations": show(ablations, "ablations", told=True),
+            "regimes": partial(make_regimes, env),
+            "states": show(["states"], "states", told=True),
             "bases": bases.make_table,
         },
         "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},

@@ -32,7 +32,10 @@ from taskreason.studies.reference import (
 LEVEL = 0.05
 """Chance that a run which differs by chance alone is said to differ."""
 KEY = [*CELL, "eval_task"]
-APART = {"report", "resources", "probes", "theory", "ablation", "sweep", "endpoint", "base.compare"}
+APART = {
+    *("report", "resources", "probes", "endpoint", "base.compare"),
+    *("theory", "ablation", "sweep", "regimes", "states"),
+}
 """Parts of the configuration that change no outcome that is kept."""
 CLAIMS = (
     "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks",
