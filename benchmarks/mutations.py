@@ -211,7 +211,7 @@ MUTATIONS = (
     Mutation(
         "the control of longer SFT sees fewer replies than GRPO",
         "training/sft.py",
-        (("[:replies]", "[: replies // 2]"),),
+        (("own = replies - round(", "own = replies // 2 - round("),),
         "training/test_controls.py",
     ),
     Mutation(
@@ -504,8 +504,8 @@ MUTATIONS = (
         "training/sft.py",
         (
             (
-                "mix_lessons(rows, cfg, seed)[:replies]",
-                "mix_lessons(rows, cfg, seed)[: replies // 2]",
+                "draw_focused(decisions, missed, own,",
+                "draw_focused(decisions, missed, own // 2,",
             ),
         ),
         "studies/test_regimes.py::test_the_control_trains_on_as_many_replies_as_grpo_samples",
