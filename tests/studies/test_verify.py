@@ -233,7 +233,6 @@ def test_a_run_without_its_parts_is_refused(tmp_path, reference, capsys):
     assert "--keep" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(strict=True, reason="the reference is kept anew after the next full run")
 def test_the_kept_reference_is_of_the_default_run():
     """What the project ships is whole: every task and policy, and the settings of the default scale."""
     outcomes, record = read_reference(load_environment("robotouille").data / "reference")
