@@ -179,3 +179,54 @@ def start_of(wildcards):
         "model": model_files(f"{folder}/model"),
         "trajectories": f"{folder}/trajectories.jsonl",
     }
+
+
+def rehearsal_file(seed):
+    """What trainings with a seed rehearse. Where more is drawn, it begins as before, so none of them is out of date."""
+    return ancient(f"{OUT}/rehearsal/{seed}.jsonl") if MOST_REHEARSED else []
+
+
+def regime_of(wildcards):
+    """The point or the start that a job is about."""
+    return (REGIME_STARTS | REGIME_POINTS)[wildcards.name]
+
+
+def regime_changes(wildcards):
+    """What differs from the configuration there."""
+    return regime_of(wildcards).changes
+
+
+def regime_seed(wildcards):
+    return regime_of(wildcards).seed
+
+
+def regime_start(wildcards):
+    """What a point goes on from: an SFT policy or the base model, and the expert's trajectories."""
+    start = REGIME_POINTS[wildcards.name].start
+    return {
+        "model": (
+            model_files(f"{REGIMES}/sft/{start.name}/model")
+            if start.epochs
+            else rules.prepare_base.output.model
+        ),
+        "trajectories": f"{REGIMES}/experts/{start.expert}.jsonl",
+    }
+
+
+def state_changes(wildcards):
+    """What a training changes in the configuration."""
+    return STATE_TRAININGS[wildcards.name].changes
+
+
+def state_seed(wildcards):
+    return STATE_TRAININGS[wildcards.name].seed if wildcards.name != START else cfg.seed
+
+
+def states_of(wildcards):
+    """The decisions that a training is on."""
+    return STATE_FILES[ARMS[STATE_TRAININGS[wildcards.name].arm].states]
+
+
+def trainings_of(stage):
+    """The names of the trainings of a stage."""
+    return [name for name, made in STATE_TRAININGS.items() if ARMS[made.arm].stage == stage]

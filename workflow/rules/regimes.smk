@@ -9,33 +9,6 @@ MAPPED = cfg.regimes.task
 REGIMES = f"{OUT}/regimes/{MAPPED}"
 
 
-def regime_of(wildcards):
-    """The point or the start that a job is about."""
-    return (REGIME_STARTS | REGIME_POINTS)[wildcards.name]
-
-
-def regime_changes(wildcards):
-    """What differs from the configuration there."""
-    return regime_of(wildcards).changes
-
-
-def regime_seed(wildcards):
-    return regime_of(wildcards).seed
-
-
-def regime_start(wildcards):
-    """What a point goes on from: an SFT policy or the base model, and the expert's trajectories."""
-    start = REGIME_POINTS[wildcards.name].start
-    return {
-        "model": (
-            model_files(f"{REGIMES}/sft/{start.name}/model")
-            if start.epochs
-            else rules.prepare_base.output.model
-        ),
-        "trajectories": f"{REGIMES}/experts/{start.expert}.jsonl",
-    }
-
-
 # Worlds of its own to judge in: no choice of the reproduction's has been made or confirmed by them.
 use rule draw_worlds as regimes_worlds with:
     input:

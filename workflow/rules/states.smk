@@ -14,25 +14,6 @@ STATE_FILES = {
 }
 
 
-def state_changes(wildcards):
-    """What a training changes in the configuration."""
-    return STATE_TRAININGS[wildcards.name].changes
-
-
-def state_seed(wildcards):
-    return STATE_TRAININGS[wildcards.name].seed if wildcards.name != START else cfg.seed
-
-
-def states_of(wildcards):
-    """The decisions that a training is on."""
-    return STATE_FILES[ARMS[STATE_TRAININGS[wildcards.name].arm].states]
-
-
-def trainings_of(stage):
-    """The names of the trainings of a stage."""
-    return [name for name, made in STATE_TRAININGS.items() if ARMS[made.arm].stage == stage]
-
-
 # Seeds go on where those of the training split lie, whose worlds are left out.
 use rule draw_worlds as states_worlds with:
     input:

@@ -5,11 +5,6 @@ from taskreason.training.rehearsal import LONGER, count_most
 MOST_REHEARSED = max(count_most(cfg.for_task(task), cfg.bound_of(task)) for task in TASKS)
 
 
-def rehearsal_file(seed):
-    """What trainings with a seed rehearse. Where more is drawn, it begins as before, so none of them is out of date."""
-    return ancient(f"{OUT}/rehearsal/{seed}.jsonl") if MOST_REHEARSED else []
-
-
 use rule light as draw_rehearsal with:
     output:
         f"{OUT}/rehearsal/{{seed}}.jsonl",
