@@ -14,12 +14,14 @@ from kitchens import ENV, make_start, make_world, read_jsonl
 from played_results import KITCHENS, SILENT, TASKS, configure_played, write_played_results
 from taskreason.durability.errors import UserError
 from taskreason.environments.reply import format_reply
+from taskreason.environments.robotouille.planner.search import Planner
+from taskreason.environments.robotouille.teacher import KitchenTeacher
 from taskreason.report.gallery.page import (
     SOURCES,
     Rollouts,
     WorldRecord,
-    choose_worlds,
     collect_task,
+    rank_worlds,
     write_gallery,
 )
 
@@ -145,8 +147,22 @@ def test_kitchens_are_chosen_by_failures_of_the_task_s_own_policies_first():
         rollouts("sft_grpo", "cheese_sandwich", {2, 5}),
     ]
     hashes = [f"k{n}" for n in range(8)]
-    chosen = [choose_worlds(found, "burger", hashes, limit) for limit in (1, 2, 3, 4, 5, 9)]
-    assert chosen == [[6], [6, 7], [2, 6, 7], [2, 5, 6, 7], [0, 2, 5, 6, 7], list(range(8))]
+    assert rank_worlds(found, "burger", hashes) == [6, 7, 2, 5, 0, 1, 3, 4]
+
+
+def test_kitchens_that_take_long_to_plan_in_make_room_for_others(root, data, monkeypatch):
+    """The first that would be shown is made too hard to plan in."""
+    first = collect_task(configure_played(shown=1), root, "burger")["worlds"][0]["hash"]
+    teacher = type(ENV).teacher
+
+    def stubborn(self, world, patient=True):
+        limited = Planner(world.kitchen, 1) if world.id == first else None
+        return KitchenTeacher(world, limited) if limited else teacher(self, world, patient)
+
+    monkeypatch.setattr(type(ENV), "teacher", stubborn)
+    shown = collect_task(configure_played(shown=KITCHENS), root, "burger")["worlds"]
+    left = [world["hash"] for world in data["burger"]["worlds"] if world["hash"] != first]
+    assert [world["hash"] for world in shown] == left
 
 
 def test_fewer_kitchens_leave_the_counts_as_they_are(root, data):

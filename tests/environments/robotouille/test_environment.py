@@ -66,7 +66,7 @@ def test_worlds_of_a_person_s_own_belong_to_the_task_of_their_goal(tmp_path):
 
 
 def test_an_impatient_teacher_gives_up_where_a_patient_one_does_not(monkeypatch):
-    monkeypatch.setattr(environment, "QUICK_LIMIT", 3)
+    monkeypatch.setattr(environment, "BRIEF_LIMIT", 3)
     world = make_world("cheese_burger", 1)
     assert ENV.teacher(world).distance(world.initial) > 3
     with pytest.raises(UserError, match="the planner gave up after 3 states"):

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from taskreason.durability.errors import UserError
 from taskreason.environments.gallery import Gallery
 
 State = Hashable
@@ -47,8 +48,12 @@ class World(Protocol):
         """The prompt's text for a state: all that matters in it, the possible actions one a line, and the goal."""
 
 
+class SearchError(UserError):
+    """A search for a plan was given up, since it would take too long."""
+
+
 class Teacher(Protocol):
-    """The exact solver of one world. Raises UserError where a search would take too long."""
+    """The exact solver of one world. Raises SearchError where a search would take too long."""
 
     def distance(self, state: State) -> int | None:
         """Steps of a shortest plan; 0 at the goal, None where it can't be reached."""
@@ -197,7 +202,7 @@ class Environment(ABC):
 
     @abstractmethod
     def teacher(self, world: World, patient: bool = True) -> Teacher:
-        """The solver of a world; one that is not patient gives up (UserError) where a search takes seconds."""
+        """The solver of a world; one that is not patient gives up (SearchError) where a search takes seconds."""
 
     def describe_start(self, world: World) -> str:
         """How a world starts, in a word or two, such as "holding": results are told apart by it. "" says nothing."""

@@ -19,7 +19,7 @@ from . import tasks as task_files
 from .commands import add_commands
 from .gallery import KitchenGallery
 from .greedy import misses_shortest_plan, reply_greedily
-from .planner.search import QUICK_LIMIT, Planner
+from .planner.search import BRIEF_LIMIT, Planner
 from .pretraining import probes
 from .pretraining.curriculum import KitchenPretraining, KitchenRehearsal
 from .simulator.generator import MODES, generate_layout
@@ -88,7 +88,7 @@ class Robotouille(Environment):
 
     def teacher(self, world: KitchenWorld, patient: bool = True) -> KitchenTeacher:
         """The exact planner, with its reasons."""
-        return KitchenTeacher(world, None if patient else Planner(world.kitchen, QUICK_LIMIT))
+        return KitchenTeacher(world, None if patient else Planner(world.kitchen, BRIEF_LIMIT))
 
     def explain(self, world: KitchenWorld, steps: Sequence[tuple[State, str]]) -> list[str]:
         """The teacher's words for each step of any plan."""

@@ -18,7 +18,7 @@ from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import read_lines
 from taskreason.durability.progress import follow
-from taskreason.environments.base import Environment, State, World
+from taskreason.environments.base import Environment, SearchError, State, World
 from taskreason.environments.gallery import Gallery
 from taskreason.environments.reply import format_reply, read_thought
 from taskreason.report.labels import GRID_POLICY, POLICIES, is_untrained, label_policy, task_title
@@ -99,7 +99,10 @@ class Rollouts:
 
 
 def collect_task(cfg: Config, root: Path, task: str) -> dict:
-    """What the page needs of one task: its goal, its policies and at most ``report.gallery`` worlds with episodes."""
+    """What the page needs of one task: its goal, its policies and at most ``report.gallery`` worlds with episodes.
+
+    Worlds in which an episode comes to states that take long to plan from are left out.
+    """
     path = root / "worlds" / task / "eval.jsonl"
     worlds = [start.world for start in load_starts(task, path, cfg.env)]
     ids = [world.id for world in worlds]
@@ -111,12 +114,19 @@ def collect_task(cfg: Config, root: Path, task: str) -> dict:
         for train_task in train_tasks
     ]
     records = []
-    chosen = choose_worlds(rollouts, task, ids, cfg.report.gallery)
-    for number in follow(chosen, task, len(chosen), cfg.env.worlds):
+    for number in follow(rank_worlds(rollouts, task, ids), task, len(ids), cfg.env.worlds):
+        if len(records) == cfg.report.gallery:
+            break
         record = WorldRecord(cfg.env, worlds[number], number + 1)
-        for found in rollouts:
-            record.add_episode(found.name, found.episodes[ids[number]], found.source)
+        try:
+            for found in rollouts:
+                record.add_episode(found.name, found.episodes[ids[number]], found.source)
+        except (
+            SearchError
+        ):  # an episode that has strayed so far that what is left to do would take minutes to find
+            continue
         records.append(record.to_json())
+    records.sort(key=lambda record: record["number"])
     return {
         "goal": choose_gallery(cfg.env).describe_goal(worlds[0]),
         "policies": {found.name: found.summarise() for found in rollouts},
@@ -138,10 +148,8 @@ def read_rollouts(
     return Rollouts(policy, train_task, str(path), {world: episodes[world] for world in ids})
 
 
-def choose_worlds(
-    rollouts: Sequence[Rollouts], task: str, ids: Sequence[str], limit: int
-) -> list[int]:
-    """Positions of the worlds that are shown, in order.
+def rank_worlds(rollouts: Sequence[Rollouts], task: str, ids: Sequence[str]) -> list[int]:
+    """Positions of the worlds in the order in which they are taken, as many as are shown.
 
     Those come first in which a policy fails that was trained on the task, then those in which one fails that was
     trained on another. How many worlds a policy solves is counted over all, so the choice does not bias what is said.
@@ -153,7 +161,7 @@ def choose_worlds(
         won = ([f.episodes[ids[position]]["success"] for f in group] for group in (here, trained))
         return tuple(map(all, won))
 
-    return sorted(sorted(range(len(ids)), key=rank)[:limit])
+    return sorted(range(len(ids)), key=rank)
 
 
 class Index(dict):
@@ -170,7 +178,10 @@ class WorldRecord:
 
     def __init__(self, environment: Environment, world: World, number: int):
         self.world, self.number = world, number
-        self._gallery, self._teacher = choose_gallery(environment), environment.teacher(world)
+        self._gallery, self._teacher = (
+            choose_gallery(environment),
+            environment.teacher(world, patient=False),
+        )
         self._actions, self._texts, self._states = Index(), Index(), Index()
         self._described: list[dict] = []
         self._episodes: dict[str, dict] = {}

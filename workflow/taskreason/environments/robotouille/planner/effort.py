@@ -2,8 +2,8 @@
 
 from time import monotonic
 
-from taskreason.durability.errors import UserError
 from taskreason.durability.progress import is_due, say
+from taskreason.environments.base import SearchError
 
 WATCHED = 1024
 """States between two looks at the clock."""
@@ -25,10 +25,10 @@ class Effort:
         self.expanded, self._started = 0, monotonic()
 
     def spend(self, steps: int) -> None:
-        """One state more, while it is known that a plan takes ``steps`` or more; UserError where it was too much."""
+        """One state more, while it is known that a plan takes ``steps`` or more; SearchError where it was too much."""
         self.expanded += 1
         if self.expanded > self.limit:
-            raise UserError(
+            raise SearchError(
                 f"{self.source}: the planner gave up after {self.limit:,} states; "
                 "use a smaller kitchen or a goal made of stacked items."
             )
@@ -36,9 +36,9 @@ class Effort:
             self._watch(steps)
 
     def _watch(self, steps: int) -> None:
-        """Say how far the search is, where a line is due; UserError where its time is over."""
+        """Say how far the search is, where a line is due; SearchError where its time is over."""
         if self.seconds is not None and monotonic() - self._started >= self.seconds:
-            raise UserError(
+            raise SearchError(
                 f"{self.source}: no plan was found in {self.seconds:g} s, but any takes {steps} steps or more; "
                 "give the search more time (--seconds)."
             )

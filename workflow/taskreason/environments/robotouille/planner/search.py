@@ -15,7 +15,9 @@ from .tower_search import TowerSearch
 NODE_LIMIT = 2_000_000
 """Expanded states after which a search gives up; the tasks need a few thousand at most."""
 QUICK_LIMIT = 200_000
-"""The same where nobody should wait for more than seconds."""
+"""The same where nobody should wait for longer than half a minute."""
+BRIEF_LIMIT = 50_000
+"""The same where there is much to be looked up, each within seconds."""
 
 
 class Planner:
