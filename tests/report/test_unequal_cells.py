@@ -375,7 +375,7 @@ def test_verdicts_count_what_the_cells_say(macros, root):
     fewer = [expect(*key_of("sft_grpo", t))[1] < expect(*key_of("sft", t))[1] for t in TASKS]
     deviations = [measure_saving(root, task) for task in TASKS]
     sure = sum(z > NormalDist().inv_cdf(0.975) for z in deviations)
-    assert 0 < sure < sum(fewer) and macros["VerdictFewerSteps"] == f"on {sure} of the 4 tasks"
+    assert 0 < sure <= sum(fewer) and macros["VerdictFewerSteps"] == f"on {sure} of the 4 tasks"
 
 
 def measure_saving(root, task):

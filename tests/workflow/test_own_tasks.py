@@ -60,13 +60,21 @@ def test_a_task_of_ones_own_runs_every_stage_by_itself(tmp_path):
     stages = ["collect", "prepare_base", "train_sft", "train_grpo", "train_sft_longer"]
     stages += ["train_grpo_base", "evaluate_grpo", "evaluate_sft", "evaluate_base"]
     stages += ["evaluate_compared", "probe_base", "make_macros", "make_gallery", "make_page"]
+    stages += ["play_splits", "make_cards"]
     several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_control": 2}
-    several |= {"make_table": 14, "make_figure": 9}
-    assert jobs == dict.fromkeys([*stages, "make_cards"], 1) | several
+    several |= {"draw_rehearsal": 2, "draw_splits": 3, "play_splits_by_rule": 2}
+    several |= {"make_table": 16, "make_figure": 9}
+    assert jobs == dict.fromkeys(stages, 1) | several
     own = set(list_outputs(tmp_path, *option))
     assert "results/tables/main_cheese_toast.csv" in own and "paper/main.pdf" not in own
     shared = {path for path in own & set(list_outputs(tmp_path)) if "laptop/" in path}
-    once = ("models/base/", "training/base.csv", "probes/base.json", "trajectories/README.md")
+    once = (
+        "models/base/",
+        "training/base.csv",
+        "probes/base.json",
+        "rehearsal/",
+        "trajectories/README.md",
+    )
     assert all(path.startswith(tuple(f"results/laptop/{name}" for name in once)) for path in shared)
 
 

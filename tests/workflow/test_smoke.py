@@ -235,8 +235,8 @@ def test_damage_is_named_before_it_is_read_and_nothing_else_is_made_again(smoke)
         "Collecting expert trajectories of burger",
         "Drawing worlds of burger: eval",
         "GRPO on cheese_burger",
+        "Rollouts of the SFT policy of cheese_sandwich",
         "Rollouts of the SFT+GRPO policy of cheese_burger",
-        "Rollouts of the policy sft of cheese_sandwich",
         "SFT on cheese_sandwich",
     ]
     assert "Nothing to be done" in run_smoke(smoke).stdout
