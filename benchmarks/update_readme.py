@@ -2,8 +2,8 @@
 
 Each part lies between `<!-- begin NAME -->` and `<!-- end NAME -->`. A part whose source is not there (a scale that has
 not run, no benchmark yet) stays as it is. Tables of one training a task on the default tasks fill the parts of the
-default run; those of several seeds, of other tasks or of another environment fill parts of their own. `--check` changes
-nothing and fails where the graph of rules, which needs no run, is out of date.
+default run; those of several seeds (the confirmation), of other tasks or of another environment fill parts of their
+own. `--check` changes nothing and fails where the graph of rules, which needs no run, is out of date.
 """
 
 import argparse
@@ -39,11 +39,12 @@ from taskreason.report.trainings import count_parameters
 ROOT = Path(__file__).resolve().parents[1]
 TABLES, BENCH = ROOT / "results" / "tables", ROOT / "results" / "bench"
 HEADLINE_TABLES = ("comparison", "baselines", "gains")
+CONFIRMATION = "--configfile config/confirmation.yaml -- results/tables/TABLE.csv"
 Make = Callable[[], str | None]
 
 
 def find_run() -> tuple[Environment, str]:
-    """The environment whose tables are there, and the group of parts that they fill: "default", "seeds", "extra"."""
+    """The environment whose tables are there, and the group of parts they fill: "default", "confirmation", "extra"."""
     main, default = TABLES / "main.csv", load_config({})
     if not main.exists():
         return default.env, "default"
@@ -54,7 +55,7 @@ def find_run() -> tuple[Environment, str]:
         return env, env.name
     if tasks != set(default.tasks):
         return env, "extra"
-    return env, "seeds" if rows["seed"].nunique() > 1 else "default"
+    return env, "confirmation" if rows["seed"].nunique() > 1 else "default"
 
 
 def print_tables(
@@ -122,11 +123,6 @@ def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
     show = partial(partial, print_tables, env)
-    seeds = (
-        ", ".join(map(str, pd.read_csv(TABLES / "main.csv")["seed"].unique()))
-        if group == "seeds"
-        else ""
-    )
     three = ["main", "generalization", "starts"]
     of_run: dict[str, dict[str, dict[str, Make]]] = {
         "default": {
@@ -142,9 +138,10 @@ def list_parts() -> dict[str, dict[str, Make]]:
                 "grid": show(["generalization"], "results/tables/generalization.csv"),
             },
         },
-        "seeds": {
+        "confirmation": {
             "docs/results.md": {
-                "seeds": show(["seeds"], f"results/tables/seeds.csv --config seeds='[{seeds}]'")
+                "confirmation": show(["gains", "starts"], CONFIRMATION),
+                "confirmation_rates": show(["main", "generalization", "seeds"], CONFIRMATION),
             }
         },
         "extra": {

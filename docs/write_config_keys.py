@@ -38,7 +38,8 @@ The later of these wins, key by key:
 3. the scale (`workflow/taskreason/config/scales/SCALE.yaml`; a file of your own there is a scale of your own);
 4. what the environment sets at that scale (`workflow/taskreason/environments/ENVIRONMENT/scales/SCALE.yaml`);
 5. `config.yaml`;
-6. the command line.
+6. a file named by `--configfile`, such as [confirmation.yaml](confirmation.yaml) beside this one;
+7. the command line.
 
 A wrong key or value stops the run with one sentence before anything is done. Editors complete and check `config.yaml`
 by `workflow/schemas/config.schema.yaml`.

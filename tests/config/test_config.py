@@ -448,3 +448,26 @@ def test_models_that_have_names_of_their_own_are_not():
         "api:o",
     ]
     check_labels(load_config({"base": {"compare": names}}))
+
+
+def test_the_confirmation_plays_worlds_of_its_own():
+    """Its settings are the default's, but for trainings, worlds and who plays; seeds of worlds meet no other's."""
+    name = "config/confirmation.yaml"
+    given = read_yaml(PACKAGE.parents[1] / name, name)
+    confirmed, default = load_config(resolve_config(given)), load_config(resolve_config({}))
+    own = ("seeds", "worlds", "rollout", "base", "report")
+    taken = asdict(confirmed) | {key: getattr(default, key) for key in own}
+    assert taken == asdict(default) | {key: getattr(default, key) for key in own}
+    assert len(confirmed.seeds) == 3 and confirmed.worlds.evaluation == 400
+
+    def drawn(worlds, *splits):
+        """Seeds in use, with as many again for worlds that are drawn once more."""
+        for name, number in splits:
+            yield from range(getattr(worlds, name), getattr(worlds, name) + 2 * number)
+
+    worlds = default.worlds
+    others = [("train_seed", worlds.training), ("validation_seed", worlds.validation)]
+    others += [("eval_seed", worlds.evaluation), ("splits_seed", worlds.splits)]
+    regimes = range(default.regimes.eval_seed, default.regimes.eval_seed + 200)
+    own = set(drawn(confirmed.worlds, ("eval_seed", confirmed.worlds.evaluation)))
+    assert own.isdisjoint({*drawn(worlds, *others), *regimes})
