@@ -134,23 +134,29 @@ def test_lessons_are_chores_and_readings_of_which_each_has_its_share():
         assert f"\n{decision.action}\n" in decision.prompt
 
 
-def test_hindered_kitchens_begin_with_an_idle_item_before_a_wanted_one():
-    """Which is hardly ever put on the wanted one where that is the only one of its kind."""
-    before = alone = put = 0
+def test_hindered_kitchens_begin_with_an_item_in_hand_that_does_not_come_first():
+    """It is hardly ever put on a wanted one where that is the only one of its kind; some are wanted later."""
+    before = alone = put = later = 0
     for example in draw(3, 0, starts=150):
         prompt = example["prompt"]
         goal = re.search(r"^Goal: (.*)$", prompt, re.MULTILINE)[1]
         place, held = re.search(r"^Robot (\w+) holding (\w+)$", prompt, re.MULTILINE).groups()
+        if held == "nothing":
+            continue  # the second step
+        held_kind = held.rstrip("0123456789")
+        assert re.search(r"1 (?:cooked |cut |fried )?(\w+)", goal)[1] != held_kind
+        if re.search(rf"\b{held_kind}\b", goal):
+            later += 1
+            continue
         top = re.search(rf"^- {place} (.*)$", prompt, re.MULTILINE)[1].split()[-1]
         kind = top.rstrip("0123456789")
-        if held == "nothing" or not re.search(rf"\b{kind}\b", goal):
-            continue  # the second step, at another station
+        if "any order" in goal or not re.search(rf"\b{kind}\b", goal):
+            continue  # in any order, an idle item may lie between wanted ones
         before += 1
-        assert not re.search(rf"\b{held.rstrip('0123456789')}\b", goal)
         if len(set(re.findall(rf"\b{kind}\d+\b", prompt))) == 1:
             alone += 1
             put += f"Stack {held} on top of {top} " in example["completion"]
-    assert before > 100 and alone > 20 and put < alone / 10
+    assert before > 50 and alone > 10 and put < alone / 10 and later > 10
 
 
 def test_chores_do_not_depend_on_the_order_of_sets():

@@ -2,7 +2,9 @@
 
 import random
 import re
+from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,7 @@ def test_the_expert_follows_a_shortest_plan_in_words_that_the_prompt_holds(task)
             assert parse_reply(reply) == Reply(action, well_formed=True)
             named = {match.group(0) for match in NAME.finditer(reply)}
             assert named <= {match.group(0) for match in NAME.finditer(prompt)}
-            held = re.search(r"Robot holding (\S+?)(?: away)?\. ", reply)[1]
+            held = re.search(r"Robot holding (\S+?)(?: away, here [^.]+)?\. ", reply)[1]
             there, here, says = re.search(r"(\S+) robot (\S+) (here|away)\.", reply).groups()
             assert f"\nRobot {here} holding {held}\n" in prompt
             moves = action.startswith("Move ")
@@ -54,6 +56,56 @@ def test_the_thought_reads_the_stack_off_the_prompt():
         assert f"Next {following} {goal[following]}" in thought
         heights.add(len(built))
     assert heights >= set(range(1, 6))
+
+
+def test_a_thought_says_what_becomes_of_what_lies_before_a_held_item():
+    """What the plan does later is held against the words: buried, moved, or used for a slot, or nothing there."""
+    seen = Counter()
+    for seed in range(40):
+        world = make_world("cheese_sandwich", seed)
+        plan = make_plan(world)
+        state, action = plan[0]
+        prompt, thought = world.observe(state), read_thought(ENV.teacher(world).reply(state))
+        if not (words := re.search(r"holding \S+ away, here (\w+)(?:, ([\w ]+))?\.", thought)):
+            assert "away," not in thought
+            continue
+        here = re.search(r"^Robot (\w+) holding", prompt, re.MULTILINE)[1]
+        listed = re.search(rf"^- {here} (.*)$", prompt, re.MULTILINE)[1].split()
+        if words[1] == "nothing":
+            assert listed == ["empty"] and action.startswith("Place ")
+            continue
+        goal = dict(re.findall(r"(\d) (\w+)", prompt.rpartition("Goal: ")[2]))
+        slots = [n for n, kind in goal.items() if kind == words[1].rstrip("0123456789")]
+        filled = dict(re.findall(r"(\d) (\w+)", words[2]))
+        assert listed[-1] == words[1] and list(filled) == slots
+        assert all(name.rstrip("0123456789") == goal[n] for n, name in filled.items())
+        carried = re.findall(r"(?:Pick up|Unstack) (\w+) ", "\n".join(a for _, a in plan))
+        moved = Counter(name for name in carried if name in filled.values())
+        assert len(moved) >= len(filled) - 1, "all but one that lies in its place are carried there"
+        needed = words[1] in filled.values()
+        assert action.startswith("Move " if needed else "Stack ") and needed <= (
+            words[1] in carried
+        ) + ("1" in slots)
+        seen["used" if needed else "none"] += 1
+    assert min(seen["none"], seen["used"]) > 0
+
+
+def test_a_thought_says_what_a_carried_item_lies_on():
+    """An item upon another has to be unstacked, one on a station picked up."""
+    seen = Counter()
+    for task, seed in product(("cheese_sandwich", "burger"), range(12)):
+        world = make_world(task, seed)
+        for state, action in make_plan(world):
+            prompt, thought = world.observe(state), read_thought(ENV.teacher(world).reply(state))
+            words = re.search(r"Carry (\w+) (.*?) to ", thought)
+            if words and "Robot holding nothing" in thought:
+                item, lies = words[1], words[2].split()
+                stack = re.search(rf"^- {lies[-1]} (.*)$", prompt, re.MULTILINE)[1].split()
+                assert lies[:-1] == stack[: stack.index(item)][-1:]
+                if not action.startswith("Move "):
+                    assert action.split()[0] == ("Unstack" if lies[:-1] else "Pick")
+                    seen[len(lies)] += 1
+    assert min(seen[1], seen[2]) > 0
 
 
 def test_the_thought_tells_a_raw_patty_from_a_cooked_one():

@@ -19,9 +19,11 @@ only top bun lies on its bottom bun already, and must come last:
     Next 3 cooked patty: patty1 table3 cooked.
         The next slot that the plan fills, and where the items for it are (for slot 1, that has been said already).
     Robot holding nothing.
-        Followed by "away" where what it holds is of another kind than the next slot's.
-    Carry topbun1 table2 to table1.
-        What is carried, from where, and where to; or what is cooked, cut or fried, and where.
+        Followed by "away" where what it holds is of another kind than the next slot's, and then by what lies before the
+        robot, on which it could be put, and by what the slots of that kind will be filled with: "Robot holding onion1
+        away, here patty2, 2 patty1 4 patty2" where that is needed, "2 patty1 4 patty3" where it can be buried.
+    Carry topbun1 bottombun1 table2 to table1.
+        What is carried, from what it lies on, and where to; or what is cooked, cut or fried, and where.
     Unstack table2 robot table1 away.
         What is done next and at which station, the robot's station, and whether the two are one: "here" or "away".
 """
@@ -94,7 +96,10 @@ class KitchenTeacher:
             if number:
                 parts.append(recite_slot(site, number))
                 slot = self.target.slots[number - 1]
-        parts.append(recite_hand(self.kitchen, plan[0][0], slot))
+        hand = recite_hand(self.kitchen, plan[0][0], slot)
+        if hand.endswith(" away"):
+            hand += f", {recite_cover(self.kitchen, self.target, plan)}"
+        parts.append(hand)
         parts += _describe_carry(self.kitchen, plan)
         parts.append(_describe_decision(self.kitchen, plan))
         return ". ".join(parts) + "."
@@ -139,9 +144,7 @@ class KitchenTeacher:
 
 def find_aim(kitchen: Kitchen, target: GoalStack, plan: Plan) -> tuple[Site, int]:
     """Where the plan's stack will stand, seen now, and the number of its next slot, 0 when nothing is carried there."""
-    end = kitchen.step(*plan[-1])
-    sites = (Site(kitchen, end, target, station) for station in list_stations(kitchen, target))
-    final = next(site for site in sites if len(site.list_placed()) == len(target.slots))
+    final = _find_end(kitchen, target, plan)
     numbers = {item: number for number, item in final.list_placed()}
     last_put = {action.a: n for n, (_, action) in enumerate(plan) if action.op in PUTS}
     site = final._replace(state=plan[0][0])
@@ -150,6 +153,13 @@ def find_aim(kitchen: Kitchen, target: GoalStack, plan: Plan) -> tuple[Site, int
         if lasts and state.loc == site.station and action.a in numbers:
             return site, numbers[action.a]
     return site, 0
+
+
+def _find_end(kitchen: Kitchen, target: GoalStack, plan: Plan) -> Site:
+    """Where the finished stack stands, in the plan's last state."""
+    end = kitchen.step(*plan[-1])
+    sites = (Site(kitchen, end, target, station) for station in list_stations(kitchen, target))
+    return next(site for site in sites if len(site.list_placed()) == len(target.slots))
 
 
 def shorten(thought: str) -> str:
@@ -211,6 +221,21 @@ def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None) -> str:
     return f"{words} away" if foreign else words
 
 
+def recite_cover(kitchen: Kitchen, target: GoalStack, plan: Plan) -> str:
+    """What a held item would be put on here, and which items the plan fills the slots of that kind with.
+
+    ``here bread1, 1 bread2 3 bread1`` where it is needed itself; ``here bread1, 1 bread2 3 bread3`` where it is not.
+    """
+    state = plan[0][0]
+    if not state.stacks[state.loc]:
+        return f"here {NOTHING}"
+    top = state.stacks[state.loc][-1]
+    kind = kitchen.item_kinds[top]
+    placed = _find_end(kitchen, target, plan).list_placed()
+    used = [f"{n} {kitchen.items[item]}" for n, item in placed if kitchen.item_kinds[item] == kind]
+    return f"here {kitchen.items[top]}, {' '.join(used) or 'none'}"
+
+
 def _list_of_kind(kitchen: Kitchen, kind: str) -> list[int]:
     return [item for item in list_items(kitchen) if kitchen.item_kinds[item] == kind]
 
@@ -240,14 +265,22 @@ def _describe_carry(kitchen: Kitchen, plan: Plan) -> list[str]:
     if work.op not in PICKS + PUTS:
         return []
     item = state.hand if 0 <= state.hand < len(kitchen.items) else work.a
-    places = (name for name, s in zip(kitchen.stations, state.stacks, strict=True) if item in s)
-    words = ["Carry", kitchen.items[item], next(places, kitchen.robot)]
+    words = ["Carry", kitchen.items[item], *_name_place(kitchen, state, item)]
     put = next(((s, a) for s, a in plan if a.op in PUTS and a.a == item), None)
     if put:
         before, action = put
         target = [kitchen.items[action.b]] if action.op is Op.stack else []
         words += ["to", *target, kitchen.stations[before.loc]]
     return [" ".join(words)]
+
+
+def _name_place(kitchen: Kitchen, state: State, item: int) -> list[str]:
+    """What an item lies on, if on another item, and its station; or the robot."""
+    for name, stack in zip(kitchen.stations, state.stacks, strict=True):
+        if item in stack:
+            height = stack.index(item)
+            return [kitchen.items[i] for i in stack[max(height - 1, 0) : height]] + [name]
+    return [kitchen.robot]
 
 
 def _describe_decision(kitchen: Kitchen, plan: Plan) -> str:

@@ -61,7 +61,7 @@ class KitchenPretraining(Pretraining):
         "drills": "Lists of names in which the model looks up what comes after one; they come first.",
         "small_chores": "How many of the kitchens have few objects; they come next.",
         "chores": "Random kitchens from which the corpus is drawn.",
-        "starts": "Kitchens with an idle item in the robot's hand, before one that is needed; they come last.",
+        "starts": "Kitchens in which the robot holds an item that does not come first; they come last.",
     }
 
     def build_tokenizer(self) -> Any:

@@ -48,6 +48,10 @@ DRILL_PIECES = 6
 BEGUN = 0.1
 """Share of scenes with the goal begun that are kept where most are to have nothing done yet."""
 
+LATER, BEFORE, TWICE = 0.3, 0.9, 0.3
+"""Of the scenes with an item in hand: shares in which a later slot may ask for it, in which the robot stands
+before something that a slot asks for, and in which two slots ask for the same kind."""
+
 
 def draw_kitchen(rng: random.Random, small: bool = False, piled: float = 0.0) -> Layout:
     """A random kitchen with a small goal; stations, items, stacks, held item and goal all vary.
@@ -160,25 +164,30 @@ def draw_scene(rng: random.Random, small: bool = False) -> tuple[Kitchen, State]
 
 
 def draw_hindered(rng: random.Random) -> tuple[Kitchen, State]:
-    """A scene in which the robot holds something that no slot asks for, before something that one does.
+    """A scene in which the robot holds something that the lowest slot does not ask for, mostly before what a slot does.
 
-    Many of the benchmark's kitchens begin so. There is an empty station, where the one belongs, not on the other; and
-    mostly nothing is in its final place yet.
+    Many of the benchmark's kitchens begin so. Whether it can stay here, on what lies here already, depends on whether
+    the plan needs that. There is an empty station as well; and mostly nothing is in its final place yet.
     """
+    twice = rng.random() < TWICE
     while True:
         kitchen, state = draw_start(rng)
         stacks = compile_stacks(kitchen.goal)
+        kinds = [slot.kind for stack in stacks for slot in stack.slots]
+        if twice and len(kinds) == len(set(kinds)):
+            continue
         begun = any(find_site(kitchen, state, stack).list_placed() for stack in stacks)
-        wanted = {slot.kind for stack in stacks for slot in stack.slots}
+        wanted = set(kinds)
+        shunned = {stack.slots[0].kind for stack in stacks} if rng.random() < LATER else wanted
         tops = [(s, stack[-1]) for s, stack in enumerate(state.stacks) if stack]
-        idle = [top for top in tops if kitchen.item_kinds[top[1]] not in wanted]
-        before = [s for s, item in tops if kitchen.item_kinds[item] in wanted]
+        idle = [top for top in tops if kitchen.item_kinds[top[1]] not in shunned]
+        asked = wanted if rng.random() < BEFORE else set(kitchen.item_kinds)
+        before = [s for s, item in tops if kitchen.item_kinds[item] in asked]
         free = state.hand < 0 and not state.effects and list_empty(kitchen, state)
         if free and idle and before and (not begun or rng.random() < BEGUN):
             station, item = rng.choice(idle)
-            left = list(state.stacks)
-            left[station] = left[station][:-1]
-            return kitchen, state._replace(hand=item, loc=rng.choice(before), stacks=tuple(left))
+            left = tuple(s[:-1] if n == station else s for n, s in enumerate(state.stacks))
+            return kitchen, state._replace(hand=item, loc=rng.choice(before), stacks=left)
 
 
 # ------------------------------------------------------------ what is asked and read
