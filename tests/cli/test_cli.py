@@ -62,7 +62,7 @@ def test_rollout_stops_at_the_timeout_and_repeats_itself(call, tmp_path):
 def test_a_world_that_takes_long_to_plan_is_played_without_its_optimal_length(
     call, tmp_path, monkeypatch, policy
 ):
-    monkeypatch.setattr("taskreason.environments.robotouille.environment.QUICK_LIMIT", 3)
+    monkeypatch.setattr("taskreason.environments.robotouille.environment.BRIEF_LIMIT", 3)
     path = tmp_path / "kitchen.json"
     path.write_text(json.dumps(BURGER))
     argv = ["rollout", "--policy", policy, "--layouts", str(path), "--timeout", "8"]
