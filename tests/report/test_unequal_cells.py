@@ -29,7 +29,7 @@ from taskreason.report.render.tables import render_html, render_latex
 from taskreason.report.results import load_results
 from taskreason.report.tables.registry import make_table
 
-WORLDS, STATES = 40, 200
+WORLDS, STATES, SHIFT = 40, 200, 2
 TIMEOUTS = dict(zip(TASKS, (14, 17, 23, 35), strict=True))
 BOUNDS = dict(zip(TASKS, (8, 11, 13, 21), strict=True))
 OPTIMA = dict(zip(TASKS, (7, 9, 12, 20), strict=True))
@@ -94,10 +94,11 @@ def root(tmp_path_factory):
         file = root / "worlds" / task / "eval.jsonl"
         rows = [json.loads(line) | {"optimal_steps": OPTIMA[task]} for line in file.open()]
         write_lines(file, rows)
-        for policy, trained in {key[:2] for key in CELLS if key[2] == task}:
+        for policy, trained in dict.fromkeys(key[:2] for key in CELLS if key[2] == task):
             solved, number = CELLS[policy, trained, task]
             # Which worlds are solved differs from cell to cell, too.
-            rows = [*rows[number:], *rows[:number]]
+            first = SHIFT * number % WORLDS
+            rows = [*rows[first:], *rows[:first]]
             episodes = []
             for n, row in enumerate(rows):
                 steps = OPTIMA[task] + (1 + number % 4) * (n == 0) if n < solved else TIMEOUTS[task]
@@ -375,7 +376,7 @@ def test_verdicts_count_what_the_cells_say(macros, root):
     fewer = [expect(*key_of("sft_grpo", t))[1] < expect(*key_of("sft", t))[1] for t in TASKS]
     deviations = [measure_saving(root, task) for task in TASKS]
     sure = sum(z > NormalDist().inv_cdf(0.975) for z in deviations)
-    assert 0 < sure <= sum(fewer) and macros["VerdictFewerSteps"] == f"on {sure} of the 4 tasks"
+    assert 0 < sure < sum(fewer) and macros["VerdictFewerSteps"] == f"on {sure} of the 4 tasks"
 
 
 def measure_saving(root, task):

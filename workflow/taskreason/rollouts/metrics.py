@@ -8,7 +8,7 @@ measured, too.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -209,6 +209,11 @@ def read_episodes(path: Path) -> pd.DataFrame:
                 )
     keys = [*EPISODE_TYPES, *EPISODE_DEFAULTS]
     return pd.DataFrame([{key: (EPISODE_DEFAULTS | row)[key] for key in keys} for row in rows])
+
+
+def pool_episodes(files: Iterable[tuple[int, Path]]) -> pd.DataFrame:
+    """The episodes of several trainings, each a seed and its file, told apart by the column seed."""
+    return pd.concat(read_episodes(path).assign(seed=seed) for seed, path in files)
 
 
 def summarise(

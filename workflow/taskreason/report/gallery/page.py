@@ -113,18 +113,16 @@ def collect_task(cfg: Config, root: Path, task: str) -> dict:
         for policy, train_tasks in trainings.items()
         for train_task in train_tasks
     ]
-    records = []
-    for number in follow(rank_worlds(rollouts, task, ids), task, len(ids), cfg.env.worlds):
+    ranked, records = rank_worlds(rollouts, task, ids), []
+    for number in follow(ranked, task, len(ids), cfg.env.worlds):
         if len(records) == cfg.report.gallery:
             break
         record = WorldRecord(cfg.env, worlds[number], number + 1)
         try:
             for found in rollouts:
                 record.add_episode(found.name, found.episodes[ids[number]], found.source)
-        except (
-            SearchError
-        ):  # an episode that has strayed so far that what is left to do would take minutes to find
-            continue
+        except SearchError:
+            continue  # an episode strays so far that what is left to do would take minutes to find
         records.append(record.to_json())
     records.sort(key=lambda record: record["number"])
     return {

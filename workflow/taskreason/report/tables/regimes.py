@@ -14,7 +14,7 @@ from taskreason.config.models import Config
 from taskreason.report.labels import label_policy
 from taskreason.report.tables.spec import COUNT, RATE, SIGNED, Column, Spec, Table, name, spread
 from taskreason.report.trainings import read_training_log
-from taskreason.rollouts.metrics import paired_gain, read_episodes, summarise
+from taskreason.rollouts.metrics import paired_gain, pool_episodes, read_episodes, summarise
 from taskreason.studies.regimes import Point, Start, list_points
 
 FIRST_STEPS = 5
@@ -79,10 +79,7 @@ def _make_row(folder: Path, points: list[Point], cfg: Config) -> dict[str, float
 
 def _pool(folder: Path, trained: Iterable[Start]) -> pd.DataFrame:
     """The episodes of several trainings, told apart by their seeds."""
-    return pd.concat(
-        read_episodes(folder / made.name / "episodes.jsonl").assign(seed=made.seed)
-        for made in trained
-    )
+    return pool_episodes((made.seed, folder / made.name / "episodes.jsonl") for made in trained)
 
 
 def _find_base(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from taskreason.report.tables.spec import (
     spread,
 )
 from taskreason.report.trainings import read_json, read_training_log
-from taskreason.rollouts.metrics import paired_gain, read_episodes, summarise, wilson_interval
+from taskreason.rollouts.metrics import paired_gain, pool_episodes, summarise, wilson_interval
 from taskreason.studies.states import ARMS, CONTROL, START
 
 START_LABEL = "SFT, where all begin"
@@ -57,10 +57,7 @@ def make_states(folder: Path, cfg: Config) -> Table:
     runs = {START: [folder / START]}
     runs |= {arm: [folder / f"{arm}.seed{seed}" for seed in seeds] for arm in ARMS}
     pooled = {
-        arm: pd.concat(
-            read_episodes(run / "episodes.jsonl").assign(seed=number)
-            for number, run in enumerate(places)
-        )
+        arm: pool_episodes((n, run / "episodes.jsonl") for n, run in enumerate(places))
         for arm, places in runs.items()
     }
     rows = []
