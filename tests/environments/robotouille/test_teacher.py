@@ -66,9 +66,12 @@ def test_a_thought_says_what_becomes_of_what_lies_before_a_held_item():
         plan = make_plan(world)
         state, action = plan[0]
         prompt, thought = world.observe(state), read_thought(ENV.teacher(world).reply(state))
-        if not (words := re.search(r"holding \S+ away, here (\w+)(?:, ([\w ]+))?\.", thought)):
+        if not (
+            words := re.search(r"holding \S+ away, here (\w+)(?:, ([\w ]+))?: (\w+)\.", thought)
+        ):
             assert "away," not in thought
             continue
+        assert action.startswith("Move ") == (words[3] == "away")
         here = re.search(r"^Robot (\w+) holding", prompt, re.MULTILINE)[1]
         listed = re.search(rf"^- {here} (.*)$", prompt, re.MULTILINE)[1].split()
         if words[1] == "nothing":

@@ -20,8 +20,8 @@ only top bun lies on its bottom bun already, and must come last:
         The next slot that the plan fills, and where the items for it are (for slot 1, that has been said already).
     Robot holding nothing.
         Followed by "away" where what it holds is of another kind than the next slot's, and then by what lies before the
-        robot, on which it could be put, and by what the slots of that kind will be filled with: "Robot holding onion1
-        away, here patty2, 2 patty1 4 patty2" where that is needed, "2 patty1 4 patty3" where it can be buried.
+        robot, on which it could be put, by what fills the slots of that kind, and by whether it is put there: "Robot
+        holding onion1 away, here patty2, 2 patty1 4 patty2: away"; "here patty2, 2 patty1 4 patty3: here".
     Carry topbun1 bottombun1 table2 to table1.
         What is carried, from what it lies on, and where to; or what is cooked, cut or fried, and where.
     Unstack table2 robot table1 away.
@@ -222,18 +222,21 @@ def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None) -> str:
 
 
 def recite_cover(kitchen: Kitchen, target: GoalStack, plan: Plan) -> str:
-    """What a held item would be put on here, and which items the plan fills the slots of that kind with.
+    """What a held item would be put on here, which items the plan fills the slots of that kind with, and if it is put.
 
-    ``here bread1, 1 bread2 3 bread1`` where it is needed itself; ``here bread1, 1 bread2 3 bread3`` where it is not.
+    ``here bread1, 1 bread2 3 bread1: away`` where that is needed itself; ``here bread1, 1 bread2 3 bread3: here`` where
+    it is not.
     """
     state = plan[0][0]
+    put = next((before for before, action in plan if action.op in PUTS), state)
+    goes = "here" if put.loc == state.loc else "away"
     if not state.stacks[state.loc]:
-        return f"here {NOTHING}"
+        return f"here {NOTHING}: {goes}"
     top = state.stacks[state.loc][-1]
     kind = kitchen.item_kinds[top]
     placed = _find_end(kitchen, target, plan).list_placed()
     used = [f"{n} {kitchen.items[item]}" for n, item in placed if kitchen.item_kinds[item] == kind]
-    return f"here {kitchen.items[top]}, {' '.join(used) or 'none'}"
+    return f"here {kitchen.items[top]}, {' '.join(used) or 'none'}: {goes}"
 
 
 def _list_of_kind(kitchen: Kitchen, kind: str) -> list[int]:
