@@ -13,8 +13,9 @@ from taskreason.environments.base import Decision
 from taskreason.environments.reply import format_reply
 from taskreason.policies.continuations import Continuations
 from taskreason.rollouts.dataset import load_decisions
+from taskreason.studies.fixed_point import change_grpo
 from taskreason.theory.choice import choose_states, measure_states
-from taskreason.theory.fixed_point import change_grpo, list_fixed
+from taskreason.theory.fixed_point import list_fixed
 
 CFG = load_config({"scale": "smoke"})
 

@@ -409,6 +409,16 @@ def test_light_stages_never_import_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_rules_themselves_import_no_heavy_library():
+    """Every job reads them anew."""
+    text = "".join(path.read_text() for path in (ROOT / "workflow").glob("rules/*.smk"))
+    imports = sorted(set(re.findall(r"^from (taskreason[\w.]*) import", text, re.MULTILINE)))
+    heavy = {"pandas", "scipy", "torch", "matplotlib"}
+    code = f"import sys, {', '.join(imports)}; print({heavy} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(imports) > 10 and done.stdout == "set()\n"
+
+
 @pytest.mark.parametrize(
     "override,key",
     [

@@ -1,7 +1,7 @@
 # `snakemake theory`: the paper's theorems, measured on the SFT and SFT+GRPO policies of the first seed, and GRPO run to
 # its fixed point on some states of one task.
 # Not part of the reproduction's default target, whose time it would double.
-from taskreason.theory.fixed_point import change_grpo
+from taskreason.studies.fixed_point import change_grpo
 
 MEASURED = ["sft", GRID_POLICY]
 THEORY_SHOWN = [f"theory_{name}" for name in ("single", "recursion", "multi", "horizons", "grid")]

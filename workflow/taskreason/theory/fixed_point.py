@@ -12,11 +12,9 @@ not needed.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import read_lines
 from taskreason.theory.theorems import find_fixed_point, find_stationary
@@ -24,21 +22,6 @@ from taskreason.theory.theorems import find_fixed_point, find_stationary
 LOWEST, HIGHEST = 0.3, 0.95
 """Chances of the expert's action between which states are chosen."""
 KEYS = ("prompt", "action")
-
-
-def change_grpo(cfg: Config, beta: float) -> dict[str, Any]:
-    """What of the configuration's ``grpo`` differs in these trainings."""
-    return {
-        "beta": beta,
-        "steps": cfg.theory.steps,
-        "epochs": 0,
-        "prompts_per_step": cfg.theory.states,
-        "reward": "binary",
-        "turns": "single",
-        "augment": False,
-        "rehearsal": 0.0,
-        "eval_steps": 0,
-    }
 
 
 def find_distance(chance: float) -> float:
