@@ -6,6 +6,7 @@ import pytest
 
 from kitchens import make_world, walk
 from taskreason.environments.robotouille import teacher as expert
+from taskreason.environments.robotouille.recital import recite_hand, recite_others, recite_stack
 from taskreason.environments.robotouille.simulator.domain import Op
 from taskreason.environments.robotouille.simulator.engine import Kitchen
 from taskreason.environments.robotouille.simulator.goal_stack import (
@@ -15,12 +16,7 @@ from taskreason.environments.robotouille.simulator.goal_stack import (
 )
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import PUBLISHED
-from taskreason.environments.robotouille.teacher import (
-    KitchenTeacher,
-    recite_hand,
-    recite_others,
-    recite_stack,
-)
+from taskreason.environments.robotouille.teacher import KitchenTeacher
 from taskreason.environments.robotouille.world import KitchenWorld
 
 GOAL = ["bottombun", "cheese", "patty", "topbun"]

@@ -58,39 +58,40 @@ def test_the_thought_reads_the_stack_off_the_prompt():
     assert heights >= set(range(1, 6))
 
 
-def test_a_thought_says_what_becomes_of_what_lies_before_a_held_item():
-    """What the plan does later is held against the words: buried, moved, or used for a slot, or nothing there."""
+def test_a_thought_says_whether_a_held_item_stays_here():
+    """Item, slots and others of its kind are read off the prompt; where all are needed, the item goes away."""
     seen = Counter()
-    for seed in range(40):
-        world = make_world("cheese_sandwich", seed)
-        plan = make_plan(world)
-        state, action = plan[0]
+    for task, seed in product(("cheese_sandwich", "burger"), range(40)):
+        world = make_world(task, seed)
+        state, action = make_plan(world)[0]
         prompt, thought = world.observe(state), read_thought(ENV.teacher(world).reply(state))
-        if not (
-            words := re.search(r"holding \S+ away, here (\w+)(?:, ([\w ]+))?: (\w+)\.", thought)
-        ):
+        words = re.search(r"holding \S+ away, here (\w+)((?:, [\w ]+)*): (here|away)\.", thought)
+        if not words:
             assert "away," not in thought
             continue
-        assert action.startswith("Move ") == (words[3] == "away")
+        top, rest, goes = words[1], words[2].split(", ")[1:], words[3]
+        assert action.startswith("Move ") == (goes == "away")
         here = re.search(r"^Robot (\w+) holding", prompt, re.MULTILINE)[1]
-        listed = re.search(rf"^- {here} (.*)$", prompt, re.MULTILINE)[1].split()
-        if words[1] == "nothing":
-            assert listed == ["empty"] and action.startswith("Place ")
+        listed = re.findall(rf"^- {here} (.*)$", prompt, re.MULTILINE)[0].split()
+        if top == "nothing":
+            assert listed == ["empty"] and action.startswith("Place ") and not rest
             continue
-        goal = dict(re.findall(r"(\d) (\w+)", prompt.rpartition("Goal: ")[2]))
-        slots = [n for n, kind in goal.items() if kind == words[1].rstrip("0123456789")]
-        filled = dict(re.findall(r"(\d) (\w+)", words[2]))
-        assert listed[-1] == words[1] and list(filled) == slots
-        assert all(name.rstrip("0123456789") == goal[n] for n, name in filled.items())
-        carried = re.findall(r"(?:Pick up|Unstack) (\w+) ", "\n".join(a for _, a in plan))
-        moved = Counter(name for name in carried if name in filled.values())
-        assert len(moved) >= len(filled) - 1, "all but one that lies in its place are carried there"
-        needed = words[1] in filled.values()
-        assert action.startswith("Move " if needed else "Stack ") and needed <= (
-            words[1] in carried
-        ) + ("1" in slots)
-        seen["used" if needed else "none"] += 1
-    assert min(seen["none"], seen["used"]) > 0
+        assert listed[-1] == top
+        kind = top.rstrip("0123456789")
+        goal = dict(re.findall(r"(\d) (?:cooked )?(\w+)", prompt.rpartition("Goal: ")[2]))
+        slots = [n for n, wanted in goal.items() if wanted == kind]
+        items = prompt.partition("Items:\n")[2].partition("Robot ")[0]
+        others = [
+            " ".join([name, *flags.split()])
+            for name, flags in re.findall(rf"^- ({kind}\d+) \w+(.*)$", items, re.MULTILINE)
+            if name != top
+        ]
+        said = [" ".join(slots), *(others or ["none"])] if slots else ["none"]
+        assert rest == said
+        if len(others) < len(slots):
+            assert goes == "away"
+        seen[goes] += 1
+    assert min(seen["away"], seen["here"]) > 0
 
 
 def test_a_thought_says_what_a_carried_item_lies_on():

@@ -20,8 +20,8 @@ only top bun lies on its bottom bun already, and must come last:
         The next slot that the plan fills, and where the items for it are (for slot 1, that has been said already).
     Robot holding nothing.
         Followed by "away" where what it holds is of another kind than the next slot's, and then by what lies before the
-        robot, on which it could be put, by what fills the slots of that kind, and by whether it is put there: "Robot
-        holding onion1 away, here patty2, 2 patty1 4 patty2: away"; "here patty2, 2 patty1 4 patty3: here".
+        robot, on which it could be put, by the slots of that kind and others of it, and by whether it is put there:
+        "Robot holding onion1 away, here patty2, 2 4, patty1 cooked: away"; "here bread1, none: here".
     Carry topbun1 bottombun1 table2 to table1.
         What is carried, from what it lies on, and where to; or what is cooked, cut or fried, and where.
     Unstack table2 robot table1 away.
@@ -33,10 +33,11 @@ import re
 from taskreason.environments.reply import format_reply
 
 from .planner.search import Planner
+from .recital import recite_cover, recite_hand, recite_progress, recite_slot
 from .simulator.domain import Action, Op
 from .simulator.engine import Kitchen, State
-from .simulator.goal_stack import GoalStack, Site, Slot, find_target, list_stations
-from .simulator.observation import NOTHING, describe_place, describe_slot, list_empty, list_items
+from .simulator.goal_stack import GoalStack, Site, find_target, list_stations
+from .simulator.observation import list_empty, list_items
 from .world import KitchenWorld
 
 PICKS = (Op.pick_up_item, Op.unstack)
@@ -96,9 +97,11 @@ class KitchenTeacher:
             if number:
                 parts.append(recite_slot(site, number))
                 slot = self.target.slots[number - 1]
-        hand = recite_hand(self.kitchen, plan[0][0], slot)
+        state = plan[0][0]
+        hand = recite_hand(self.kitchen, state, slot)
         if hand.endswith(" away"):
-            hand += f", {recite_cover(self.kitchen, self.target, plan)}"
+            cover = recite_cover(self.kitchen, state, self.target)
+            hand += f", {cover}: {'here' if _stays(plan) else 'away'}"
         parts.append(hand)
         parts += _describe_carry(self.kitchen, plan)
         parts.append(_describe_decision(self.kitchen, plan))
@@ -168,96 +171,11 @@ def shorten(thought: str) -> str:
     return seen[0] if seen else thought
 
 
-# ------------------------------------------------------------ what is seen
-
-
-def recite_progress(site: Site) -> list[str]:
-    """All that a thought says of the stack at a site as far as it stands."""
-    kind = site.target.slots[0].kind
-    bottoms = f"See {kind}: {_recite_places(site, _list_of_kind(site.kitchen, kind))}"
-    return [bottoms, *recite_others(site), recite_stack(site)]
-
-
-def recite_others(site: Site) -> list[str]:
-    """``Other topbun: topbun2 sink1`` for each kind that lies idle on the stack while a slot is open for it."""
-    return [f"Other {kind}: {_recite_elsewhere(site, kind)}" for kind in site.list_contested()]
-
-
-def recite_stack(site: Site) -> str:
-    """The slots that are filled at a site and what stands in the way there: ``Tower table2 1 2 under onion1``.
-
-    Where no slot is filled, the first empty place, ``No tower. Empty table3``; where there is none, what would have to
-    be cleared: ``No tower. Empty none: table1 onion1, table2 bread1 cheese2``.
-    """
-    kitchen, state, target, station = site
-    if numbers := [str(number) for number, _ in site.list_placed()]:
-        leaving = [kitchen.items[item] for item in reversed(site.list_in_the_way())]
-        words = ["Tower", kitchen.stations[station], *numbers, *(["under"] if leaving else [])]
-        return " ".join([*words, *leaving])
-    stacks = {kitchen.stations[s]: state.stacks[s] for s in list_stations(kitchen, target)}
-    if empty := next((name for name in list_empty(kitchen, state) if name in stacks), ""):
-        return f"No tower. Empty {empty}"
-    full = (" ".join([name, *(kitchen.items[i] for i in stack)]) for name, stack in stacks.items())
-    return f"No tower. Empty none: {', '.join(full)}"
-
-
-def recite_slot(site: Site, number: int) -> str:
-    """A slot and, above the lowest, which items would fill it: ``Next 2 cheese: cheese1 table3, cheese2 sink1``.
-
-    Items at the site itself are left out. Those that would have to be prepared first are not: what is said of each
-    tells them apart.
-    """
-    slot = site.target.slots[number - 1]
-    words = f"Next {number} {describe_slot(slot)}"
-    return words if number == 1 else f"{words}: {_recite_elsewhere(site, slot.kind)}"
-
-
-def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None) -> str:
-    """What the robot holds, ``Robot holding onion1 away`` where it is not of the next slot's kind."""
-    words = f"Robot holding {kitchen.held_name(state) or NOTHING}"
-    if slot is None:
-        return words
-    foreign = 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand] != slot.kind
-    return f"{words} away" if foreign else words
-
-
-def recite_cover(kitchen: Kitchen, target: GoalStack, plan: Plan) -> str:
-    """What a held item would be put on here, which items the plan fills the slots of that kind with, and if it is put.
-
-    ``here bread1, 1 bread2 3 bread1: away`` where that is needed itself; ``here bread1, 1 bread2 3 bread3: here`` where
-    it is not.
-    """
+def _stays(plan: Plan) -> bool:
+    """Whether what is put down first is put down where the robot stands."""
     state = plan[0][0]
     put = next((before for before, action in plan if action.op in PUTS), state)
-    goes = "here" if put.loc == state.loc else "away"
-    if not state.stacks[state.loc]:
-        return f"here {NOTHING}: {goes}"
-    top = state.stacks[state.loc][-1]
-    kind = kitchen.item_kinds[top]
-    placed = _find_end(kitchen, target, plan).list_placed()
-    used = [f"{n} {kitchen.items[item]}" for n, item in placed if kitchen.item_kinds[item] == kind]
-    return f"here {kitchen.items[top]}, {' '.join(used) or 'none'}: {goes}"
-
-
-def _list_of_kind(kitchen: Kitchen, kind: str) -> list[int]:
-    return [item for item in list_items(kitchen) if kitchen.item_kinds[item] == kind]
-
-
-def _recite_elsewhere(site: Site, kind: str) -> str:
-    items = _list_of_kind(site.kitchen, kind)
-    return _recite_places(site, [item for item in items if item not in site.stack])
-
-
-def _recite_places(site: Site, items: list[int]) -> str:
-    """Where items are, with the numbers of the slots that they fill at any station."""
-    stations = list_stations(site.kitchen, site.target)
-    sites = (site._replace(station=station) for station in stations)
-    marks = {item: number for other in sites for number, item in other.list_placed()}
-    told = (describe_place(site.kitchen, site.state, item, marks) for item in items)
-    return ", ".join(told) or "none"
-
-
-# ------------------------------------------------------------ what is done
+    return put.loc == state.loc
 
 
 def _describe_carry(kitchen: Kitchen, plan: Plan) -> list[str]:

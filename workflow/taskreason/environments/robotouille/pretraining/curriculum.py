@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain
 from multiprocessing import get_context
+from operator import itemgetter
 from typing import Any
 
 from taskreason.durability.errors import UserError
@@ -61,7 +62,7 @@ class KitchenPretraining(Pretraining):
         "drills": "Lists of names in which the model looks up what comes after one; they come first.",
         "small_chores": "How many of the kitchens have few objects; they come next.",
         "chores": "Random kitchens from which the corpus is drawn.",
-        "starts": "Kitchens in which the robot holds an item that does not come first; they come last.",
+        "starts": "Kitchens in which the robot holds an item that does not come first, among the others.",
     }
 
     def build_tokenizer(self) -> Any:
@@ -77,10 +78,12 @@ class KitchenPretraining(Pretraining):
         rng = random.Random(f"chores {seed}")
         yield from (draw_drill(rng) for _ in range(sizes["drills"]))
         blocks = [
-            (draw, range(n, min(n + BLOCK, sizes[part])))
+            (n / sizes[part], draw, range(n, min(n + BLOCK, sizes[part])))
             for part, draw in (("chores", _draw_block), ("starts", _draw_starts))
             for n in range(0, sizes[part], BLOCK)
         ]
+        # Evenly mixed: what a model is taught last it does at the cost of the rest.
+        blocks = [block[1:] for block in sorted(blocks, key=itemgetter(0))]
         draw = partial(_draw_part, seed, sizes["small_chores"])
         told = partial(follow, label="chores", total=len(blocks), unit="parts drawn")
         if processes == 1:

@@ -10,6 +10,7 @@ from functools import cache
 
 from taskreason.durability.errors import UserError
 
+from ..recital import recite_hand, recite_progress, recite_slot
 from ..renaming import LARGEST
 from ..simulator.domain import ITEM_KINDS, STATION_KINDS, Flag
 from ..simulator.engine import Kitchen, State
@@ -17,7 +18,6 @@ from ..simulator.goal_stack import GoalStack, Slot, compile_stacks, find_site
 from ..simulator.layout import DIRECTIONS, GoalPredicate, Layout, Robot, Thing
 from ..simulator.observation import EMPTY, NOTHING, describe_stack, list_empty, observe
 from ..tasks import PUBLISHED, TASKS, load_template
-from ..teacher import recite_hand, recite_progress, recite_slot
 
 CROWDED = 0.35
 """Share of kitchens in which things lie on every table, so that one must be cleared first."""
