@@ -87,8 +87,9 @@ def test_obstacles_and_a_foreign_item_in_hand_are_said():
     site = find_table2(kitchen)
     assert recite_stack(site) == "Tower table2 1 under topbun1"
     cheese, patty = site.target.slots[1:3]
-    assert recite_hand(kitchen, kitchen.initial, cheese) == "Robot holding patty1 away"
-    assert recite_hand(kitchen, kitchen.initial, patty) == "Robot holding patty1"
+    said = recite_hand(kitchen, kitchen.initial, cheese, site.target)
+    assert said == "Robot holding patty1 away, here nothing"
+    assert recite_hand(kitchen, kitchen.initial, patty, site.target) == "Robot holding patty1"
 
 
 @pytest.mark.parametrize(

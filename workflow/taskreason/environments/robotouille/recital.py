@@ -53,16 +53,16 @@ def recite_slot(site: Site, number: int) -> str:
     return words if number == 1 else f"{words}: {_recite_elsewhere(site, slot.kind)}"
 
 
-def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None) -> str:
-    """What the robot holds, ``Robot holding onion1 away`` where it is not of the next slot's kind."""
+def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None, target: GoalStack | None) -> str:
+    """What the robot holds; ``Robot holding onion1 away, here nothing`` where it is not of the next slot's kind."""
     words = f"Robot holding {kitchen.held_name(state) or NOTHING}"
-    if slot is None:
+    foreign = 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand]
+    if not foreign or slot is None or target is None or foreign == slot.kind:
         return words
-    foreign = 0 <= state.hand < len(kitchen.items) and kitchen.item_kinds[state.hand] != slot.kind
-    return f"{words} away" if foreign else words
+    return f"{words} away, {_recite_cover(kitchen, state, target)}"
 
 
-def recite_cover(kitchen: Kitchen, state: State, target: GoalStack) -> str:
+def _recite_cover(kitchen: Kitchen, state: State, target: GoalStack) -> str:
     """On what a held item would be put here, the slots of that kind and others of it: ``here bread1, 1 3, bread2``.
 
     ``here onion1, none`` where no slot asks for any, ``here onion1, 2, none`` where there is no other.

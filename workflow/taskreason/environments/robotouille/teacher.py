@@ -33,7 +33,7 @@ import re
 from taskreason.environments.reply import format_reply
 
 from .planner.search import Planner
-from .recital import recite_cover, recite_hand, recite_progress, recite_slot
+from .recital import recite_hand, recite_progress, recite_slot
 from .simulator.domain import Action, Op
 from .simulator.engine import Kitchen, State
 from .simulator.goal_stack import GoalStack, Site, find_target, list_stations
@@ -98,10 +98,9 @@ class KitchenTeacher:
                 parts.append(recite_slot(site, number))
                 slot = self.target.slots[number - 1]
         state = plan[0][0]
-        hand = recite_hand(self.kitchen, state, slot)
-        if hand.endswith(" away"):
-            cover = recite_cover(self.kitchen, state, self.target)
-            hand += f", {cover}: {'here' if _stays(plan) else 'away'}"
+        hand = recite_hand(self.kitchen, state, slot, self.target)
+        if " away, " in hand:
+            hand += ": here" if _stays(plan) else ": away"
         parts.append(hand)
         parts += _describe_carry(self.kitchen, plan)
         parts.append(_describe_decision(self.kitchen, plan))

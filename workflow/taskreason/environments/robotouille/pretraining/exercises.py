@@ -287,7 +287,7 @@ def read_stack(kitchen: Kitchen, state: State, listed: GoalStack) -> str:
     parts, filled = recite_progress(site), {number for number, _ in site.list_placed()}
     for number, slot in enumerate(listed.slots, start=1):
         if number not in filled:
-            parts += [recite_slot(site, number), recite_hand(kitchen, state, slot)]
+            parts += [recite_slot(site, number), recite_hand(kitchen, state, slot, listed)]
             break
     return f"Thought: {'. '.join(parts)}."
 
