@@ -65,11 +65,13 @@ def test_a_thought_says_whether_a_held_item_stays_here():
         world = make_world(task, seed)
         state, action = make_plan(world)[0]
         prompt, thought = world.observe(state), read_thought(ENV.teacher(world).reply(state))
-        words = re.search(r"holding \S+ away, here (\w+)((?:, [\w ]+)*): (here|away)\.", thought)
+        words = re.search(
+            r"holding \S+ away, here (?:(\d) )?(\w+)((?:, [\w ]+)*): (here|away)\.", thought
+        )
         if not words:
             assert "away," not in thought
             continue
-        top, rest, goes = words[1], words[2].split(", ")[1:], words[3]
+        mark, top, rest, goes = words[1], words[2], words[3].split(", ")[1:], words[4]
         assert action.startswith("Move ") == (goes == "away")
         here = re.search(r"^Robot (\w+) holding", prompt, re.MULTILINE)[1]
         listed = re.findall(rf"^- {here} (.*)$", prompt, re.MULTILINE)[0].split()
@@ -88,7 +90,9 @@ def test_a_thought_says_whether_a_held_item_stays_here():
         ]
         said = [" ".join(slots), *(others or ["none"])] if slots else ["none"]
         assert rest == said
-        if len(others) < len(slots):
+        told = re.search(rf"(?:(\d) )?{top} {here}\b", thought)
+        assert told is None or told[1] == mark, "in its final place or not, as was said before"
+        if len(others) < len(slots) and mark is None:
             assert goes == "away"
         seen[goes] += 1
     assert min(seen["away"], seen["here"]) > 0

@@ -65,13 +65,14 @@ def recite_hand(kitchen: Kitchen, state: State, slot: Slot | None, target: GoalS
 def _recite_cover(kitchen: Kitchen, state: State, target: GoalStack) -> str:
     """On what a held item would be put here, the slots of that kind and others of it: ``here bread1, 1 3, bread2``.
 
-    ``here onion1, none`` where no slot asks for any, ``here onion1, 2, none`` where there is no other.
+    ``here onion1, none`` where no slot asks for any, ``here onion1, 2, none`` where there is no other, and ``here 1
+    bread1, 1 3, bread2`` where it is in its final place, so that something may lie on it if the slots above are loose.
     """
     if not state.stacks[state.loc]:
         return f"here {NOTHING}"
     top = state.stacks[state.loc][-1]
-    kind = kitchen.item_kinds[top]
-    words = [f"here {kitchen.items[top]}"]
+    kind, marks = kitchen.item_kinds[top], _find_marks(Site(kitchen, state, target, state.loc))
+    words = [" ".join(["here", *([str(marks[top])] if top in marks else []), kitchen.items[top]])]
     if slots := [str(n) for n, slot in enumerate(target.slots, 1) if slot.kind == kind]:
         words.append(" ".join(slots))
         others = [item for item in _list_of_kind(kitchen, kind) if item != top]
@@ -90,8 +91,13 @@ def _recite_elsewhere(site: Site, kind: str) -> str:
 
 def _recite_places(site: Site, items: list[int]) -> str:
     """Where items are, with the numbers of the slots that they fill at any station."""
-    stations = list_stations(site.kitchen, site.target)
-    sites = (site._replace(station=station) for station in stations)
-    marks = {item: number for other in sites for number, item in other.list_placed()}
+    marks = _find_marks(site)
     told = (describe_place(site.kitchen, site.state, item, marks) for item in items)
     return ", ".join(told) or "none"
+
+
+def _find_marks(site: Site) -> dict[int, int]:
+    """Item -> the number of the slot that it fills, at any station."""
+    stations = list_stations(site.kitchen, site.target)
+    sites = (site._replace(station=station) for station in stations)
+    return {item: number for other in sites for number, item in other.list_placed()}
