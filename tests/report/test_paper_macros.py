@@ -113,8 +113,8 @@ def test_departures_are_numbers_of_the_run(tmp_path):
     told = tell_departures(root)
     # The made-up logs of the two other tasks end after 100 / 40 epochs.
     assert told["GrpoPasses"] == "0.19 to 2.50"
-    # Two decisions at most of each of the curriculum's 56,000 kitchens, and of 6,000 that begin hindered.
-    assert told["BaseDecisions"] == r"124\,000"
+    # Two decisions at most of each of the curriculum's 59,000 kitchens, and of 6,000 that begin hindered.
+    assert told["BaseDecisions"] == r"130\,000"
     assert told["ExpertThoughts"] == "whole"
     assert told["ExpertThoughtFaults"] == r"15\,\% of its names become others of their sort"
     perfect = tell_departures(root, expert={"thought_noise": 0})
