@@ -32,7 +32,7 @@ def test_states_are_compared_from_one_sft_policy(tmp_path):
 
 
 def test_each_expert_that_errs_has_its_control(tmp_path):
-    jobs = plan(tmp_path, "ablations")
-    # Perfect, wrong names and the rule of thumb; another number of trajectories.
-    assert jobs["ablate_longer"] == 3 and jobs["ablate_sft"] == jobs["ablate_collect"] == 4
-    assert jobs["ablate_grpo"] == 4 + 2 and jobs["ablate_evaluate"] == 4 + 3 + 6
+    jobs = plan(tmp_path, "ablations", "ablation={noise: [0.1]}")
+    # Perfect, wrong names, slips and the rule of thumb; another number of trajectories.
+    assert jobs["ablate_longer"] == 4 and jobs["ablate_sft"] == jobs["ablate_collect"] == 5
+    assert jobs["ablate_grpo"] == 5 + 2 and jobs["ablate_evaluate"] == 5 + 4 + 7

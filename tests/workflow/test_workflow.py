@@ -394,6 +394,13 @@ def name_script(body):
     return re.findall(r'script="(\w+)"', body)[-1]
 
 
+def load_apart(imports):
+    """All modules that a fresh interpreter has loaded once it has imported these."""
+    code = f"import sys, {', '.join(sorted(imports))}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
 def test_light_stages_never_import_torch():
     light = {
         name_script(body)
@@ -405,8 +412,15 @@ def test_light_stages_never_import_torch():
     for script in light:
         text = (ROOT / "workflow" / "scripts" / f"{script}.py").read_text()
         imports |= set(re.findall(r"^\s+from (taskreason[\w.]*) import", text, re.MULTILINE))
-    code = f"import sys, {', '.join(sorted(imports))}; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert "torch" not in load_apart(imports)
+
+
+def test_the_rules_themselves_import_no_heavy_library():
+    """Every job reads them anew."""
+    text = "".join(path.read_text() for path in (ROOT / "workflow").glob("rules/*.smk"))
+    imports = set(re.findall(r"^from (taskreason[\w.]*) import", text, re.MULTILINE))
+    assert len(imports) > 10
+    assert not {"pandas", "scipy", "torch", "matplotlib"} & load_apart(imports)
 
 
 def test_the_rules_themselves_import_no_heavy_library():
