@@ -116,7 +116,7 @@ def test_departures_are_numbers_of_the_run(tmp_path):
     # Two decisions at most of each of the curriculum's 59,000 kitchens, and of 6,000 that begin hindered.
     assert told["BaseDecisions"] == r"130\,000"
     assert told["ExpertThoughts"] == "whole"
-    assert told["ExpertThoughtFaults"] == r"15\,\% of its names become others of their sort"
+    assert told["ExpertThoughtFaults"] == r"20\,\% of its names become others of their sort"
     perfect = tell_departures(root, expert={"thought_noise": 0})
     assert perfect["ExpertThoughtFaults"] == "free of faults"
     expert = {"thoughts": "short", "thought_noise": 0.3, "thought_fault": "missing"}
