@@ -1,11 +1,12 @@
 # The base model: one that is there already is checked and installed, or (base.rebuild) one is trained from scratch.
 REBUILT = f"{OUT}/models/rebuilt_base"
+FETCHED = {to_file_name(name): name for _, name in MODELS if is_fetched(name)}
 
 
 # Needs the network, so it runs where Snakemake does; jobs on a cluster's nodes find the files in the shared cache.
 use rule heavy as fetch_model with:
     output:
-        f"{OUT}/models/hub/{{name}}.json",
+        f"{OUT}/models/fetched/{{name}}.json",
     pathvars:
         job="fetch_model/{name}",
     localrule: True
@@ -14,11 +15,12 @@ use rule heavy as fetch_model with:
         runtime=240,
     params:
         script="fetch_model",
+        model=lambda wildcards: FETCHED[wildcards.name],
         needs=lambda wildcards: [
             key for key, name in MODELS if to_file_name(name) == wildcards.name
         ],
     message:
-        "Fetching the model {wildcards.name} from the hub"
+        "Fetching the model {wildcards.name}"
 
 
 use rule heavy as build_base with:

@@ -27,9 +27,11 @@ from taskreason.config.load import check_files, check_own_tasks, load_config, re
 from taskreason.durability.errors import UserError, check_writable
 from taskreason.durability.files import list_runs
 from taskreason.policies.model_names import (
+    PYPI,
     check_model,
     expand as expand_model,
     is_api,
+    is_fetched,
     is_hub,
     list_model_files,
     to_file_name,
@@ -60,7 +62,7 @@ def from_project(path):
 def locate_model(name):
     """A model's name as jobs use it: folders relative to the working directory, other names as they are."""
     name = expand_model(name, cfg.env)
-    if is_api(name) or is_hub(name) and not (PROJECT_DIR / name).exists():
+    if is_api(name) or name.startswith(PYPI) or is_hub(name) and not (PROJECT_DIR / name).exists():
         return name
     return from_project(name)
 

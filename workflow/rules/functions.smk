@@ -23,9 +23,9 @@ def model_files(folder):
 
 
 def model_source(name):
-    """What a job that reads a model waits for: a folder's files, a note that the hub's are here, or nothing."""
-    if is_hub(name):
-        return [f"{OUT}/models/hub/{to_file_name(name)}.json"]
+    """What a job that reads a model waits for: a folder's files, a note that fetched ones are here, or nothing."""
+    if is_fetched(name):
+        return [f"{OUT}/models/fetched/{to_file_name(name)}.json"]
     return [] if is_api(name) else list_model_files(name)
 
 

@@ -1,10 +1,10 @@
-"""Download a model of the hub into the local cache, and note which revision it was."""
+"""Bring a model into the local cache, from the hub or out of a GGUF file, and note which one it was."""
 
 from pathlib import Path
 
 from job import logged
 
 with logged(snakemake):
-    from taskreason.policies.model_names import fetch, from_file_name
+    from taskreason.policies.model_names import fetch
 
-    fetch(from_file_name(snakemake.wildcards.name), Path(snakemake.output[0]))
+    fetch(snakemake.params.model, Path(snakemake.output[0]))

@@ -28,7 +28,7 @@ from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment, World
 from taskreason.policies import Policy
 from taskreason.policies.loading import load_model_policy, load_rules
-from taskreason.policies.model_names import expand, is_api, is_hub
+from taskreason.policies.model_names import expand, is_api, is_fetched
 from taskreason.rollouts.episode import Start, rollout_to_file, run_episodes, warn_of_cuts
 
 
@@ -167,9 +167,9 @@ def _choose_policy(args: Namespace, environment: Environment) -> Callable[[], Po
     if args.policy in rules:
         return lambda: load_rules(args.policy, args.seed, environment)
     name = expand(args.policy, environment)
-    if not (is_api(name) or is_hub(name) or Path(name).is_dir()):
+    if not (is_api(name) or is_fetched(name) or Path(name).is_dir()):
         raise UserError(
-            f"--policy: {name} is neither {', '.join(rules)} nor a model's folder or name on the hub."
+            f"--policy: {name} is neither {', '.join(rules)} nor a model's folder, GGUF file or name on the hub."
         )
     rollout = ("engine", "batch_size", "max_new_tokens")
     given = {

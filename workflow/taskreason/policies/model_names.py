@@ -1,9 +1,10 @@
 """Names of models: a folder in Hugging Face format, a model on the hub, one behind an endpoint, one that comes along.
 
 A name is read by one rule: ``api:NAME`` is the model NAME of the endpoint that the configuration names;
-``bundled:NAME`` the folder NAME in the environment's data, wherever the library is installed; what exists as a
-folder is that folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither
-torch nor the weights. Weights are read from safetensors only.
+``bundled:NAME`` the folder NAME in the environment's data, wherever the library is installed; a path that ends in
+``.gguf`` is such a file, and ``pypi:PACKAGE==VERSION/FILE.gguf`` one inside a package; what exists as a folder is that
+folder; ``ORGANISATION/NAME`` is a model on the hub. Checks run before any job starts and need neither torch nor the
+weights. Weights are read from safetensors, and GGUF files are converted to them first.
 """
 
 import re
@@ -14,8 +15,9 @@ from taskreason.durability.errors import UserError, quote
 from taskreason.durability.files import decode, write_json
 from taskreason.environments.base import Environment
 
-API, BUNDLED = "api:", "bundled:"
+API, BUNDLED, PYPI = "api:", "bundled:", "pypi:"
 HUB_ID = re.compile(r"(?!.*--)[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+PYPI_FILE = re.compile(r"pypi:[A-Za-z0-9][\w.-]*==[\w.+!-]+/[\w.-]+\.gguf")
 FILES = ("*.json", "*.safetensors", "*.jinja")
 """What a snapshot needs; other formats of the weights stay where they are."""
 
@@ -112,17 +114,28 @@ def is_api(name: str) -> bool:
 
 def is_hub(name: str) -> bool:
     """Whether a name means a model on the hub: no folder, and written ORGANISATION/NAME."""
-    return not is_api(name) and not Path(name).exists() and HUB_ID.fullmatch(name) is not None
+    unlike = is_api(name) or is_gguf(name) or Path(name).exists()
+    return not unlike and HUB_ID.fullmatch(name) is not None
+
+
+def is_gguf(name: str) -> bool:
+    """Whether a name means a GGUF file, on the disk or in a package."""
+    return name.startswith(PYPI) or name.endswith(".gguf")
+
+
+def is_fetched(name: str) -> bool:
+    """Whether a job of its own brings a model into the local cache: from the hub, or out of a GGUF file."""
+    return is_hub(name) or is_gguf(name)
 
 
 def shorten(name: str) -> str:
     """The last part of a name, by which tables call the model."""
-    return name.removeprefix(API).rstrip("/").rpartition("/")[2]
+    return name.removeprefix(API).rstrip("/").rpartition("/")[2].removesuffix(".gguf")
 
 
 def to_file_name(name: str) -> str:
-    """A hub name as a file's name; :func:`from_file_name` reads it back."""
-    return name.replace("/", "--")
+    """A name as that of a file; for one on the hub, :func:`from_file_name` reads it back."""
+    return name.removeprefix(PYPI).replace("/", "--")
 
 
 def from_file_name(name: str) -> str:
@@ -136,8 +149,12 @@ def list_model_files(folder: str) -> list[str]:
 
 
 def find_folder(name: str | Path) -> Path:
-    """The folder of a local model, or of a hub model's files in the local cache, downloaded if need be."""
+    """The folder of a local model, or of a fetched one in the local cache, downloaded or converted if need be."""
     name = str(name)
+    if is_gguf(name):
+        from taskreason.policies.gguf import find_converted
+
+        return find_converted(name)
     if not is_hub(name):
         return Path(name)
     from huggingface_hub import snapshot_download
@@ -150,14 +167,25 @@ def find_folder(name: str | Path) -> Path:
 
 
 def check_model(key: str, name: str) -> None:
-    """Raise UserError, naming the configuration's key, when a local or hub model can't be had from here."""
+    """Raise UserError, naming the configuration's key, when a local or fetched model can't be had from here."""
     try:
-        if is_hub(name):
+        if is_gguf(name):
+            _check_gguf(name)
+        elif is_hub(name):
             _check_hub(name)
         elif not is_api(name):
             check_folder(Path(name))
     except UserError as error:
         raise UserError(f"{key}: {error}") from None
+
+
+def _check_gguf(name: str) -> None:
+    from taskreason.policies.gguf import check_gguf
+
+    if not name.startswith(PYPI):
+        check_gguf(Path(name))
+    elif not PYPI_FILE.fullmatch(name):
+        raise UserError(f"{name} is not of the form pypi:PACKAGE==VERSION/FILE.gguf; correct it.")
 
 
 def _check_hub(name: str) -> None:
@@ -195,8 +223,11 @@ def _explain(name: str, error: Exception) -> UserError:
 
 
 def fetch(name: str, output: Path) -> None:
-    """Download a hub model into the local cache and write its revision to ``output``."""
+    """Bring a model into the local cache and write to ``output`` which revision, or which file, it is."""
     folder = find_folder(name)
     check_folder(folder)
-    write_json(output, {"model": name, "revision": folder.name})
-    print(f"{name}: revision {folder.name}", flush=True)
+    told = {"revision": folder.name}
+    if is_gguf(name):
+        told = decode((folder / "provenance.json").read_text())
+    write_json(output, {"model": name, **told})
+    print(f"{name}: {', '.join(f'{key} {value}' for key, value in told.items())}", flush=True)
