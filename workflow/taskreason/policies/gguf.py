@@ -156,8 +156,8 @@ def read_tokenizer(file: Path, source: str = ""):
     known = {*GGUF_PRE_TOKENIZER_SPLITS, "smollm", "gpt-2"}
     if described.get("tokenizer_type") == "gpt2" and rule not in known:
         raise UserError(
-            f"{source or file}: its tokenizer splits text by the rule {quote(rule)}, which is not known here and would give "
-            "other tokens than the model learnt; give the model's folder in Hugging Face format."
+            f"{source or file}: its tokenizer splits text by the rule {quote(rule)}, which is not known here and would "
+            "give other tokens than the model learnt; give the model's folder in Hugging Face format."
         )
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     if rule == "smollm":
