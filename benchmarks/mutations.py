@@ -158,7 +158,7 @@ MUTATIONS = (
     Mutation(
         "evaluation samples instead of taking the likeliest reply",
         "rollouts/evaluate.py",
-        (("else load_model_policy(model, cfg)", "else load_model_policy(model, cfg, 1.0)"),),
+        (("load_model_policy(model, cfg, trained", "load_model_policy(model, cfg, 1.0, trained"),),
         "rollouts/test_evaluate.py",
     ),
     Mutation(

@@ -6,10 +6,11 @@ import pytest
 
 from chat_models import CHAT, build_chat_tokenizer
 from kitchens import ENV, make_plan, make_world
+from taskreason.config.load import load_config
 from taskreason.durability.errors import UserError
 from taskreason.environments.reply import parse_reply, recount
 from taskreason.policies import Turn
-from taskreason.policies.prompt import PLAIN
+from taskreason.policies.prompt import PLAIN, choose_format
 from taskreason.training.sft import encode
 
 
@@ -98,3 +99,13 @@ def test_a_possible_step_is_recounted_as_it_was_said(example):
     state, _ = make_plan(example)[0]
     reply = ENV.teacher(example).reply(state)
     assert recount(reply, accepted=True) == f"Your last step:\n{reply}\n"
+
+
+def test_models_that_no_task_trained_can_be_asked_in_full_alone():
+    cfg = load_config({"prompt": {"untrained": "react"}})
+    trained, untrained = choose_format(cfg), choose_format(cfg, trained=False)
+    assert trained == PLAIN
+    assert (untrained.style, untrained.history) == ("chat", True)
+    assert untrained.rules == ENV.rules and untrained.example == ENV.example
+    same = load_config({})
+    assert choose_format(same) == choose_format(same, trained=False) == PLAIN

@@ -60,6 +60,25 @@ def test_single_replies_are_counted_on_the_experts_states(made, tmp_path):
     assert knows_nothing["valid"] == 0 < knows_nothing["states"]
 
 
+@pytest.mark.parametrize("train_task, asked", [("-", "chat"), ("burger", "plain")])
+def test_only_a_model_that_no_task_trained_is_told_the_rules(
+    made, tmp_path, monkeypatch, train_task, asked
+):
+    """What is loaded is asked in its format, whatever the model."""
+    cfg, formats = replace(CFG, prompt=replace(CFG.prompt, untrained="react")), []
+
+    def load(folder, size, sampling, prompt):
+        formats.append(prompt.style)
+        policy = RandomPolicy(0)
+        policy.at_temperature = lambda temperature: policy
+        return policy
+
+    monkeypatch.setattr("taskreason.policies.transformers.TransformersPolicy.load", load)
+    files = {"burger": tmp_path / "burger.jsonl"}, {"burger": tmp_path / "burger.json"}
+    evaluate("base", train_task, made / "model", cfg, {"burger": made / "eval.jsonl"}, *files)
+    assert formats == [asked]
+
+
 def test_rules_of_thumb_need_no_model(made, tmp_path):
     replies, counts = evaluate_into(tmp_path, made, CFG, "random", None)
     assert len(replies) == 2 and counts["valid"] == counts["states"]

@@ -96,6 +96,8 @@ class Prompt:
     """plain: the observation alone; chat (for instruction-tuned models): rules and an example in a chat template."""
     history: bool = False
     """Tell the last thought and action before the observation."""
+    untrained: Literal["same", "react"] = "same"
+    """How models that no task has trained are asked. react: in chat with history, whatever the other two keys say."""
 
 
 @group

@@ -25,14 +25,19 @@ def load_rules(name: str, seed: int, environment: Environment, noise: float = 0.
 
 
 def load_model_policy(
-    name: str | Path, cfg: Config, temperature: float = 0.0, gpus: int | None = None
+    name: str | Path,
+    cfg: Config,
+    temperature: float = 0.0,
+    gpus: int | None = None,
+    trained: bool = True,
 ) -> GeneratingPolicy:
     """A language model as a policy, by folder, hub name or api:NAME, run by ``rollout.engine``.
 
-    gpus: across which vLLM splits it; None takes ``rollout.tensor_parallel``.
+    gpus: across which vLLM splits it; None takes ``rollout.tensor_parallel``. trained: on a task, see ``prompt``.
     """
     name, rollout = str(name), cfg.rollout
-    asked, sampling = choose_format(cfg), Sampling(rollout.max_new_tokens, temperature, cfg.seed)
+    asked = choose_format(cfg, trained)
+    sampling = Sampling(rollout.max_new_tokens, temperature, cfg.seed)
     if is_api(name):
         try:
             from taskreason.policies.openai import EndpointPolicy

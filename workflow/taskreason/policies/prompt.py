@@ -3,6 +3,7 @@
 ``plain`` is the bare text, which the laptop's base model continues. ``chat`` is what an instruction-tuned model needs:
 the environment's rules as the system's message, then one worked example and the text as the user's, in the model's own
 chat template. With ``history`` the text begins with the last thought and action, as in the benchmark's ReAct agent.
+A model whom training shows what is wanted can do without all that: with ``untrained: react`` only the others are told.
 Training and rollouts build prompts here and nowhere else.
 """
 
@@ -68,7 +69,10 @@ class PromptFormat:
 PLAIN = PromptFormat()
 
 
-def choose_format(cfg: Config) -> PromptFormat:
-    """The format that a configuration asks for."""
-    texts = () if cfg.prompt.style == "plain" else (cfg.env.rules, cfg.env.example)
-    return PromptFormat(cfg.prompt.style, cfg.prompt.history, *texts)
+def choose_format(cfg: Config, trained: bool = True) -> PromptFormat:
+    """The format in which a model is asked; trained: on a task, so that it need not be told what is wanted."""
+    style, history = cfg.prompt.style, cfg.prompt.history
+    if not trained and cfg.prompt.untrained == "react":
+        style, history = "chat", True
+    texts = () if style == "plain" else (cfg.env.rules, cfg.env.example)
+    return PromptFormat(style, history, *texts)

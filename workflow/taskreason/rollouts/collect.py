@@ -144,7 +144,8 @@ def load_expert(cfg: Config) -> Policy:
     """The policy that ``expert`` names."""
     expert = cfg.expert
     if expert.policy == "model":
-        return load_model_policy(expert.model, cfg, expert.temperature, expert.tensor_parallel)
+        gpus = expert.tensor_parallel
+        return load_model_policy(expert.model, cfg, expert.temperature, gpus, trained=False)
     return load_rules(expert.policy, cfg.seed, cfg.env, expert.noise)
 
 

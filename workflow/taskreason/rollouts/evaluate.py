@@ -36,11 +36,13 @@ def evaluate(
 ) -> None:
     """Write an episodes file and a single-turn file for every task in ``episodes``; loads the model once.
 
-    model: its folder or name; None for the policies that need none. sampled: by temperature, the files of episodes
-    with sampled replies, on some of the tasks.
+    train_task: "-" where no task trained it. model: its folder or name; None for the policies that need none. sampled:
+    by temperature, the files of episodes with sampled replies, on some of the tasks.
     """
-    rules = model is None
-    actor = load_rules(policy, cfg.seed, cfg.env) if rules else load_model_policy(model, cfg)
+    if model is None:
+        actor = load_rules(policy, cfg.seed, cfg.env)
+    else:
+        actor = load_model_policy(model, cfg, trained=train_task != "-")
     starts = {task: load_starts(task, worlds[task], cfg.env) for task in episodes}
     timeouts = {task: cfg.timeout_of(task) for task in episodes}
     number = sum(map(len, starts.values()))
@@ -75,7 +77,8 @@ def probe(cfg: Config, model: Path, worlds: Mapping[str, Path], output: Path) ->
     from taskreason.policies.transformers import TransformersPolicy
 
     sampling = Sampling(cfg.rollout.max_new_tokens)
-    policy = TransformersPolicy.load(model, cfg.rollout.batch_size, sampling, choose_format(cfg))
+    asked = choose_format(cfg, trained=False)
+    policy = TransformersPolicy.load(model, cfg.rollout.batch_size, sampling, asked)
     starts = {task: load_starts(task, path, cfg.env) for task, path in worlds.items()}
     unseen = {task: [start.world for start in part] for task, part in starts.items()}
     counts = {}
