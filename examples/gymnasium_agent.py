@@ -21,4 +21,6 @@ for seed in range(10):
         observation, reward, terminated, truncated, info = env.step(rng.choice(choices))
         ended = terminated or truncated
     told = "solved" if terminated else f"{info['distance']} steps short"
-    print(f"kitchen {info['world']}: {told} after {info['steps']} steps; a shortest plan has {shortest}")
+    print(
+        f"kitchen {info['world']}: {told} after {info['steps']} steps; a shortest plan has {shortest}"
+    )

@@ -2,8 +2,8 @@
 
     python examples/trl_environment.py MODEL
 
-MODEL is a folder or a name on the hub whose chat template knows tools, such as Qwen/Qwen3-0.6B. Two steps of two groups;
-a first look at what the trainer does, not a recipe.
+MODEL is a folder or a name on the hub whose chat template knows tools, such as Qwen/Qwen3-0.6B. Two steps of a group
+each: a first look at what the trainer does, not a recipe.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """TRL's GRPOTrainer plays kitchens over several turns through its environments."""
 
-import pytest
+from pathlib import Path
 
 from chat_models import build_chat_tokenizer
 from taskreason.adapters.trl import ENDED, PlayedTask, make_dataset, make_factory
@@ -42,8 +42,6 @@ def make_model(tokenizer):
 def test_grpo_of_trl_plays_episodes_over_several_turns(tmp_path):
     """Of each group, every second rollout is given the optimal calls in place of what the model samples."""
     from trl import GRPOConfig, GRPOTrainer, chat_template_utils
-
-    from pathlib import Path
 
     tokenizer = build_chat_tokenizer()
     templates = Path(chat_template_utils.__file__).parent / "chat_templates"

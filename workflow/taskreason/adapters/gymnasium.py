@@ -1,6 +1,8 @@
 """Tasks as gymnasium environments: text in, text out, reward 1 at the goal.
 
     import gymnasium
+    import taskreason.adapters.gymnasium  # tells gymnasium the tasks
+
     env = gymnasium.make("taskreason/burger-v0")
     observation, info = env.reset(seed=3)
     while True:
@@ -8,8 +10,8 @@
         if terminated or truncated:
             break
 
-Where the library is installed, gymnasium finds the tasks of every environment by itself. ``info`` holds what
-:meth:`taskreason.adapters.session.Session.tell` says, and ``valid``, whether the last action was possible.
+``info`` holds what :meth:`taskreason.adapters.session.Session.tell` says, and ``valid``, whether the last action was
+possible. ``gymnasium.make("taskreason.adapters.gymnasium:taskreason/burger-v0")`` does without the second import.
 """
 
 import string
@@ -72,7 +74,7 @@ class TaskEnv(gymnasium.Env):
 
 
 def register() -> None:
-    """Tell gymnasium every task of every environment; it calls this itself where the library is installed."""
+    """Tell gymnasium every task of every environment."""
     for environment in ENVIRONMENTS:
         for task in load_environment(environment).tasks:
             if f"taskreason/{task}-v0" not in gymnasium.registry:
@@ -81,3 +83,6 @@ def register() -> None:
                     entry_point="taskreason.adapters.gymnasium:TaskEnv",
                     kwargs={"task": task, "environment": environment},
                 )
+
+
+register()

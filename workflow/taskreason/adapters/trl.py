@@ -10,8 +10,8 @@
         environment_factory=make_factory("burger"),
     )
 
-Every row of the data set names a world by its seed, and each of the group's rollouts plays in it. The reward is 1 at the
-goal. Whoever wants a reward for each decision reads ``environments[i].optimal`` in a reward function of their own: how
+Every row of the data set names a world by its seed, and each of the group's rollouts plays in it. The reward is 1 at
+the goal. Whoever wants a reward for each decision reads ``environments[i].optimal`` in a reward function of their own: how
 many of the actions taken began a shortest plan, of how many.
 """
 
@@ -61,18 +61,24 @@ class PlayedTask:
         return float(self._session.solved)
 
 
-def make_factory(task: str, environment: str = "robotouille", mode: str = "") -> Callable[[], PlayedTask]:
+def make_factory(
+    task: str, environment: str = "robotouille", mode: str = ""
+) -> Callable[[], PlayedTask]:
     """What ``GRPOTrainer(environment_factory=…)`` takes."""
     return lambda: PlayedTask(task, environment, mode)
 
 
 def make_dataset(task: str, seeds: Iterable[int], environment: str = "robotouille"):
-    """A ``datasets.Dataset`` with a row for each world: the prompt, which the first observation is added to, and a seed."""
+    """A ``datasets.Dataset`` with a row for each world: a prompt, to which the first observation is added, and a seed."""
     from datasets import Dataset
 
     env = load_environment(environment)
-    rules = env.rules.strip().rpartition("\n\n")[0]  # the last paragraph says how to answer without a tool
-    asked = f"{rules}\n\nTake one action at a time with the tool `act`, until the goal is reached.\n\n"
+    rules = env.rules.strip().rpartition("\n\n")[
+        0
+    ]  # the last paragraph says how to answer without a tool
+    asked = (
+        f"{rules}\n\nTake one action at a time with the tool `act`, until the goal is reached.\n\n"
+    )
     return Dataset.from_list(
         [{"prompt": [{"role": "user", "content": asked}], "seed": seed} for seed in seeds]
     )
