@@ -11,7 +11,7 @@
     )
 
 Every row of the data set names a world by its seed, and each of the group's rollouts plays in it. The reward is 1 at
-the goal. Whoever wants a reward for each decision reads ``environments[i].optimal`` in a reward function of their own: how
+the goal. Whoever wants one for each decision reads ``environments[i].optimal`` in a reward function of their own: how
 many of the actions taken began a shortest plan, of how many.
 """
 
@@ -69,7 +69,7 @@ def make_factory(
 
 
 def make_dataset(task: str, seeds: Iterable[int], environment: str = "robotouille"):
-    """A ``datasets.Dataset`` with a row for each world: a prompt, to which the first observation is added, and a seed."""
+    """A ``datasets.Dataset`` with a row for each world: a seed, and a prompt to which the first observation is added."""
     from datasets import Dataset
 
     env = load_environment(environment)
