@@ -69,7 +69,7 @@ def make_factory(
 
 
 def make_dataset(task: str, seeds: Iterable[int], environment: str = "robotouille"):
-    """A ``datasets.Dataset`` with a row for each world: a seed, and a prompt to which the first observation is added."""
+    """A ``datasets.Dataset``, a row for each world: its seed, and a prompt to which the first observation is added."""
     from datasets import Dataset
 
     env = load_environment(environment)
