@@ -36,7 +36,7 @@ class TaskEnv(gymnasium.Env):
     not possible costs a step and changes nothing. The episode is truncated at the task's timeout.
     """
 
-    metadata = {"render_modes": ["ansi"]}
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}
 
     def __init__(
         self,
