@@ -39,7 +39,7 @@ from taskreason.report.trainings import count_parameters
 ROOT = Path(__file__).resolve().parents[1]
 TABLES, BENCH = ROOT / "results" / "tables", ROOT / "results" / "bench"
 HEADLINE_TABLES = ("comparison", "baselines", "gains")
-CONFIRMATION = "--configfile config/confirmation.yaml -- results/tables/TABLE.csv"
+CONFIRMATION = "results/tables/TABLE.csv --configfile config/confirmation.yaml"
 Make = Callable[[], str | None]
 
 

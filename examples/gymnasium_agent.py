@@ -9,7 +9,7 @@ import random
 
 import gymnasium
 
-import taskreason.adapters.gymnasium  # noqa: F401  tells gymnasium the tasks
+import taskreason.environments.adapters.gymnasium  # noqa: F401  tells gymnasium the tasks
 
 rng = random.Random(0)
 env = gymnasium.make("taskreason/burger-v0")

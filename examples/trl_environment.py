@@ -10,7 +10,7 @@ import sys
 
 from trl import GRPOConfig, GRPOTrainer
 
-from taskreason.adapters.trl import make_dataset, make_factory
+from taskreason.environments.adapters.trl import make_dataset, make_factory
 
 trainer = GRPOTrainer(
     sys.argv[1],

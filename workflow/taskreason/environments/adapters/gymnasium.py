@@ -1,7 +1,7 @@
 """Tasks as gymnasium environments: text in, text out, reward 1 at the goal.
 
     import gymnasium
-    import taskreason.adapters.gymnasium  # tells gymnasium the tasks
+    import taskreason.environments.adapters.gymnasium  # tells gymnasium the tasks
 
     env = gymnasium.make("taskreason/burger-v0")
     observation, info = env.reset(seed=3)
@@ -10,8 +10,8 @@
         if terminated or truncated:
             break
 
-``info`` holds what :meth:`taskreason.adapters.session.Session.tell` says, and ``valid``, whether the last action was
-possible. ``gymnasium.make("taskreason.adapters.gymnasium:taskreason/burger-v0")`` does without the second import.
+``info`` holds what :meth:`taskreason.environments.adapters.session.Session.tell` says, and ``valid``, whether the last
+action was possible.
 """
 
 import string
@@ -20,8 +20,8 @@ from typing import Any
 import gymnasium
 from gymnasium.spaces import Text
 
-from taskreason.adapters.session import Session
 from taskreason.environments import ENVIRONMENTS, load_environment
+from taskreason.environments.adapters.session import Session
 
 LONGEST, LONGEST_ACTION = 20_000, 2_000
 """Characters of an observation, and of an action or a whole reply, at most."""
@@ -80,7 +80,7 @@ def register() -> None:
             if f"taskreason/{task}-v0" not in gymnasium.registry:
                 gymnasium.register(
                     f"taskreason/{task}-v0",
-                    entry_point="taskreason.adapters.gymnasium:TaskEnv",
+                    entry_point="taskreason.environments.adapters.gymnasium:TaskEnv",
                     kwargs={"task": task, "environment": environment},
                 )
 

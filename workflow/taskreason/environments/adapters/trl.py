@@ -1,7 +1,7 @@
 """Tasks as environments of TRL's GRPOTrainer: a model plays whole episodes by calling one tool.
 
     from trl import GRPOConfig, GRPOTrainer
-    from taskreason.adapters.trl import make_dataset, make_factory
+    from taskreason.environments.adapters.trl import make_dataset, make_factory
 
     trainer = GRPOTrainer(
         model,
@@ -17,8 +17,8 @@ many of the actions taken began a shortest plan, of how many.
 
 from collections.abc import Callable, Iterable
 
-from taskreason.adapters.session import Session
 from taskreason.environments import load_environment
+from taskreason.environments.adapters.session import Session
 
 ENDED = "The episode has ended."
 

@@ -7,7 +7,7 @@ import pytest
 from taskreason.environments import ENVIRONMENTS, load_environment
 
 gymnasium = pytest.importorskip("gymnasium")
-pytest.importorskip("taskreason.adapters.gymnasium")  # tells gymnasium the tasks
+pytest.importorskip("taskreason.environments.adapters.gymnasium")  # tells gymnasium the tasks
 
 
 @pytest.mark.parametrize("name", ["burger", "double_cheese_burger", "hanoi"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chat_models import build_chat_tokenizer
-from taskreason.adapters.trl import ENDED, PlayedTask, make_dataset, make_factory
+from taskreason.environments.adapters.trl import ENDED, PlayedTask, make_dataset, make_factory
 
 
 def test_an_episode_by_the_tool():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskreason.adapters.session import Session
+from taskreason.environments.adapters.session import Session
 
 
 @pytest.mark.parametrize("environment, task", [("robotouille", "burger"), ("hanoi", "discs_3")])
