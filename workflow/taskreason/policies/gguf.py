@@ -105,7 +105,9 @@ def convert(file: Path, folder: Path, source: str) -> None:
     place = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
     try:
         config = AutoConfig.from_pretrained(**place)
-        read = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+        read = AutoModelForCausalLM.from_pretrained(
+            **place, dtype=torch.float32, use_safetensors=True
+        )
     except (ValueError, KeyError, NotImplementedError, RuntimeError) as error:
         raise UserError(
             f"{source}: transformers can't read this GGUF file: {shorten(error)}"
