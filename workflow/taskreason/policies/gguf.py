@@ -6,7 +6,6 @@ it: safetensors in fp32 (what the quantised values stand for, exactly), the toke
 ``provenance.json`` where all that comes from.
 """
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
+from taskreason.durability.checksums import describe_file
 from taskreason.durability.errors import UserError, quote
 from taskreason.durability.files import write_json
 from taskreason.policies.model_names import PYPI
@@ -38,7 +38,7 @@ def find_converted(name: str) -> Path:
         return folder
     file = Path(name)
     check_gguf(file)
-    folder = cache / f"{file.stem}-{hash_file(file)[:16]}"
+    folder = cache / f"{file.stem}-{describe_file(file)['sha256'][:16]}"
     if not (folder / DONE).is_file():
         convert(file, folder, name)
     return folder
@@ -53,12 +53,6 @@ def check_gguf(file: Path) -> None:
         raise UserError(f"{file}: {error.strerror}; give the path of a GGUF file.") from None
     if begins != b"GGUF":
         raise UserError(f"{file}: this is no GGUF file, or a damaged one; copy it again.")
-
-
-def hash_file(file: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @contextmanager
@@ -127,15 +121,8 @@ def convert(file: Path, folder: Path, source: str) -> None:
     fresh.mkdir(parents=True)
     model.save_pretrained(fresh, max_shard_size="1TB")
     tokenizer.save_pretrained(fresh)
-    write_json(
-        fresh / DONE,
-        {
-            "source": source,
-            "file": file.name,
-            "sha256": hash_file(file),
-            "bytes": file.stat().st_size,
-        },
-    )
+    sums = {key: describe_file(file)[key] for key in ("sha256", "bytes")}
+    write_json(fresh / DONE, {"source": source, "file": file.name} | sums)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 
