@@ -26,16 +26,20 @@ from synthetic_results import (
     write_results,
     write_theory,
 )
+from synthetic_studies import write_map, write_states
 from taskreason.config.load import resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.report.figures.fixed_point import draw_fixed_point
+from taskreason.report.figures.regimes import REGIME_FIGURES, draw_states
 from taskreason.report.figures.results import make_figure
 from taskreason.report.figures.studies import ABLATION_FIGURES, THEORY_FIGURES
 from taskreason.report.figures.style import save_figure
 from taskreason.report.inputs import NEEDS, list_inputs, list_tables
 from taskreason.report.labels import list_policies
 from taskreason.report.numbers.macros import collect_macros, write_macros
+from taskreason.report.numbers.regimes import find_law, make_regime_macros
 from taskreason.report.numbers.settings import describe_compared
+from taskreason.report.numbers.states import make_state_macros
 from taskreason.report.numbers.studies import make_ablation_macros
 from taskreason.report.numbers.theory import make_theory_macros
 from taskreason.report.numbers.verdicts import count_tasks, judge_tables
@@ -46,7 +50,9 @@ from taskreason.report.tables.fixed_point import load_fixed
 from taskreason.report.tables.fixed_point import make_table as make_fixed_table
 from taskreason.report.tables.gains import make_gains
 from taskreason.report.tables.main import make_baselines, make_comparison, make_main
+from taskreason.report.tables.regimes import make_regimes
 from taskreason.report.tables.registry import make_table, write_table
+from taskreason.report.tables.states import make_states
 from taskreason.report.tables.studies import (
     load_ablations,
     make_experts,
@@ -60,7 +66,7 @@ from taskreason.studies.ablations import list_experts, list_studies
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAPER = PROJECT / "paper"
-EVERYTHING = {"theory": True, "ablations": True}
+EVERYTHING = dict.fromkeys(("theory", "ablations", "regimes", "states"), True)
 FIGURES = NEEDS["figures"]
 BOUNDS = {task: CONFIG.bound_of(task) for task in TASKS}
 
@@ -487,10 +493,24 @@ def draw_ablations(root, out):
     write_macros(make_ablation_macros(*tables, cfg), out / "ablations.tex")
 
 
+def draw_map_and_states(root, out):
+    """What the sections on where GRPO gains and on whose states read."""
+    cfg = make_config(regimes={"task": "burger"}, states={"task": "burger"})
+    table = make_regimes(write_map(root / "regimes", cfg), cfg)
+    write_table(table, out / "tables", "regimes")
+    for name, draw in REGIME_FIGURES.items():
+        save_figure(draw(table.csv), out / "figures" / f"{name}.pdf")
+    write_macros(make_regime_macros(table.csv, find_law(table.csv, cfg), cfg), out / "regimes.tex")
+    table = make_states(write_states(root / "states", cfg), cfg)
+    write_table(table, out / "tables", "states")
+    save_figure(draw_states(table.csv), out / "figures" / "states.pdf")
+    write_macros(make_state_macros(table.csv, cfg), out / "states.tex")
+
+
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
 @pytest.mark.parametrize("published_scale", [False, True])
 def test_the_paper_compiles_cleanly_in_another_folder(root, results, macros, published_scale):
-    """Its text has two versions: of the laptop's model and expert, and of the published ones, here with the theory."""
+    """Its text has two versions: of the laptop's model and expert, and of the published ones, here with all studies."""
     work = root.parents[1]
     out = work / "results"
     write_tables(root, CONFIG, out / "tables")
@@ -500,6 +520,7 @@ def test_the_paper_compiles_cleanly_in_another_folder(root, results, macros, pub
         macros = collect_macros(replace(results, cfg=cfg))
         draw_theory(root, out)
         draw_ablations(root, out)
+        draw_map_and_states(root, out)
     for name in FIGURES:
         save_figure(make_figure(name, root, CONFIG), out / "figures" / f"{name}.pdf")
     write_macros(macros, out / "macros.tex")

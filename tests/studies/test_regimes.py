@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from kitchens import ENV
-from synthetic_results import make_config, make_episode, write_lines
+from synthetic_results import make_config
+from synthetic_studies import write_map
 from taskreason.config.load import load_config, resolve_config
 from taskreason.durability.errors import UserError
 from taskreason.report.figures.regimes import REGIME_FIGURES
@@ -22,7 +23,6 @@ from taskreason.training.grpo import draw_prompts
 from training_files import files_in, make_data
 
 CFG = make_config(tasks=["burger"], regimes={"task": "burger"})
-KITCHENS = 20
 
 
 def test_the_whole_grid_has_one_seed_and_the_shorter_training():
@@ -121,31 +121,6 @@ def test_a_longer_training_begins_with_the_prompts_of_the_shorter_one(made):
 
 
 # -------------------------------------------------------------- the report
-
-
-def write_map(folder, cfg):
-    """Results in which GRPO wins 2 kitchens more than its control for each tenth of noise, and spread goes with it."""
-    rows = [{"layout_hash": f"{n:016x}", "optimal_steps": 8} for n in range(KITCHENS)]
-
-    def write(path, wins):
-        episodes = [
-            make_episode(row, "burger", n < wins, 8 if n < wins else 15)
-            for n, row in enumerate(rows)
-        ]
-        write_lines(path, episodes)
-
-    write(folder / "base" / "episodes.jsonl", 0)
-    for name in list_starts(cfg):
-        write(folder / "sft" / name / "episodes.jsonl", 4)
-    for name, point in list_points(cfg).items():
-        write(folder / "longer" / name / "episodes.jsonl", 8)
-        write(folder / "grpo" / name / "episodes.jsonl", 8 + round(20 * point.noise) - point.seed)
-        place = folder / "grpo" / name / "log.csv"
-        shares = [0.9 - point.noise] * 5 + [1.0] * 3
-        place.write_text(
-            "step,zero_std_share\n" + "".join(f"{n},{s}\n" for n, s in enumerate(shares))
-        )
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,16 @@
 
 import pytest
 
-from synthetic_results import make_config, make_episode, write_json, write_lines
+from synthetic_results import make_config
+from synthetic_studies import write_states
 from taskreason.report.figures.regimes import draw_states
 from taskreason.report.figures.style import save_figure
+from taskreason.report.numbers.states import judge_arms, make_state_macros, name_best
 from taskreason.report.render.tables import render_latex
 from taskreason.report.tables.states import make_states
 from taskreason.studies.states import ARMS, CONTROL, OWN, SEEN, START, UNSEEN, list_trainings
 
 CFG = make_config(tasks=["burger"], states={"task": "burger", "seeds": [0, 1], "tokens": 5000})
-WINS = {"sft_seen": 10, "grpo_own": 16, "grpo_seen": 8}
 
 
 def test_each_stage_has_each_kind_of_states_and_grpo_has_episodes_too():
@@ -24,28 +25,8 @@ def test_each_stage_has_each_kind_of_states_and_grpo_has_episodes_too():
     assert all(t.changes["grpo"]["rehearsal"] == 0 for t in trainings.values())
 
 
-def write_states(folder, failed=10):
-    """Of 20 kitchens the SFT policy wins 6; each arm as ``WINS`` says, or 12, its second seed one more."""
-    rows = [{"layout_hash": f"{n:016x}", "optimal_steps": 8} for n in range(20)]
-    for name in [START, *list_trainings(CFG)]:
-        arm, _, seed = name.partition(".seed")
-        wins = 6 if name == START else WINS.get(arm, 12) + int(seed)
-        won = [
-            make_episode(row, "burger", n < wins, 8 if n < wins else 15)
-            for n, row in enumerate(rows)
-        ]
-        write_lines(folder / name / "episodes.jsonl", won)
-        counts = {"expert": {"states": 40, "optimal": 20 + wins, "expert": 20}}
-        counts["failed"] = {"states": failed, "optimal": failed and wins // 2, "expert": 0}
-        write_json(folder / name / "single_turn.json", counts)
-        if name.startswith("grpo"):
-            text = f"step,generated_tokens\n1,2500\n2,{2600 + 100 * int(seed)}\n"
-            (folder / name / "log.csv").write_text(text)
-    return folder
-
-
 def test_gains_are_over_the_start_and_over_sft_on_the_experts_states(tmp_path):
-    table = make_states(write_states(tmp_path), CFG)
+    table = make_states(write_states(tmp_path, CFG), CFG)
     rows = table.csv.set_index("arm")
     assert list(rows.index) == [START, *ARMS]
     assert rows.loc[START, "sr"] == 0.3 and rows.loc[START, ["gain", "gain_control"]].isna().all()
@@ -64,8 +45,29 @@ def test_gains_are_over_the_start_and_over_sft_on_the_experts_states(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_the_paper_is_told_which_arms_differ_from_the_control(tmp_path):
+    macros = make_state_macros(make_states(write_states(tmp_path, CFG), CFG).csv, CFG)
+    # Of 20 kitchens and two seeds, six more than the control's are beyond chance; two more or fewer are not.
+    alike = (
+        "SFT, expert's further states and SFT, own states (DAgger) and GRPO, expert's states and "
+    )
+    alike += "GRPO, expert's further states and GRPO, whole episodes"
+    told = f"better: GRPO, own states; worse: none; not told apart: {alike}"
+    assert macros["StatesVerdict"] == told
+    assert macros["StatesBest"].startswith("GRPO, own states (0.82 [")
+    assert macros["StatesStart"].startswith("0.30 [") and macros["StatesTask"] == "burger"
+    assert (macros["StatesFailed"], macros["StatesFailedBefore"][:4]) == ("10", "0.30")
+
+
+def test_no_arm_is_the_best_where_nothing_was_scored(tmp_path):
+    rows = make_states(write_states(tmp_path, CFG, failed=0), CFG).csv
+    assert name_best(rows, "failed") == "none"
+    alike = rows[1:].assign(gain_control_low=-0.1, gain_control_high=0.1)
+    assert judge_arms(alike).startswith("better: none; worse: none; not told apart: SFT, ")
+
+
 def test_a_policy_that_never_fails_leaves_no_states_to_score(tmp_path):
-    table = make_states(write_states(tmp_path, failed=0), CFG)
+    table = make_states(write_states(tmp_path, CFG, failed=0), CFG)
     assert table.csv["failed"].isna().all() and (table.csv["failed_states"] == 0).all()
     save_figure(draw_states(table.csv), tmp_path / "none.png")
     assert "nan" not in render_latex(table)

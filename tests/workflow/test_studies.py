@@ -36,3 +36,10 @@ def test_each_expert_that_errs_has_its_control(tmp_path):
     # Perfect, wrong names, slips and the rule of thumb; another number of trajectories.
     assert jobs["ablate_longer"] == 4 and jobs["ablate_sft"] == jobs["ablate_collect"] == 5
     assert jobs["ablate_grpo"] == 5 + 2 and jobs["ablate_evaluate"] == 5 + 4 + 7
+
+
+def test_the_report_takes_the_map_and_the_states_in_on_request(tmp_path):
+    studies = {"make_regimes", "make_states", "make_ablations", "make_theory"}
+    assert not studies & plan(tmp_path, "results/index.html").keys()
+    jobs = plan(tmp_path, "results/index.html", "report={regimes: true, states: true}")
+    assert studies & jobs.keys() == {"make_regimes", "make_states"}

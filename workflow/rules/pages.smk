@@ -47,8 +47,8 @@ use rule shown as make_gallery with:
 # The whole run on one page that opens from a file.
 use rule shown as make_page with:
     input:
-        tables=[file for file in [*TABLES, *THEORY, *ABLATIONS] if file.endswith(".csv")],
-        figures=[file for file in [*FIGURES, *THEORY, *ABLATIONS] if file.endswith(".png")],
+        tables=[file for file in [*TABLES, *STUDIED] if file.endswith(".csv")],
+        figures=[file for file in [*FIGURES, *STUDIED] if file.endswith(".png")],
         provenance=expand(
             f"{OUT}/training/{{task}}{{run}}/{{stage}}.provenance.json",
             task=TASKS,

@@ -1,6 +1,8 @@
 # The PDF, whose text is about the default environment's own tasks. Without a TeX installation, or on other tasks, the
 # workflow makes everything else and says why.
 PAPER, PAPER_MISSING = [], ""
+# What the studies give that it has a section on (report.theory and its like).
+STUDIED = [*THEORY, *ABLATIONS, *MAP, *COMPARED_STATES]
 if not shutil.which("latexmk"):
     latex = (PROJECT_DIR / "envs" / "latex-packages.txt").read_text().split()
     PAPER_MISSING = (
@@ -37,8 +39,7 @@ rule compile_paper:
         tables=[table for table in TABLES if table.endswith(".tex")],
         figures=[figure for figure in FIGURES if figure.endswith(".pdf")],
         macros="results/macros.tex",
-        theory=THEORY,
-        ablations=ABLATIONS,
+        studies=STUDIED,
     output:
         report(
             "paper/main.pdf",

@@ -189,6 +189,10 @@ use rule shown as make_regimes with:
         "Making the map of regimes"
 
 
+# The default target takes part of it where the paper is to have the section.
+MAP = rules.make_regimes.output if cfg.report.regimes else []
+
+
 rule regimes:
     input:
         rules.make_regimes.output,

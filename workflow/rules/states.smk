@@ -181,10 +181,13 @@ use rule shown as make_states with:
         episodes=expand(rules.states_judge.output.episodes, name=[START, *STATE_TRAININGS]),
         single_turn=expand(rules.states_judge.output.single_turn, name=[START, *STATE_TRAININGS]),
         logs=expand(f"{STATES}/{{name}}/log.csv", name=trainings_of("grpo")),
-        code=code_of("make_states", *TABLE_CODE, *FIGURE_CODE, "studies/*.py"),
+        code=code_of(
+            "make_states", *TABLE_CODE, *FIGURE_CODE, "studies/*.py", "report/numbers/*.py"
+        ),
     output:
         tables=show("tables", ["states"], "States"),
         figures=show("figures", ["states"], "States"),
+        macros="results/states.tex",
     pathvars:
         job="make_states",
     params:
@@ -194,6 +197,10 @@ use rule shown as make_states with:
         confidence=cfg.report.confidence,
     message:
         "Making the table and the figure of whose states"
+
+
+# The default target takes part of it where the paper is to have the section.
+COMPARED_STATES = rules.make_states.output if cfg.report.states else []
 
 
 rule states:

@@ -270,6 +270,10 @@ class Report:
     """Whether the paper has the section on the theorems, which takes about as long again as the trainings."""
     ablations: bool = False
     """Whether the paper has the section on the ablations, which `snakemake ablations` trains."""
+    regimes: bool = False
+    """Whether the paper has the section on where GRPO gains, which `snakemake regimes` maps."""
+    states: bool = False
+    """Whether the paper has the section on whose states are trained on, which `snakemake states` compares."""
 
 
 @group

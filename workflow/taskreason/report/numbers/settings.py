@@ -25,7 +25,7 @@ UNPRINTED_SETTINGS = (
 SWITCHES = (
     *("expert.noise", "train.accelerate", "train.gradient_checkpointing", "sft.micro_batch"),
     *("grpo.epochs", "rollout.temperature", "rollout.sharpened"),
-    *("report.ablations", "report.theory"),
+    *("report.ablations", "report.regimes", "report.states", "report.theory"),
 )
 IDLE_SETTINGS = {
     ("expert.policy", "planner"): (
@@ -67,6 +67,8 @@ def make_setting_macros(cfg: Config) -> Iterator[tuple[str, str]]:
         "ModelsAreCompared": bool(cfg.base.compare),
         "TheoryIsMeasured": cfg.report.theory,
         "AblationsAreMade": cfg.report.ablations,
+        "RegimesAreMapped": cfg.report.regimes,
+        "StatesAreCompared": cfg.report.states,
     }
     yield from ((name, str(int(holds))) for name, holds in switches.items())
     for side, keys in zip(("left", "right"), split_columns(list_printed(cfg)), strict=True):
