@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from taskreason.cli.preflight import check_policy
-from taskreason.config.load import load_config, resolve_config
+from taskreason.cli import score
+from taskreason.cli.policies import KINDS, add_policy_options, choose_policy, natural, positive
 from taskreason.cost.model import GPUS
 from taskreason.durability.checksums import (
     ASIDE,
@@ -26,9 +26,6 @@ from taskreason.durability.checksums import (
 from taskreason.durability.errors import UserError
 from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment, World
-from taskreason.policies import Policy
-from taskreason.policies.loading import load_model_policy, load_rules
-from taskreason.policies.model_names import expand, is_api, is_fetched
 from taskreason.rollouts.episode import Start, rollout_to_file, run_episodes, warn_of_cuts
 
 
@@ -62,28 +59,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     results = {"type": Path, "nargs": "?", "default": Path("results")}
     results["help"] = "folder of the run (default results)"
-    engines, first = ("transformers", "vllm"), next(iter(ENVIRONMENTS))
 
     option = add("rollout", run_rollout, "run a policy; one JSON object per episode").add_argument
-    policies = "planner, random, a rule (greedy), a model's folder, its name on the hub, api:NAME or bundled:NAME"
-    option("--policy", required=True, help=policies)
-    option("--environment", choices=ENVIRONMENTS, default=first, help="of the worlds")
+    option("--policy", required=True, help=KINDS)
     option("--layouts", required=True, help="a file or folder of worlds")
-    option("--timeout", type=_positive, required=True, help="steps until failure")
-    option("--batch-size", type=_positive, default=100, help="episodes at a time")
-    option("--max-new-tokens", type=_positive, default=256, help="a model's reply")
-    option("--temperature", type=_share, default=0.0, help="0 (default) is greedy")
-    option("--seed", type=_natural, default=0)
-    option("--engine", choices=engines, default=engines[0], help="what runs a local model")
-    chat = "chat for instruction-tuned models"
-    option("--prompt", choices=("plain", "chat"), default="plain", help=chat)
-    option("--history", action="store_true", help="tell the last thought and action")
-    option("--base-url", help="of the server that answers for api:NAME")
+    option("--timeout", type=positive, required=True, help="steps until failure")
     option("--out", type=Path, help="a file instead of standard output; resumable")
+    add_policy_options(option)
 
-    option = add("compare", run_compare, "two results folders side by side").add_argument
-    option("first", type=Path, help="folder A, such as results")
-    option("second", type=Path, help="folder B")
+    score.add_commands(add)
 
     agrees = "whether a run agrees with the reference results, world by world"
     option = add("verify", run_verify, agrees).add_argument
@@ -97,8 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     option = add("estimate", run_estimate, cost).add_argument
     option("--scale", default="paper", help="as in the configuration (default paper)")
     option("--gpu", required=True, choices=GPUS, help="the kind of card")
-    option("--gpus", type=_positive, help="cards (default what the largest job asks)")
-    option("--lora-rank", type=_natural, help="instead of train.lora_rank; 0 for none")
+    option("--gpus", type=positive, help="cards (default what the largest job asks)")
+    option("--lora-rank", type=natural, help="instead of train.lora_rank; 0 for none")
     option("--format", choices=("text", "markdown", "json"), default="text")
 
     damage = "find files under results/ that are not what the run has written"
@@ -112,31 +96,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 10")
-    return value
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
 def run_rollout(args: Namespace) -> int:
     environment = load_environment(args.environment)
     worlds = environment.read_worlds(Path(args.layouts))
-    policy_of = _choose_policy(args, environment)
+    policy_of = choose_policy(args.policy, args, environment)
     starts = [_find_start(world, task, environment) for world, task in worlds]
     policy = policy_of()
     if args.out:
@@ -159,36 +122,6 @@ def _find_start(world: World, task: str, environment: Environment) -> Start:
     if steps is None:
         raise UserError(f"{world.id}: the goal can't be reached from the initial state.")
     return Start(world, task, steps)
-
-
-def _choose_policy(args: Namespace, environment: Environment) -> Callable[[], Policy]:
-    """What loads the policy; UserError at once where its name or the settings mean nothing."""
-    rules = ("planner", "random", *environment.rule_policies)
-    if args.policy in rules:
-        return lambda: load_rules(args.policy, args.seed, environment)
-    name = expand(args.policy, environment)
-    if not (is_api(name) or is_fetched(name) or Path(name).is_dir()):
-        raise UserError(
-            f"--policy: {name} is neither {', '.join(rules)} nor a model's folder, GGUF file or name on the hub."
-        )
-    rollout = ("engine", "batch_size", "max_new_tokens")
-    given = {
-        "environment": environment.name,
-        "seeds": [args.seed],
-        "prompt": {"style": args.prompt, "history": args.history},
-        "rollout": {key: getattr(args, key) for key in rollout},
-        "endpoint": {"base_url": args.base_url} if args.base_url else {},
-    }
-    cfg = load_config(resolve_config(given, config_file="the command's options"))
-    check_policy(name, cfg)
-    return lambda: load_model_policy(name, cfg, args.temperature)
-
-
-def run_compare(args: Namespace) -> int:
-    from taskreason.studies.compare import compare
-
-    print(compare(args.first, args.second))
-    return 0
 
 
 def run_verify(args: Namespace) -> int:

@@ -24,19 +24,23 @@ VECTOR_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 def write_provenance(path: Path, config: Mapping, seed: int, wall_seconds: float) -> None:
     """Write the provenance of one artifact to `path`, atomically; config: resolved, as plain values."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[package] = version(package)
     record = {
         "config": dict(config),
         "seed": seed,
-        "versions": versions,
-        "commit": _find_commit(),
+        **describe_versions(),
         "hardware": describe_hardware(),
         "wall_seconds": round(wall_seconds, 3),
     }
     write_json(path, record)
+
+
+def describe_versions() -> dict[str, Any]:
+    """Versions of Python and of what can change a number, and the checkout's commit."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return {"versions": versions, "commit": _find_commit()}
 
 
 def describe_hardware() -> dict[str, Any]:
