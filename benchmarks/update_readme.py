@@ -22,6 +22,7 @@ import pandas as pd
 import published_cost
 import walkthrough
 
+from taskreason.cli.score import list_kept
 from taskreason.config.load import load_config
 from taskreason.durability.files import decode
 from taskreason.environments import ENVIRONMENTS, load_environment
@@ -33,8 +34,12 @@ from taskreason.report.numbers.published import judge_abstract
 from taskreason.report.page.build import HEADLINE, make_headline
 from taskreason.report.published import load_published
 from taskreason.report.render.tables import format_rows, render_markdown
+from taskreason.report.tables.leaderboard import print_leaderboard
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import count_parameters
+from taskreason.rollouts.panel import load_panel
+from taskreason.rollouts.score import read_score
+from taskreason.studies.scores import list_rates
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES, BENCH = ROOT / "results" / "tables", ROOT / "results" / "bench"
@@ -119,6 +124,14 @@ def make_regimes(env: Environment) -> str | None:
     return table and f"{law.read_text()}\n{table}"
 
 
+def make_leaderboard(env: Environment) -> str:
+    """The scores that come along, each replayed."""
+    panel = load_panel(env)
+    scores = [read_score(path, panel) for path in list_kept(env)]
+    table = print_leaderboard(list_rates(scores), env)
+    return f"{table}\n\nMade by `taskreason score`, panel version {panel.version}."
+
+
 def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
@@ -180,6 +193,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
         },
         "docs/workflow.md": {"graph": make_graph},
         "docs/tasks.md": {"kitchens": generator.make_table},
+        "docs/leaderboard.md": {"leaderboard": partial(make_leaderboard, load_config({}).env)},
     }
     chosen = of_run.get(group, other)
     files = dict.fromkeys([*chosen, *always])

@@ -1,5 +1,7 @@
 """What scores come to, held against numbers counted by hand and against scipy."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
@@ -7,7 +9,8 @@ from scipy.stats import binomtest
 from kitchens import ENV
 from taskreason.durability.errors import UserError
 from taskreason.report.tables.leaderboard import list_published, print_comparison, print_leaderboard
-from taskreason.rollouts.score import Score
+from taskreason.rollouts.panel import find_folder, load_panel
+from taskreason.rollouts.score import Score, read_score
 from taskreason.studies.scores import ALL, compare_scores, list_rates
 
 TASKS = ("burger", "cheese_burger")
@@ -82,3 +85,17 @@ def test_published_rates_are_the_papers():
     assert burger["sr"].tolist() == [0.7] and burger["policy"].iloc[0].endswith("(10 kitchens)")
     wilson = binomtest(7, 10).proportion_ci(0.95, "wilson")
     assert burger[["sr_low", "sr_high"]].to_numpy()[0] == pytest.approx([wilson.low, wilson.high])
+
+
+@pytest.mark.slow
+def test_the_scores_that_come_along_do_what_they_say_and_the_docs_show_them():
+    panel = load_panel(ENV)
+    scores = [read_score(path, panel) for path in sorted(find_folder(ENV).glob("scores/*.gz"))]
+    cells = {(split, task) for split in panel.starts for task in panel.timeouts}
+    assert all(score.cells == cells for score in scores)
+    page = Path(__file__).resolve().parents[2] / "docs" / "leaderboard.md"
+    assert print_leaderboard(list_rates(scores), ENV) in page.read_text()
+    exact = next(score for score in scores if score.name == "Expert (exact planner)").episodes
+    assert (exact["success"] == (exact["optimal_steps"] <= exact["task"].map(panel.timeouts))).all()
+    won = exact[exact["success"]]
+    assert (won["steps"] == won["optimal_steps"]).all()
