@@ -32,7 +32,15 @@ TOP = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glo
 OTHER_PAGES = [ROOT / "results/README.md", ROOT / "profiles/slurm/README.md"]
 PAGES = [*TOP, *OTHER_PAGES, *sorted(DATA.glob("base_model*/**/README.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-OTHERS = ("cp", "hf auth login", "pip install", "pip wheel", "sed", ". .venv/bin/activate")
+OTHERS = (
+    "cp",
+    "hf auth login",
+    "pip install",
+    "pip wheel",
+    "sed",
+    "vf-eval",
+    ". .venv/bin/activate",
+)
 RUN = ("explain", "generate", "plan", "propose", "replay")
 """Subcommands of `taskreason` that take a second."""
 FOLDERS = "workflow|tests|docs|benchmarks|envs|profiles|paper|config|examples"
