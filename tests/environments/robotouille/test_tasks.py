@@ -187,6 +187,75 @@ def test_plans_replay_to_a_sandwich(name, mode):
         )
 
 
+# ------------------------------------------------------------ the four with many parts
+
+DISHES = {
+    "lettuce_tomato_cheese_burger": ["bottombun patty cheese lettuce tomato topbun"],
+    "two_lettuce_chicken_sandwiches": ["bread chicken lettuce bread"] * 2,
+    "cheese_burger_and_chicken_sandwich": [
+        "bottombun patty cheese onion topbun",
+        "bread chicken lettuce tomato bread",
+    ],
+    "two_lettuce_tomato_burgers": ["bottombun patty lettuce tomato topbun"] * 2,
+}
+"""What has to lie on tables, the middle in any order."""
+
+
+def list_stacks(world, state):
+    """Every stack on a table from the bottom, kind by kind, read from the predicates alone; "raw" if not prepared."""
+    facts = set(list_predicates(world.kitchen, state))
+    above = {b: a for a, b in re.findall(r"atop\((\w+),(\w+)\)", " ".join(facts))}
+    stacks = []
+    for item in re.findall(r"item_on\((\w+),table\d+\)", " ".join(facts)):
+        stack = [item]
+        while stack[-1] in above:
+            stack.append(above[stack[-1]])
+        stacks.append([name_part(part, facts) for part in stack])
+    return stacks
+
+
+def name_part(item, facts):
+    kind = item.rstrip("0123456789")
+    ready = {"lettuce": "iscut", "tomato": "iscut", "onion": "iscut"}
+    ready |= {"patty": "iscooked", "chicken": "iscooked"}
+    return kind if kind not in ready or f"{ready[kind]}({item})" in facts else "raw"
+
+
+def holds(stack, dish):
+    """Whether a stack is a dish; further items between its parts do not matter."""
+    bottom, *middle, top = dish.split()
+    return (stack[0], stack[-1]) == (bottom, top) and set(middle) <= set(stack[1:-1])
+
+
+@pytest.mark.parametrize("name", DISHES)
+def test_plans_replay_to_every_dish_on_a_table_of_its_own(name):
+    ((own, task),) = ENV.read_worlds(DATA / "layouts" / f"{name}.json")
+    assert task == name and ENV.teacher(own).distance(own.initial) <= TASKS[name].bound
+    for world in (own, make_world(name, 4, "scattered")):
+        state, before = world.initial, []
+        for _, action in list_plan(world, ENV.teacher(world)):
+            before.append(world.solved(state))
+            state = world.step(state, action)
+        assert world.solved(state) and not any(before)
+        stacks, dishes = list_stacks(world, state), DISHES[name]
+        found = [{n for n, stack in enumerate(stacks) if holds(stack, dish)} for dish in dishes]
+        assert all(found) and len(set.union(*found)) >= len(dishes)
+
+
+def test_the_plan_of_the_largest_burger_counts_up_by_hand():
+    """The top bun is taken off and put down (3), patty and cheese are carried (4 each).
+
+    Lettuce and tomato go to the board, are cut and picked up there, and go on (4 + 3 + 3 each); then the top bun is
+    carried back (4).
+    """
+    ((world, _),) = ENV.read_worlds(DATA / "layouts" / "lettuce_tomato_cheese_burger.json")
+    assert ENV.teacher(world).distance(world.initial) == 3 + 2 * 4 + 2 * 10 + 4 == 35
+
+
+def test_timeouts_are_half_as_long_again_as_the_benchmarks_bounds():
+    assert all(task.timeout == -(-3 * task.bound // 2) for task in TASKS.values())
+
+
 def test_the_worked_example_of_chat_prompts_is_one_of_them():
     """The docs say so: at the published scale, the lettuce sandwich is not unseen."""
     example = parse_layout(json.loads((DATA / "prompt" / "example.json").read_text()), "example")

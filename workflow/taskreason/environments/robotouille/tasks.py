@@ -1,6 +1,6 @@
 """The tasks: a goal and a kitchen each, in a layout file, from whose kitchen the generator varies.
 
-Six come with the project, in data/layouts. A person's own layout file makes a further task. What can't work there is
+Ten come with the project, in data/layouts. A person's own layout file makes a further task. What can't work there is
 refused in one sentence before any job starts: a kitchen that can't be varied, a goal without a plan, a bound that shuts
 out the shortest plan.
 """
@@ -37,6 +37,10 @@ TASKS = {
         TaskSpec("double_cheese_burger", timeout=35, bound=23),
         TaskSpec("lettuce_sandwich", timeout=21, bound=14),
         TaskSpec("lettuce_tomato_sandwich", timeout=36, bound=24),
+        TaskSpec("lettuce_tomato_cheese_burger", timeout=54, bound=36),
+        TaskSpec("two_lettuce_chicken_sandwiches", timeout=66, bound=44),
+        TaskSpec("cheese_burger_and_chicken_sandwich", timeout=86, bound=57),
+        TaskSpec("two_lettuce_tomato_burgers", timeout=95, bound=63),
     )
 }
 """Every task that comes with the project, from simple to complex."""
