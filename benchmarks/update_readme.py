@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import bases
+import claims
 import generator
 import machines
 import pandas as pd
@@ -193,6 +194,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
         },
         "docs/workflow.md": {"graph": make_graph},
         "docs/tasks.md": {"kitchens": generator.make_table},
+        "docs/claims.md": {"claims": claims.make_table},
         "docs/leaderboard.md": {"leaderboard": partial(make_leaderboard, load_config({}).env)},
     }
     chosen = of_run.get(group, other)

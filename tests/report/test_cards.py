@@ -1,5 +1,6 @@
 """Cards: the hub's own readers find the metadata and the results in them, and the trajectories load as a dataset."""
 
+import hashlib
 import json
 from dataclasses import asdict
 
@@ -8,6 +9,8 @@ from huggingface_hub import DatasetCard, ModelCard
 
 from synthetic_results import CONFIG, TASKS, make_config, write_json, write_lines, write_results
 from taskreason.durability.provenance import write_provenance
+from taskreason.environments.base import Decision
+from taskreason.report.cards.croissant import FIELDS, write_croissant
 from taskreason.report.cards.write import write_dataset_card, write_model_card
 
 
@@ -93,3 +96,47 @@ def test_trajectories_load_as_a_dataset_with_a_subset_a_task(tmp_path, monkeypat
     assert get_dataset_config_names(str(tmp_path)) == list(TASKS)
     loaded = load_dataset(str(tmp_path), TASKS[1], split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded["prompt"] == [f"{TASKS[1]} 0", f"{TASKS[1]} 1"]
+
+
+DECISION = {
+    "layout_hash": "00aa11bb22cc33dd",
+    "prompt": "what is seen",
+    "completion": "Thought: so\nAction: Do nothing",
+    "action": "Do nothing",
+    "optimal_actions": ["Do nothing", "Wait"],
+}
+
+
+def write_trajectories(folder):
+    for task in ("burger", "cheese_burger"):
+        rows = [DECISION | {"t": t, "optimal_steps_left": 3 - t} for t in range(3)]
+        write_lines(folder / f"{task}.jsonl", rows)
+    files = sorted(folder.glob("*.jsonl"))
+    write_croissant(folder / "croissant.json", CONFIG, files)
+    return json.loads((folder / "croissant.json").read_text())
+
+
+def test_croissant_names_every_file_by_its_checksum_and_every_key_of_a_decision(tmp_path):
+    made = write_trajectories(tmp_path)
+    for described in made["distribution"]:
+        data = (tmp_path / described["contentUrl"]).read_bytes()
+        assert described["sha256"] == hashlib.sha256(data).hexdigest()
+    assert [records["name"] for records in made["recordSet"]] == ["burger", "cheese_burger"]
+    assert FIELDS.keys() == Decision.__dataclass_fields__.keys()
+    columns = {f["source"]["extract"]["column"] for f in made["recordSet"][0]["field"]}
+    assert columns == FIELDS.keys() and made["license"].endswith("MIT.html")
+    model = make_config(expert={"policy": "model", "model": "api:someone"})
+    write_croissant(tmp_path / "c.json", model, [tmp_path / "burger.jsonl"])
+    told = json.loads((tmp_path / "c.json").read_text())
+    assert "license" not in told and "api:someone" in told["description"]
+
+
+def test_croissants_own_library_validates_and_loads_it(tmp_path):
+    croissant = pytest.importorskip("mlcroissant")
+    write_trajectories(tmp_path)
+    dataset = croissant.Dataset(jsonld=str(tmp_path / "croissant.json"))
+    assert not dataset.metadata.issues.errors
+    rows = list(dataset.records("cheese_burger"))
+    assert [row["cheese_burger/t"] for row in rows] == [0, 1, 2]
+    assert rows[0]["cheese_burger/layout_hash"].decode() == DECISION["layout_hash"]
+    assert [a.decode() for a in rows[0]["cheese_burger/optimal_actions"]] == ["Do nothing", "Wait"]

@@ -88,6 +88,7 @@ use rule light as make_cards with:
             if Path(card).parent.name != "base"
         ],
         summaries=expand(rules.collect.output.summary, task=TASKS),
+        trajectories=expand(rules.collect.output.trajectories, task=TASKS),
         code=code_of(
             "make_cards",
             "report/*.py",
@@ -98,6 +99,7 @@ use rule light as make_cards with:
     output:
         models=list(CARDS),
         dataset=f"{OUT}/trajectories/README.md",
+        croissant=f"{OUT}/trajectories/croissant.json",
     pathvars:
         job="make_cards",
     params:
