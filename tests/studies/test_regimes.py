@@ -154,6 +154,9 @@ def test_the_law_is_told_from_the_grid_of_the_shorter_trainings(table):
     assert law.rank[1] > 0.8 and law.slope[0] == pytest.approx(1, abs=0.05)
     assert "its gain over SFT on as many replies rises with" in law.sentence
     assert " of the 36 cells and below in none of the 36." in law.sentence
+    assert law.noise[0] == pytest.approx(spearmanr(part["thought_noise"], part["gain"]).statistic)
+    assert "It rises with the chance of a wrong name" in law.sentence
+    assert law.sentence.endswith("which was looked for after the map had been seen.")
     macros = make_regime_macros(table.csv, law, CFG)
     assert macros["RegimesCells"] == "45" and macros["RegimesTask"] == "burger"
     assert macros["RegimesLargest"] == r"\ensuremath{+0.50}"

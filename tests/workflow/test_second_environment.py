@@ -17,7 +17,9 @@ CONFIG = [
     "environment=hanoi",
     f"tasks=[{', '.join(TASKS)}]",
     "scale=smoke",
-    "report={theory: true}",
+    # Controls and sampled replies are the smoke run's; they would be half of the jobs here.
+    "report={theory: true, baselines: [random]}",
+    "rollout={temperature: 0, sharpened: []}",
 ]
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,7 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy.stats import theilslopes
 
 from taskreason.report.figures import style
@@ -15,7 +16,8 @@ from taskreason.report.tables.states import label_arm
 from taskreason.studies.states import START
 
 COLOURS = "PuOr_r"
-STEP_MARKERS = "oDs^v"
+NOISE_COLOURS = "flare"
+EPOCH_MARKERS = "oDs^v"
 KINDS = {"expert": "Expert's states", "failed": "States of failed episodes"}
 
 
@@ -75,38 +77,58 @@ def _draw_panel(axis: Axes, part: pd.DataFrame, rows: pd.DataFrame, limit: float
 def draw_spread(rows: pd.DataFrame) -> Figure:
     """GRPO's gain over longer SFT against the share of groups with spread in its first steps, a mark a cell.
 
-    The line is Theil and Sen's through the cells with the fewest steps.
+    Colours: thought noise; marks: epochs of SFT before, hollow where GRPO took more than the fewest steps. The line is
+    Theil and Sen's through the cells with the fewest.
     """
     figure, axes = style.new_figure(1, 1, 3.0)
     axis = axes[0, 0]
     axis.axhline(0, color="black", linewidth=0.8)
-    for colour, before in zip(
-        style.TASK_COLOURS * 9, sorted(rows["epochs"].unique()), strict=False
-    ):
-        for mark, number in zip(STEP_MARKERS * 9, sorted(rows["steps"].unique()), strict=False):
-            part = rows[(rows["epochs"] == before) & (rows["steps"] == number)]
-            if part.empty:
-                continue
-            error = [part["gain"] - part["gain_low"], part["gain_high"] - part["gain"]]
-            axis.errorbar(
-                part["spread"],
-                part["gain"],
-                [side.clip(lower=0) for side in error],
-                color=colour,
-                marker=mark,
-                markersize=4,
-                linestyle="none",
-                linewidth=0.7,
-                alpha=0.85,
-                label=f"{_name_epochs(before)}, {number} steps",
-            )
-    short = rows[rows["steps"] == rows["steps"].min()]
+    noises, epochs = (sorted(rows[key].unique()) for key in ("thought_noise", "epochs"))
+    colours = dict(zip(noises, seaborn.color_palette(NOISE_COLOURS, len(noises)), strict=True))
+    marks = dict(zip(epochs, (EPOCH_MARKERS * len(epochs))[: len(epochs)], strict=True))
+    fewest = rows["steps"].min()
+    for row in rows.itertuples():
+        colour = colours[row.thought_noise]
+        axis.errorbar(
+            row.spread,
+            row.gain,
+            [[max(0.0, row.gain - row.gain_low)], [max(0.0, row.gain_high - row.gain)]],
+            color=colour,
+            marker=marks[row.epochs],
+            markerfacecolor=colour if row.steps == fewest else "white",
+            markersize=4,
+            linewidth=0.7,
+            alpha=0.85,
+        )
+    short = rows[rows["steps"] == fewest]
     if short["spread"].nunique() > 1:
         slope, intercept, *_ = theilslopes(short["gain"], short["spread"])
         ends = np.array([short["spread"].min(), short["spread"].max()])
         axis.plot(ends, intercept + slope * ends, color="#888888", linestyle="--")
     axis.set(xlabel="Share of groups with spread", ylabel="Gain of GRPO over longer SFT, SR")
-    style.add_legend(figure, axis, 3)
+    point = {"linestyle": "none", "markersize": 4}
+    handles = [
+        Line2D([], [], color=colours[noise], marker="o", label=f"Thought noise {noise:g}", **point)
+        for noise in noises
+    ]
+    handles += [
+        Line2D([], [], color="#555555", marker=mark, label=_name_epochs(before), **point)
+        for before, mark in marks.items()
+    ]
+    handles += [
+        Line2D(
+            [],
+            [],
+            color="#555555",
+            marker="o",
+            markerfacecolor="#555555" if number == fewest else "white",
+            label=f"{number} steps",
+            **point,
+        )
+        for number in sorted(rows["steps"].unique())
+    ]
+    columns = max(len(noises), len(handles) - len(noises))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
     return figure
 
 

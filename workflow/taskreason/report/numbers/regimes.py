@@ -28,12 +28,14 @@ class Law:
     """How GRPO's gain goes with the share of groups with spread, over the cells with the first number of steps.
 
     rank: Spearman's correlation; slope: Theil and Sen's, in SR from no group with spread to all of them. Both None
-    where the cells are too few or alike.
+    where the cells are too few or alike. noise: the rank correlation of the gain with thought noise, which was looked
+    for after the map had been seen.
     """
 
     cells: int
     rank: Estimate | None
     slope: Estimate | None
+    noise: Estimate | None
     sentence: str
 
 
@@ -48,21 +50,29 @@ def find_law(rows: pd.DataFrame, cfg: Config) -> Law:
         f"{count(part['gain_high'] < 0)}."
     )
     if len(part) < FEWEST_CELLS or len(set(shares)) == 1 or len(set(gains)) == 1:
-        return Law(
-            len(part), None, None, f"{begin} can't be set against the groups with spread; {end}"
-        )
+        told = f"{begin} can't be set against the groups with spread; {end}"
+        return Law(len(part), None, None, None, told)
     rank = correlate_ranks(shares, gains, cfg.report.confidence)
     slope, _, low, high = theilslopes(gains, shares, alpha=cfg.report.confidence)
-    verb = "neither rises nor falls for certain"
-    if rank[1] > 0:
-        verb = "rises"
-    elif rank[2] < 0:
-        verb = "falls"
     sentence = (
-        f"{begin} {verb} with the share of groups with spread in the first {FIRST_STEPS} steps: rank correlation "
+        f"{begin} {_say(rank)} with the share of groups with spread in the first {FIRST_STEPS} steps: rank correlation "
         f"{_print(rank)}, slope {_print((slope, low, high))} of SR from no group to all; {end}"
     )
-    return Law(len(part), rank, (slope, low, high), sentence)
+    noise = None
+    if part["thought_noise"].nunique() > 1:
+        noise = correlate_ranks(part["thought_noise"].to_numpy(), gains, cfg.report.confidence)
+        sentence += (
+            f" It {_say(noise)} with the chance of a wrong name in the expert's thoughts (rank correlation "
+            f"{_print(noise)}), which was looked for after the map had been seen."
+        )
+    return Law(len(part), rank, (slope, low, high), noise, sentence)
+
+
+def _say(rank: Estimate) -> str:
+    """What a rank correlation shows, by its interval."""
+    if rank[1] > 0:
+        return "rises"
+    return "falls" if rank[2] < 0 else "neither rises nor falls for certain"
 
 
 def correlate_ranks(x: np.ndarray, y: np.ndarray, confidence: float) -> Estimate:
@@ -99,6 +109,7 @@ def make_regime_macros(rows: pd.DataFrame, law: Law, cfg: Config) -> dict[str, s
         "RegimesLawCells": str(law.cells),
         "RegimesLaw": law.sentence,
         "RegimesRank": format_gain(*law.rank) if law.rank else MISSING,
+        "RegimesNoise": format_gain(*law.noise) if law.noise else MISSING,
         "RegimesSlope": format_gain(*law.slope) if law.slope else MISSING,
         "RegimesAbove": count(rows["gain_low"] > 0),
         "RegimesBelow": count(rows["gain_high"] < 0),
