@@ -271,13 +271,14 @@ def test_the_table_of_rewards_is_that_of_the_registry():
 def test_the_table_of_tasks_is_that_of_the_registry():
     environment = load_environment("robotouille")
     rows = re.findall(
-        r"^\| `(\w+)` \| (\d+) \| (\d+) \| (yes|no) \|$",
+        r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\d) \| (yes|no) \|$",
         (ROOT / "docs/tasks.md").read_text(),
         re.MULTILINE,
     )
     default = environment.default_tasks
+    assert sorted(int(row[3]) for row in rows) == list(range(10)), "the benchmark's synchronous set"
     assert [
-        (name, int(timeout), int(bound), part == "yes") for name, timeout, bound, part in rows
+        (name, int(timeout), int(bound), part == "yes") for name, timeout, bound, _, part in rows
     ] == [
         (task.name, task.timeout, task.bound, task.name in default)
         for task in environment.tasks.values()
