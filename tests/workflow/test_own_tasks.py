@@ -74,6 +74,7 @@ def test_a_task_of_ones_own_runs_every_stage_by_itself(tmp_path):
         "probes/base.json",
         "rehearsal/",
         "trajectories/README.md",
+        "trajectories/croissant.json",
     )
     assert all(path.startswith(tuple(f"results/laptop/{name}" for name in once)) for path in shared)
 
