@@ -10,7 +10,7 @@ from itertools import permutations
 import pandas as pd
 
 from taskreason.config.load import load_config
-from taskreason.environments.base import Environment
+from taskreason.report.labels import TRAINED, is_base
 from taskreason.report.render.tables import format_rows
 from taskreason.rollouts.metrics import paired_gain
 from taskreason.studies.reference import GREEDY, read_reference
@@ -25,16 +25,14 @@ def make_table() -> str:
     outcomes, provenance = read_reference(env.data / "reference")
     tasks = provenance["config"]["tasks"]
     commit = (provenance["commit"] or "")[:7]
-    rows = list(list_claims(outcomes, tasks, env))
+    rows = list(list_claims(outcomes, tasks))
     return (
         f"{format_rows(HEAD, rows)}\n\nThe last column is computed from the reference's outcomes (commit {commit}) by "
         "`benchmarks/claims.py`; brackets are the gains on the tasks, in their order."
     )
 
 
-def list_claims(
-    outcomes: pd.DataFrame, tasks: list[str], env: Environment
-) -> Iterator[tuple[str, ...]]:
+def list_claims(outcomes: pd.DataFrame, tasks: list[str]) -> Iterator[tuple[str, ...]]:
     """Number, claim, command, table or figure, tolerance, what was found."""
 
     def gains(better: str, worse: str, decoding: str = GREEDY) -> str:
@@ -88,7 +86,7 @@ def list_claims(
         "the mean below the diagonal lies above that over it",
         f"complex to simple {down:.2f}, simple to complex {up:.2f}",
     )
-    untrained = [p for p in outcomes["policy"].unique() if p.partition(":")[0] == "base"]
+    untrained = filter(is_base, outcomes["policy"].unique())
     yield (
         "C4",
         "A small trained model beats larger ones that are only prompted",
@@ -108,7 +106,7 @@ def select(
     outcomes: pd.DataFrame, policy: str, trained: str, task: str, decoding: str = GREEDY
 ) -> pd.DataFrame:
     """The episodes of one cell, as the metrics take them."""
-    own = trained if policy in ("grpo", "sft", "sft_longer", "sft_grpo") else "-"
+    own = trained if policy in TRAINED else "-"
     rows = outcomes[
         (outcomes["policy"] == policy)
         & (outcomes["train_task"] == own)

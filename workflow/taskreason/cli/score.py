@@ -87,11 +87,13 @@ def _load_policies(args: Namespace, env: Environment, tasks: Iterable[str]) -> d
     from taskreason.rollouts.score import SeeingThrough
 
     loaded: dict[str, Policy] = {}
-    makers = {name: choose_policy(name, args, env) for name in _name_policies(args, tasks).values()}
+    names = _name_policies(args, tasks)
+    # All names are checked before the first of them is loaded.
+    makers = {name: choose_policy(name, args, env) for name in names.values()}
     for name, make in makers.items():
         policy = make()
         loaded[name] = SeeingThrough(policy) if reads_worlds(name, env) else policy
-    return {task: loaded[name] for task, name in _name_policies(args, tasks).items()}
+    return {task: loaded[name] for task, name in names.items()}
 
 
 def _name_policies(args: Namespace, tasks: Iterable[str]) -> dict[str, str]:

@@ -121,7 +121,8 @@ def convert(file: Path, folder: Path, source: str) -> None:
     fresh.mkdir(parents=True)
     model.save_pretrained(fresh, max_shard_size="1TB")
     tokenizer.save_pretrained(fresh)
-    sums = {key: describe_file(file)[key] for key in ("sha256", "bytes")}
+    known = describe_file(file)
+    sums = {key: known[key] for key in ("sha256", "bytes")}
     write_json(fresh / DONE, {"source": source, "file": file.name} | sums)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

@@ -12,14 +12,14 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import decode, write_json, write_whole
-from taskreason.environments.base import Environment, World
+from taskreason.environments.base import Environment, World, list_plan
 from taskreason.environments.renamed import RenamedWorld
 from taskreason.rollouts.episode import Start
 
@@ -148,7 +148,7 @@ def write_panel(
 
 
 def _describe(task: str, world: World, environment: Environment) -> dict[str, Any]:
-    plan = list(_list_actions(world, environment))
+    plan = _list_actions(world, environment)
     row = {"task": task, "world": world.id, **environment.dump(world), "plan": plan}
     return row | {"trace": trace_world(world, plan)}
 
@@ -162,11 +162,8 @@ def _describe_renamed(task: str, world: World, environment: Environment) -> dict
     return row | {"trace": trace_world(other, plan)}
 
 
-def _list_actions(world: World, environment: Environment) -> Iterator[str]:
-    teacher, state = environment.teacher(world), world.initial
-    while (action := teacher.choose(state)) is not None:
-        yield action
-        state = world.step(state, action)
+def _list_actions(world: World, environment: Environment) -> list[str]:
+    return [action for _, action in list_plan(world, environment.teacher(world))]
 
 
 def _compress(rows: Sequence[Mapping]) -> bytes:

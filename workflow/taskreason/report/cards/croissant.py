@@ -14,7 +14,6 @@ from typing import Any
 from taskreason.config.models import Config
 from taskreason.durability.checksums import describe_file
 from taskreason.durability.files import write_json
-from taskreason.environments.base import Decision
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 CONTEXT = {
@@ -127,7 +126,6 @@ def _describe_records(path: Path) -> dict[str, Any]:
             **({"repeated": True} if key in REPEATED else {}),
         }
         for key, (kind, text) in FIELDS.items()
-        if key in Decision.__dataclass_fields__
     ]
     about = f"The expert's decisions in the task {task}."
     return {
