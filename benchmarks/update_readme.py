@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import bases
 import claims
 import generator
 import machines
@@ -177,7 +176,6 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "ablations": show(ablations, "ablations", told=True),
             "regimes": partial(make_regimes, env),
             "states": show(["states"], "states", told=True),
-            "bases": bases.make_table,
         },
         "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},
         "docs/published_scale.md": {

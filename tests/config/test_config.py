@@ -443,7 +443,7 @@ def test_two_models_of_one_name_are_refused(names, words):
 
 def test_models_that_have_names_of_their_own_are_not():
     names = [
-        "bundled:base_models/long",
+        "bundled:base_models/tiny",
         "bundled:base_models/small",
         "Qwen/Qwen2.5-14B-Instruct",
         "api:o",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, Qwen2Config, Qwen2ForCausalLM
 
-from taskreason.policies import decoding
+from taskreason.policies import decoding, prompt_cache
 from taskreason.policies.batch import Batch
 from taskreason.policies.decoding import decode
 from taskreason.policies.fused import FusedModel, is_supported, read
@@ -94,7 +94,8 @@ def test_logits_and_gradients_are_those_of_transformers(name, group):
 @pytest.mark.parametrize("portion, rows, block", [(1500, 128, 16), (30, 3, 2)])
 def test_greedy_replies_are_those_of_transformers(name, portion, rows, block, monkeypatch):
     """Of prompts of many lengths, which end at different times, in one batch and in small ones."""
-    for key, value in {"PORTION": portion, "ROWS": rows, "BLOCK": block}.items():
+    monkeypatch.setattr(prompt_cache, "PORTION", portion)
+    for key, value in {"ROWS": rows, "BLOCK": block}.items():
         monkeypatch.setattr(decoding, key, value)
     model = make_model(name)
     prompts, ends = draw_ids(12, range(1, 50)), set(range(2, 20))
@@ -111,6 +112,38 @@ def test_greedy_replies_are_those_of_transformers(name, portion, rows, block, mo
     assert len({*map(len, found)}) > 2, "replies of several lengths"
     again = decode(fused, prompts, 25, ends, group=3)
     assert again == [reply for reply in found for _ in range(3)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("portion", [1500, 30])
+def test_what_prompts_begin_with_is_read_once_a_portion(name, portion, monkeypatch):
+    """Their keys and values are those that transformers computes, prompt by prompt."""
+    monkeypatch.setattr(prompt_cache, "PORTION", portion)
+    batches = []
+
+    def watch(model, batch, kept):
+        batches.append(len(batch.ids))
+        return read(model, batch, kept)
+
+    monkeypatch.setattr(prompt_cache, "read", watch)
+    model = make_model(name)
+    begin = draw_ids(1, range(20, 21))[0]
+    prompts = [begin + rest for rest in draw_ids(11, range(1, 30), seed=3)]
+    prompts.append(begin)  # one that all others go on from
+    fused = FusedModel(model, torch.float32, torch.float32)
+    monkeypatch.setattr(prompt_cache, "SHARED", 19)
+    found = prompt_cache.read_prompts(fused, prompts)
+    assert sum(batches) == sum(map(len, prompts)) - 18 * (len(prompts) - len(batches))
+    assert (len(batches) > 1) == (portion == 30)
+    keys = fused.key_heads
+    for number, prompt in enumerate(prompts):
+        cache = model(input_ids=torch.tensor([prompt]), use_cache=True).past_key_values
+        for layer, (_, values) in zip(cache.layers, found, strict=True):
+            ours = values[number * keys : (number + 1) * keys, : len(prompt)]
+            assert torch.allclose(ours, layer.values[0], atol=1e-4)
+    replies = decode(fused, prompts, 12, {2})
+    monkeypatch.setattr(prompt_cache, "SHARED", 10**6)
+    assert replies == decode(fused, prompts, 12, {2}), "the keys, too, are those read alone"
 
 
 def test_sampled_tokens_come_as_often_as_their_probability_says():

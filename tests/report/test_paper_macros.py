@@ -120,7 +120,7 @@ def test_departures_are_numbers_of_the_run(tmp_path):
     perfect = tell_departures(root, expert={"thought_noise": 0})
     assert perfect["ExpertThoughtFaults"] == "free of faults"
     expert = {"thoughts": "short", "thought_noise": 0.3, "thought_fault": "missing"}
-    other = tell_departures(root, expert=expert, base={"model": "bundled:base_models/long"})
+    other = tell_departures(root, expert=expert, base={"model": "bundled:base_models/small"})
     assert other["BaseDecisions"] == "--"
     assert other["ExpertThoughts"].startswith("cut to what is seen")
     assert other["ExpertThoughtFaults"] == r"30\,\% of its sentences are missing"

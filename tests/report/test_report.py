@@ -231,20 +231,20 @@ def test_baselines_are_listed_with_the_policies_and_gains_are_paired(tmp_path):
 
 def test_models_that_stay_untrained_are_compared_with_the_trained_one(tmp_path):
     """One of them solves burger alone, so that SFT+GRPO, which solves everything, is ahead on the other three."""
-    rates = {"base:long": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
+    rates = {"base:tiny": 0.0, "base:small": 0.0, "sft_grpo": 1.0}
     root = write_results(tmp_path / "laptop", kitchens=8, rates=rates)
-    path = root / "episodes" / "base:long" / "-" / "burger.jsonl"
+    path = root / "episodes" / "base:tiny" / "-" / "burger.jsonl"
     rows = [json.loads(line) | {"success": True} for line in path.read_text().splitlines()]
     write_lines(path, rows)
-    compare = ["bundled:base_models/long", "bundled:base_models/small"]
+    compare = ["bundled:base_models/tiny", "bundled:base_models/small"]
     results = load_results(root, make_config(base={"compare": compare}))
     tables = [make(results).csv for make in (make_comparison, make_baselines, make_gains)]
     gains = tables[2].set_index(["policy", "over", "task"]).gain["sft_grpo"]
-    assert (gains["base:long"] == [1, 0, 1, 1]).all()
+    assert (gains["base:tiny"] == [1, 0, 1, 1]).all()
     assert (gains.loc[["base", "base:small"]] == 1).all()
     verdicts = judge_tables(*tables)
     assert verdicts["VerdictOverUntrained"] == "on 3 of the 4 tasks"
-    assert verdicts["UntrainedBest"].startswith("Base, long, on burger: 1.00 [")
+    assert verdicts["UntrainedBest"].startswith("Base, tiny, on burger: 1.00 [")
 
 
 def test_the_text_names_the_models_that_are_compared_and_counts_their_weights():

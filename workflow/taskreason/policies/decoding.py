@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch.nn.functional import embedding
 
-from taskreason.policies.batch import Batch, Ids, mask_padding, round_up
-from taskreason.policies.fused import FusedModel, Pair, attend_shared, read, turn
+from taskreason.policies.batch import Ids, mask_padding, round_up
+from taskreason.policies.fused import FusedModel, attend_shared, turn
+from taskreason.policies.prompt_cache import read_prompts
 
-PORTION = 1500
-"""Tokens that are read at once."""
 BLOCK = 16
 """Tokens by which the room for replies grows."""
 ROWS = 256
@@ -57,7 +56,7 @@ class _Writer:
         self.model, self.group, self.last = model, group, [prompt[-1] for prompt in prompts]
         lengths = [len(prompt) - 1 for prompt in prompts]
         self.width = round_up(max(lengths))
-        self.cache = self._read([prompt[:-1] for prompt in prompts])
+        self.cache = read_prompts(model, [prompt[:-1] for prompt in prompts])
         self.lengths = torch.tensor(lengths)
         self.numbers = torch.arange(len(prompts))  # which of the prompts are still here
         self.padding = mask_padding(model, self.lengths, self.width)
@@ -65,24 +64,6 @@ class _Writer:
         empty = torch.zeros(rows, 0, model.size, dtype=model.dtype)
         self.own = [(empty, empty) for _ in model.layers]
         self.later = torch.zeros(0, dtype=model.dtype)
-
-    def _read(self, prompts: list[Ids]) -> list[Pair]:
-        """Keys and values of every layer."""
-        model = self.model
-        number = len(prompts) * model.key_heads
-        cache = [
-            tuple(torch.zeros(number, self.width, model.size, dtype=model.dtype) for _ in range(2))
-            for _ in model.layers
-        ]
-        size, done = max(1, PORTION // self.width), 0
-        for start in range(0, len(prompts), size):
-            kept: list[Pair] = []
-            read(model, Batch(model, prompts[start : start + size]), kept)
-            for all_rows, some_rows in zip(cache, kept, strict=True):
-                for whole, part in zip(all_rows, some_rows, strict=True):
-                    whole[done : done + len(part), : part.shape[1]] = part
-            done += len(kept[0][0])
-        return cache
 
     def write(self, limit: int, ends: torch.Tensor, temperature: float, on_token) -> list[Ids]:
         """Every prompt's replies."""

@@ -17,6 +17,8 @@ from taskreason.policies.batch import Batch, round_up
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 """Keys and values of one layer, each (prompts x key heads, tokens, size)."""
+Kept = tuple[torch.Tensor, ...]
+"""Those of the prompts and, where there are completions, those of these: (.., completions x tokens, size)."""
 
 ARCHITECTURES = ("llama", "qwen2")
 ROPE_TYPES = ("default", "linear", "llama3")
@@ -192,10 +194,10 @@ class _ToTokens(torch.autograd.Function):
         return grad.index_select(0, places.index).index_fill_(0, places.empty, 0), None
 
 
-def read(model: FusedModel, batch: Batch, kept: list[Pair] | None = None) -> torch.Tensor:
+def read(model: FusedModel, batch: Batch, kept: list[Kept] | None = None) -> torch.Tensor:
     """Hidden states of the completions' tokens (tokens, hidden size), before the last norm.
 
-    kept: takes up the prompts' keys and values, layer by layer.
+    kept: takes up keys and values, layer by layer.
     """
     keys, size = model.key_heads, model.size
     x = embedding(batch.ids, model.embedding)
@@ -208,7 +210,7 @@ def read(model: FusedModel, batch: Batch, kept: list[Pair] | None = None) -> tor
             part.view(batch.prompts * keys, -1, size) for part in rows.split(batch.cuts)
         )
         if kept is not None:
-            kept.append((k, v))
+            kept.append((k, v, *ends[1:]))
         outputs = []
         if not last:
             bias = batch.causal.expand(len(q), -1, -1)

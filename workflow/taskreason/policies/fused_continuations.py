@@ -9,12 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import embedding
 
-from taskreason.policies.batch import Batch, Ids, mask_padding, round_up
+from taskreason.policies.batch import Ids, mask_padding, round_up
 from taskreason.policies.continuations import Continuations
-from taskreason.policies.fused import FusedModel, Pair, attend_shared, read, turn
+from taskreason.policies.fused import FusedModel, attend_shared, turn
+from taskreason.policies.prompt_cache import read_prompts
 
-PORTION = 1500
-"""Tokens of prompts that are read at once."""
 BLOCK = 16
 """Tokens by which the room for replies grows."""
 
@@ -30,22 +29,8 @@ class FusedContinuations(Continuations):
         self.model = model
         self.lengths = torch.tensor([len(prompt) - 1 for prompt in prompts])
         self.width = round_up(int(self.lengths.max()))
-        number = len(prompts) * model.key_heads
         # The prompt's last token goes with each reply, whose first token it predicts.
-        empty = (number, self.width, model.size)
-        self.cache: list[Pair] = [
-            (torch.zeros(empty, dtype=model.dtype), torch.zeros(empty, dtype=model.dtype))
-            for _ in model.layers
-        ]
-        size, keys = max(1, PORTION // self.width), model.key_heads
-        for first in range(0, len(prompts), size):
-            kept: list[Pair] = []
-            part = [prompt[:-1] for prompt in prompts[first : first + size]]
-            read(model, Batch(model, part), kept)
-            rows = slice(first * keys, (first + len(part)) * keys)
-            for whole, some in zip(self.cache, kept, strict=True):
-                for store, new in zip(whole, some, strict=True):
-                    store[rows, : new.shape[1]] = new
+        self.cache = read_prompts(model, [prompt[:-1] for prompt in prompts])
 
     def _begin(self, numbers, prefixes, group):
         model, keys = self.model, self.model.key_heads
