@@ -42,7 +42,7 @@ def test_there_are_a_hundred_worlds_of_each_kind_and_task_and_none_twice(panel):
 
 
 def test_unseen_worlds_are_those_that_the_reference_run_was_evaluated_in(panel):
-    outcomes, _ = read_reference(ENV.data / "reference")
+    outcomes, _ = read_reference(ENV.data / "reference" / "laptop")
     for task, starts in panel.starts[UNSEEN].items():
         played = set(outcomes.loc[outcomes["eval_task"] == task, "world"])
         assert {start.world.id for start in starts} == played

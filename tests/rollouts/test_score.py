@@ -82,7 +82,7 @@ def test_a_policy_that_reads_worlds_plays_renamed_ones_alike(rows):
 
 @pytest.mark.slow
 def test_the_rule_of_thumb_scores_what_its_evaluation_in_the_reference_run_says(full, tmp_path):
-    outcomes, _ = read_reference(ENV.data / "reference")
+    outcomes, _ = read_reference(ENV.data / "reference" / "laptop")
     known = outcomes[outcomes["policy"] == "greedy"].set_index(["eval_task", "world"])["steps"]
     rule = load_rules("greedy", 0, ENV)
     played = play_split(dict.fromkeys(full.timeouts, rule), full, UNSEEN, 100, 0, tmp_path)

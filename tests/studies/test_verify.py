@@ -96,6 +96,35 @@ def test_what_is_kept_is_what_was_played(tmp_path, reference):
     assert (reference / "outcomes.csv").stat().st_size < 40_000
 
 
+def test_a_run_is_kept_in_parts_where_its_settings_are_the_same(tmp_path, reference):
+    """Cells that another run of these settings lacks stay, those that it has are its own; else all are new."""
+    part = write_run(tmp_path / "part")
+    for path in (part / "laptop" / "episodes").rglob("*.jsonl"):
+        if path.parts[-3:-1] != ("sft", "burger"):
+            path.unlink()
+    write_cell(part / "laptop/episodes/sft/burger/burger.jsonl", range(50))
+    log = part / "laptop" / "training" / "burger" / "grpo.csv"
+    log.write_text("step,reward\n1,0.5\n")
+    record = log.with_name("sft.provenance.json")
+    made = json.loads(log.with_name("grpo.provenance.json").read_text())
+    record.write_text(json.dumps(made | {"commit": "def", "wall_seconds": 60.0}))
+    log.with_name("grpo.provenance.json").unlink()
+    keep = ["verify", "--reference", str(reference), "--keep"]
+    assert main([*keep, str(part)]) == 0
+    outcomes, record = read_reference(reference)
+    rates = outcomes["steps"].gt(0).groupby([outcomes["policy"], outcomes["eval_task"]]).mean()
+    assert rates["sft", "burger"] == 0.5 and rates["sft", "cheese_burger"] == 0.9
+    assert len(outcomes) == 28 * WORLDS
+    assert record["commit"] == "abc def"
+    assert record["training_seconds"] == {"burger/grpo": 120, "burger/sft": 60}
+    assert (reference / "training" / "burger" / "grpo.csv").read_text() == log.read_text()
+    assert main([*keep, str(write_run(tmp_path / "other", beta=0.3))]) == 0
+    outcomes, record = read_reference(reference)
+    assert record["training_seconds"] == {"burger/grpo": 120} and record["commit"] == "abc"
+    assert not (reference / "training").exists(), "logs of other settings"
+    assert (outcomes["policy"] == "sft").sum() == 4 * WORLDS
+
+
 def test_outcomes_are_compared_world_by_world(tmp_path):
     """By hand: seven worlds more, none lost, are 2 of 2^7 ways; ten lost and ten won are what chance gives."""
     first = write_run(tmp_path / "first")
@@ -235,7 +264,7 @@ def test_a_run_without_its_parts_is_refused(tmp_path, reference, capsys):
 
 def test_the_kept_reference_is_of_the_default_run():
     """What the project ships is whole: every task and policy, and the settings of the default scale."""
-    outcomes, record = read_reference(load_environment("robotouille").data / "reference")
+    outcomes, record = read_reference(load_environment("robotouille").data / "reference" / "laptop")
     own_task = outcomes[outcomes["train_task"].isin(["-", *TASKS])]
     cells = set(zip(own_task["eval_task"], own_task["policy"], strict=True))
     assert cells >= {(task, policy) for task in TASKS for policy in RATES}
@@ -248,4 +277,4 @@ def test_without_a_folder_the_reference_of_the_runs_environment_is_taken(tmp_pat
     """The one that comes along, which names itself where it can't be read or where made-up rates differ."""
     assert main(["verify", str(write_run(tmp_path / "first"))]) in (1, 2)
     said = "".join(capsys.readouterr())
-    assert "robotouille/data/reference" in said or "double_cheese_burger" in said
+    assert "robotouille/data/reference/laptop" in said or "double_cheese_burger" in said

@@ -1,9 +1,9 @@
 """What a run is held against: outcomes world by world, with what the run was made with.
 
-A reference is a folder with two files. provenance.json has configuration, versions, hardware and commit; outcomes.csv
-has one row a world and one column a cell, where a cell is a policy, its training task, how it takes its replies
-("greedy", or "T1" where they are sampled at temperature 1) and the seed of its training. A number is the steps that
-reached the goal, 0 a failure; empty is a world that the cell has not played:
+A reference is a folder. provenance.json has configuration, versions, hardware and commit; training/ the log of every
+training; outcomes.csv has one row a world and one column a cell, where a cell is a policy, its training task, how it
+takes its replies ("greedy", or "T1" where they are sampled at temperature 1) and the seed of its training. A number is
+the steps that reached the goal, 0 a failure; empty is a world that the cell has not played:
 
     policy,,expert,sft,sft
     train_task,,-,burger,cheese_burger
@@ -13,6 +13,7 @@ reached the goal, 0 a failure; empty is a world that the cell has not played:
     burger,0a1b2c3d4e5f6071,8,0,
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from taskreason.durability.files import decode, write_json, write_whole
 from taskreason.environments import load_environment
 from taskreason.rollouts.metrics import read_episodes
 
-OUTCOMES, PROVENANCE = "outcomes.csv", "provenance.json"
+OUTCOMES, PROVENANCE, TRAINING = "outcomes.csv", "provenance.json", "training"
 CELL = ["policy", "train_task", "decoding", "seed"]
 """What names a column of the outcomes."""
 WORLD = ["eval_task", "world"]
@@ -34,12 +35,38 @@ FILES = {"episodes": "*/*/*.jsonl", "episodes_sampled": "*/*/*/*.jsonl"}
 
 
 def keep(results: Path, scale: str, folder: Path) -> None:
-    """Make the outcomes of a finished run the reference, with what they were made with."""
+    """Make the outcomes of a run the reference, with what they were made with.
+
+    What a reference of the very same settings has besides stays, so that a long run can be made and kept in parts.
+    """
     provenance, outcomes = read_provenance(results, scale), read_outcomes(results, scale)
+    if (folder / OUTCOMES).is_file():
+        provenance, outcomes = _add_to(folder, provenance, outcomes)
     wide = outcomes.pivot(index=WORLD, columns=CELL, values="steps").astype("Int64")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / OUTCOMES, [wide.to_csv().encode()])
     write_json(folder / PROVENANCE, provenance)
+    for log in (results / scale / TRAINING).glob("*/*.csv"):
+        place = folder / TRAINING / log.parent.name
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, place / log.name)
+
+
+def _add_to(
+    folder: Path, provenance: dict[str, Any], outcomes: pd.DataFrame
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Provenance and outcomes of a run, with the cells that only a reference of the same settings has."""
+    before, record = read_reference(folder)
+    if record["config"] != provenance["config"]:
+        shutil.rmtree(folder / TRAINING, ignore_errors=True)
+        return provenance, outcomes
+    key = [*CELL, "eval_task"]
+    known = pd.MultiIndex.from_frame(outcomes[key])
+    left = before[~pd.MultiIndex.from_frame(before[key]).isin(known)]
+    commits = dict.fromkeys(filter(None, [*(record["commit"] or "").split(), provenance["commit"]]))
+    seconds = record["training_seconds"] | provenance["training_seconds"]
+    merged = {"commit": " ".join(commits), "training_seconds": seconds}
+    return provenance | merged, pd.concat([left, outcomes], ignore_index=True)
 
 
 def read_outcomes(results: Path, scale: str) -> pd.DataFrame:
@@ -88,7 +115,7 @@ def read_reference(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def read_provenance(results: Path, scale: str) -> dict[str, Any]:
-    """Configuration, versions, hardware and commit of a run's trainings, and their wall time in all."""
+    """Configuration, versions, hardware and commit of a run's trainings, and the wall time of each by its name."""
     files = sorted(results.glob(f"{scale}/training/*/*.provenance.json"))
     if not files:
         raise UserError(
@@ -98,21 +125,26 @@ def read_provenance(results: Path, scale: str) -> dict[str, Any]:
     records = [read_json(file) for file in files]
     try:
         first = {key: records[0][key] for key in ("config", "versions", "hardware", "commit")}
-        seconds = sum(record["wall_seconds"] for record in records)
+        seconds = {
+            f"{file.parent.name}/{file.name.partition('.provenance')[0]}": round(
+                record["wall_seconds"]
+            )
+            for file, record in zip(files, records, strict=True)
+        }
     except (KeyError, TypeError):
         raise UserError(
             f"{files[0]}: is no provenance of a training; make it again with `make reproduce`."
         ) from None
-    return first | {"training_seconds": round(seconds)}
+    return first | {"training_seconds": seconds}
 
 
 def find_reference(results: Path, scale: str) -> Path:
-    """The folder with the reference that came along for a run's environment."""
+    """The folder of the reference of a scale that came along for a run's environment, or would."""
     name = read_provenance(results, scale)["config"].get("environment", "robotouille")
     data = load_environment(name).data
     if data is None:
         raise UserError(f"{name} has no reference results; name a folder with --reference.")
-    return data / "reference"
+    return data / "reference" / scale
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -229,7 +229,7 @@ def _sum_up(cells: pd.DataFrame) -> str:
 
 def _describe_run(place: str, record: Mapping[str, Any]) -> str:
     """What a run was made with."""
-    hardware, minutes = record["hardware"], record["training_seconds"] / 60
+    hardware, minutes = record["hardware"], sum(record["training_seconds"].values()) / 60
     machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
     commit = record["commit"] or "unknown"
     return f"{place}: commit {commit}, {machine}, {minutes:.0f} minutes of training."
