@@ -169,19 +169,20 @@ def test_an_expert_that_slips_leaves_its_detours_in_the_trajectories(worlds, tmp
 
 def test_thoughts_are_cut_and_actions_stay(worlds, tmp_path):
     rows = {}
-    for thoughts in ("whole", "short", "none"):
+    for thoughts in ("whole", "short", "none", "english"):
         expert = replace(CFG.expert, policy="planner", thoughts=thoughts)
         cfg = replace(CFG, expert=expert, prompt=replace(CFG.prompt, history=False))
         collect(TASK, cfg, worlds, tmp_path / "d.jsonl", tmp_path / "s.json")
         rows[thoughts] = read_jsonl(tmp_path / "d.jsonl")
     same = [[(row["prompt"], row["action"]) for row in part] for part in rows.values()]
-    assert same[0] == same[1] == same[2]
-    for whole, short, none in zip(*rows.values(), strict=True):
-        for row in (whole, short, none):
+    assert same[0] == same[1] == same[2] == same[3]
+    for whole, short, none, english in zip(*rows.values(), strict=True):
+        for row in (whole, short, none, english):
             assert parse_reply(row["completion"]) == Reply(whole["action"], well_formed=True)
-        thoughts = [read_thought(row["completion"]) for row in (whole, short, none)]
+        thoughts = [read_thought(row["completion"]) for row in (whole, short, none, english)]
         assert thoughts[0].startswith(thoughts[1]) and len(thoughts[0]) > len(thoughts[1])
         assert "Robot holding" in thoughts[1] and "Carry" not in thoughts[1] and thoughts[2] == "."
+        assert "I hold" in thoughts[3] and "Robot" not in thoughts[3]
 
 
 def test_faults_are_made_in_what_is_left_of_a_thought(worlds, tmp_path):

@@ -234,7 +234,7 @@ class Ablation:
     """Values of expert.noise: slips, whose thoughts are the planner's."""
     policies: Unique[Annotated[str, Field(min_length=1)]] = ()
     """Rules of thumb that are the expert and explain plans of their own."""
-    thoughts: Unique[Literal["whole", "short", "none"]] = ("short", "none")
+    thoughts: Unique[Literal["whole", "english", "short", "none"]] = ("short", "none")
     """Values of expert.thoughts, each with SFT and GRPO."""
     attempts: int = Field(20, ge=1, le=1000)
     """Episodes a world that a noisy expert has, of which the shortest success is kept."""

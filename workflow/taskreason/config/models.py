@@ -29,8 +29,8 @@ class Expert:
     """Trajectories to accept per task."""
     noise: float = Field(0.0, ge=0, lt=1)
     """Chance at each step that a random possible action replaces the planner's; any success within the bound counts."""
-    thoughts: Literal["whole", "short", "none"] = "whole"
-    """How much of the expert's thoughts SFT learns: all, without its last steps (short), or a full stop (none)."""
+    thoughts: Literal["whole", "english", "short", "none"] = "whole"
+    """The expert's thoughts as SFT learns them: whole, in plain English, cut to what is seen (short), a full stop."""
     thought_noise: float = Field(0.0, ge=0, lt=1)
     """Chance of a fault in each part of a thought that expert.thought_fault touches; actions stay as they are."""
     thought_fault: Literal["names", "missing", "foreign"] = "names"

@@ -248,6 +248,10 @@ class Environment(ABC):
         """A thought of the teacher without what it makes of what it sees; all of it where these can't be told apart."""
         return thought
 
+    def phrase(self, thought: str) -> str:
+        """A thought of the teacher in plain English, where it has words of its own."""
+        return thought
+
     # ---------------------------------------------------- policies and models
 
     rule_policies: Mapping[str, Callable[[World, State], str]] = {}

@@ -193,7 +193,7 @@ def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision
     thoughts = make_faulty(
         expert.thought_fault,
         expert.thought_noise,
-        [cut_thought(thought, cfg) for thought in thoughts],
+        [form_thought(thought, cfg) for thought in thoughts],
         plain,
         cfg.env,
         f"{cfg.seed} {world.id}",
@@ -218,10 +218,11 @@ def list_decisions(start: Start, episode: Episode, cfg: Config) -> list[Decision
     return decisions
 
 
-def cut_thought(thought: str, cfg: Config) -> str:
-    """As much of an expert's thought as ``expert.thoughts`` keeps."""
-    cuts = {"whole": thought, "short": cfg.env.shorten(thought), "none": NO_THOUGHT}
-    return cuts[cfg.expert.thoughts]
+def form_thought(thought: str, cfg: Config) -> str:
+    """An expert's thought as ``expert.thoughts`` wants it."""
+    env = cfg.env
+    forms = {"english": env.phrase, "short": env.shorten, "none": lambda _: NO_THOUGHT}
+    return forms.get(cfg.expert.thoughts, str)(thought)
 
 
 def summarise(

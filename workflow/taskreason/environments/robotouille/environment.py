@@ -17,6 +17,7 @@ from taskreason.environments.base import Environment, Split, State, TaskSpec
 from . import renaming
 from . import tasks as task_files
 from .commands import add_commands
+from .english import phrase
 from .gallery import KitchenGallery
 from .greedy import misses_shortest_plan, reply_greedily
 from .planner.search import BRIEF_LIMIT, Planner
@@ -53,6 +54,7 @@ class Robotouille(Environment):
     rename = staticmethod(renaming.rename)
     sort_names = staticmethod(renaming.sort_names)
     shorten = staticmethod(shorten)
+    phrase = staticmethod(phrase)
     draw_probes = staticmethod(probes.draw_probes)
     fingerprint = staticmethod(task_files.fingerprint)
     compare_tasks = staticmethod(task_files.compare_tasks)

@@ -16,6 +16,7 @@ from taskreason.training import GRPO_LOSS
 
 THOUGHTS = {
     "whole": "whole",
+    "english": "whole, in plain English",
     "short": "cut to what is seen, without what is carried and what is decided",
     "none": "left out",
 }
