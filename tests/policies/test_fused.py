@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, Qwen2Config, Qwen2ForCausalLM
 
-from taskreason.policies import decoding, prompt_cache
+from taskreason.policies import decoding, fused_head, prompt_cache
 from taskreason.policies.batch import Batch
 from taskreason.policies.decoding import decode
 from taskreason.policies.fused import FusedModel, is_supported, read
@@ -206,3 +206,29 @@ def test_both_generators_write_the_same(group, monkeypatch):
     ours = Generator(model, 0, torch.float32).write(prompts, 20, 0.0, group)
     monkeypatch.setattr("taskreason.policies.transformers.is_supported", lambda model: False)
     assert Generator(model, 0, torch.float32).write(prompts, 20, 0.0, group) == ours
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("numbers", [10**6, 7 * VOCABULARY, 1])
+def test_scores_are_those_of_all_logits_at_once(numbers, temperature, monkeypatch):
+    """By log_softmax, with the gradients of its chosen elements; a few tokens at a time and all together."""
+    monkeypatch.setattr(fused_head, "NUMBERS", numbers)
+    generator = torch.Generator().manual_seed(6)
+    hidden = torch.randn(40, 24, generator=generator, requires_grad=True)
+    weight = torch.randn(VOCABULARY, 24, generator=generator, requires_grad=True)
+    targets = torch.randint(VOCABULARY, (40,), generator=generator)
+    factor = torch.randn(40, generator=generator)
+    logits = hidden @ weight.t() / temperature
+    targets[:9] = logits[:9].argmax(-1)
+    wanted = logits.log_softmax(-1)
+    spread = torch.distributions.Categorical(logits=logits).entropy()
+    found, entropy, best = fused_head.score(hidden, weight, targets, temperature)
+    assert torch.allclose(found, wanted[torch.arange(40), targets], atol=1e-4)
+    assert torch.allclose(entropy, spread, atol=1e-4) and not entropy.requires_grad
+    assert best.tolist() == (logits.argmax(-1) == targets).tolist() and best[:9].all()
+    gradients = [
+        torch.autograd.grad((values * factor).sum(), (hidden, weight))
+        for values in (wanted[torch.arange(40), targets], found)
+    ]
+    for theirs, ours in zip(*gradients, strict=True):
+        assert torch.allclose(theirs, ours, atol=1e-4)

@@ -8,9 +8,10 @@ tests hold to a tolerance, and gradients flow through all of it to the model's o
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from torch.nn.functional import embedding, linear, rms_norm, silu
+from torch.nn.functional import embedding, linear, silu
 from transformers import PreTrainedModel
 
 from taskreason.policies.batch import Batch, round_up
@@ -75,8 +76,13 @@ class FusedModel:
         self.layers = [self._join(layer) for layer in body.layers]
         self.embedding = body.embed_tokens.weight.to(residual)
         self.norm = body.norm.weight.to(residual)
-        self.head = model.lm_head.weight.to(dtype)
+        self._head = model.lm_head.weight
         self._rotary, self._turns = body.rotary_emb, None
+
+    @cached_property
+    def head(self) -> torch.Tensor:
+        """Weights that make logits of hidden states, in ``dtype``."""
+        return self._head.to(self.dtype)
 
     def _join(self, layer: torch.nn.Module) -> Layer:
         attention, mlp = layer.self_attn, layer.mlp
@@ -106,14 +112,14 @@ class FusedModel:
         """By what :func:`turn` rotates at each of the positions: complex numbers (tokens, 1, size / 2)."""
         if self._turns is None or int(positions.max()) >= len(self._turns):
             steps = torch.arange(round_up(int(positions.max()) + 1, 256))
-            cos, sin = self._rotary(self.head[:0].float(), steps[None])
+            cos, sin = self._rotary(self.norm[:0].float(), steps[None])
             half = self.size // 2
             self._turns = torch.complex(cos[0, :, :half], sin[0, :, :half])[:, None]
         return self._turns[positions]
 
     def normalise(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """RMS norm of hidden states, in the dtype of the products."""
-        return rms_norm(x, x.shape[-1:], weight, self.eps).to(self.dtype)
+        return _Norm.apply(x, weight, self.eps, self.dtype)
 
     def project(self, layer: Layer, x: torch.Tensor) -> torch.Tensor:
         """Queries, keys and values of hidden states: (tokens, heads + 2 key heads, size)."""
@@ -140,6 +146,25 @@ def turn(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     """Rotary embedding of (tokens, heads, size), in which pairs lie side by side."""
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * angles).flatten(-2).to(x.dtype)
+
+
+class _Norm(torch.autograd.Function):
+    """RMS norm: x / sqrt(mean of squares + eps) x weight, computed in fp32, the result in ``dtype``."""
+
+    @staticmethod
+    def forward(ctx, x, weight, eps, dtype):
+        size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        inverse = (size.square_() / x.shape[-1]).add_(eps).rsqrt_()
+        ctx.save_for_backward(x, weight, inverse)
+        return (x * inverse).mul_(weight).to(dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, weight, inverse = ctx.saved_tensors
+        of_weight = torch.mv((grad * x).t(), inverse[:, 0])
+        scaled = grad * weight
+        along = torch.linalg.vecdot(scaled, x)[:, None] * inverse**3 / x.shape[-1]
+        return scaled.mul_(inverse).addcmul_(x, along, value=-1), of_weight, None, None
 
 
 class _Gate(torch.autograd.Function):

@@ -22,6 +22,7 @@ from taskreason.policies.batch import Ids
 from taskreason.policies.decoding import decode
 from taskreason.policies.fused import FusedModel, is_supported
 from taskreason.policies.generation import GeneratingPolicy, Sampling
+from taskreason.policies.memory import keep_freed_memory
 from taskreason.policies.model_names import check_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
 
@@ -42,6 +43,7 @@ def load_model(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a Hugging Face folder (safetensors only); UserError when it is not one."""
     folder = Path(folder)
+    keep_freed_memory()
     check_folder(folder)
     verify_bundled(sorted(folder.iterdir()))
     try:

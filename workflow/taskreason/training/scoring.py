@@ -17,6 +17,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 
 from taskreason.policies.batch import Batch, Ids
 from taskreason.policies.fused import FusedModel, is_supported, read
+from taskreason.policies.fused_head import score
 
 IGNORED = -100
 """Label of tokens that are not scored."""
@@ -69,13 +70,9 @@ def score_fused(
         prompts = [prompt for prompt, _ in groups]
     with torch.autocast("cpu", enabled=False):
         fused = FusedModel(model, dtype, torch.float32)
-        hidden = read(fused, Batch(fused, prompts, completions))
-        log_probs = (fused.logits(hidden) / temperature).log_softmax(-1)
-    wanted = torch.tensor([token for ids in completions for token in ids])
-    chosen = log_probs.gather(1, wanted[:, None])[:, 0]
-    with torch.no_grad():
-        entropy = -(log_probs.exp() * log_probs).sum(-1)
-        best = log_probs.argmax(-1) == wanted
+        hidden = fused.normalise(read(fused, Batch(fused, prompts, completions)), fused.norm)
+        wanted = torch.tensor([token for ids in completions for token in ids])
+        chosen, entropy, best = score(hidden, model.lm_head.weight, wanted, temperature)
 
     def spread(values: torch.Tensor) -> torch.Tensor:
         return values.new_zeros(mask.shape).masked_scatter(mask, values)
