@@ -77,6 +77,12 @@ def build_parser() -> argparse.ArgumentParser:
     option("--reference", type=Path, help=reference)
     option("--keep", action="store_true", help="make this run the reference instead")
 
+    crate = "a finished run as a Workflow Run RO-Crate, for archives"
+    option = add("crate", run_crate, crate).add_argument
+    option("results", **results)
+    option("--scale", default="laptop", help="of the run (default laptop)")
+    option("--out", type=Path, default=Path("taskreason.crate.zip"), help="the archive to write")
+
     cost = "what a run of the workflow would cost on GPUs"
     option = add("estimate", run_estimate, cost).add_argument
     option("--scale", default="paper", help="as in the configuration (default paper)")
@@ -137,6 +143,16 @@ def run_verify(args: Namespace) -> int:
     verdict = verify(args.results, args.scale, reference)
     print(verdict.text)
     return 0 if verdict.agrees else 1
+
+
+def run_crate(args: Namespace) -> int:
+    from taskreason.report.cards.crate import write_crate
+
+    number = write_crate(
+        args.results.resolve().parent, args.results.resolve(), args.scale, args.out
+    )
+    print(f"{args.out}: {number} files")
+    return 0
 
 
 def run_estimate(args: Namespace) -> int:
