@@ -14,8 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from taskreason.cli import score
-from taskreason.cli.policies import KINDS, add_policy_options, choose_policy, natural, positive
+from taskreason.cli.policies import KINDS, add_policy_options, choose_policy
 from taskreason.cost.model import GPUS
+from taskreason.durability.arguments import natural, positive
 from taskreason.durability.checksums import (
     ASIDE,
     list_damage,

@@ -1,12 +1,12 @@
 """Which policy a subcommand plays: the options that say so, and what they load."""
 
-import argparse
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from taskreason.cli.preflight import check_policy
 from taskreason.config.load import load_config, resolve_config
+from taskreason.durability.arguments import natural, positive, temperature
 from taskreason.durability.errors import UserError
 from taskreason.environments import ENVIRONMENTS
 from taskreason.environments.base import Environment
@@ -27,37 +27,13 @@ def add_policy_options(option: Callable) -> None:
     option("--environment", choices=ENVIRONMENTS, default=next(iter(ENVIRONMENTS)))
     option("--batch-size", type=positive, default=100, help="episodes at a time")
     option("--max-new-tokens", type=positive, default=256, help="a model's reply")
-    option("--temperature", type=share, default=0.0, help="0 (default) is greedy")
+    option("--temperature", type=temperature, default=0.0, help="0 (default) is greedy")
     option("--seed", type=natural, default=0)
     option("--engine", choices=ENGINES, default=ENGINES[0], help="what runs a local model")
     chat = "chat for instruction-tuned models"
     option("--prompt", choices=("plain", "chat"), default="plain", help=chat)
     option("--history", action="store_true", help="tell the last thought and action")
     option("--base-url", help="of the server that answers for api:NAME")
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def share(text: str) -> float:
-    """A temperature."""
-    value = float(text)
-    if not 0 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 10")
-    return value
-
-
-def natural(text: str) -> int:
-    """A whole number from 0 on."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
 
 
 def reads_worlds(name: str, environment: Environment) -> bool:

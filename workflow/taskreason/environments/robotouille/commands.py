@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from textwrap import fill
 
+from taskreason.durability.arguments import positive, seconds
 from taskreason.durability.errors import UserError
 
 from .planner.search import Planner
@@ -46,13 +47,13 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     for command in (replay, plan):
         command.add_argument("requests", help=requests)
     text = "give up on a layout after so long (default: when memory for states is used up)"
-    plan.add_argument("--seconds", type=_seconds, help=text)
+    plan.add_argument("--seconds", type=seconds, help=text)
 
     generate = add("generate", run_generate, "write layouts of varied kitchens as JSON lines")
     source = generate.add_mutually_exclusive_group(required=True)
     source.add_argument("--task", choices=TASKS, help="a task's kitchens")
     source.add_argument("--layout", help="a task's layout file")
-    generate.add_argument("--count", type=_positive, default=1, help="how many (default 1)")
+    generate.add_argument("--count", type=positive, default=1, help="how many (default 1)")
     generate.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
     generate.add_argument("--mode", **mode)
 
@@ -105,20 +106,6 @@ def _find_kitchen(args: Namespace) -> Layout:
     template = _find_template(args)
     vary = args.seed is not None and not args.layout
     return generate_layout(template, args.seed, args.mode) if vary else template
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 # ---------------------------------------------------------------- requests
