@@ -10,10 +10,10 @@ from itertools import permutations
 import pandas as pd
 
 from taskreason.config.load import load_config
-from taskreason.report.labels import TRAINED, is_base
+from taskreason.report.labels import is_base
 from taskreason.report.render.tables import format_rows
 from taskreason.rollouts.metrics import paired_gain
-from taskreason.studies.reference import GREEDY, read_reference
+from taskreason.studies.reference import GREEDY, read_reference, select_cell
 
 TABLES = "results/tables"
 HEAD = ["", "Claim", "Command", "Shown by", "Counts as the same if", "In the reference"]
@@ -37,7 +37,7 @@ def list_claims(outcomes: pd.DataFrame, tasks: list[str]) -> Iterator[tuple[str,
 
     def gains(better: str, worse: str, decoding: str = GREEDY) -> str:
         found = [
-            paired_gain(*(select(outcomes, p, task, task, decoding) for p in (better, worse)))
+            paired_gain(*(select_cell(outcomes, p, task, task, decoding) for p in (better, worse)))
             for task in tasks
         ]
         shown = ", ".join(f"{gain:+.2f}" for gain, *_ in found)
@@ -102,24 +102,10 @@ def command(table: str) -> str:
     return f"`snakemake {TABLES}/{table}.csv`"
 
 
-def select(
-    outcomes: pd.DataFrame, policy: str, trained: str, task: str, decoding: str = GREEDY
-) -> pd.DataFrame:
-    """The episodes of one cell, as the metrics take them."""
-    own = trained if policy in TRAINED else "-"
-    rows = outcomes[
-        (outcomes["policy"] == policy)
-        & (outcomes["train_task"] == own)
-        & (outcomes["eval_task"] == task)
-        & (outcomes["decoding"] == decoding)
-    ]
-    return rows.rename(columns={"world": "layout_hash"}).assign(success=rows["steps"] > 0)
-
-
 def grid_means(outcomes: pd.DataFrame, tasks: list[str]) -> tuple[float, float]:
     """Mean success rate from the more complex of two tasks to the simpler, and the other way round."""
     rates: dict[bool, list[float]] = {True: [], False: []}
     for trained, task in permutations(tasks, 2):
-        cell = select(outcomes, "sft_grpo", trained, task)
+        cell = select_cell(outcomes, "sft_grpo", trained, task)
         rates[tasks.index(trained) > tasks.index(task)].append(cell["success"].mean())
     return tuple(sum(part) / len(part) for part in rates.values())

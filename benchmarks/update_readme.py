@@ -19,11 +19,13 @@ import claims
 import generator
 import machines
 import pandas as pd
+import pretrained
 import published_cost
 import walkthrough
 
 from taskreason.cli.score import list_kept
 from taskreason.config.load import load_config
+from taskreason.config.models import Config
 from taskreason.durability.files import decode
 from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment
@@ -34,11 +36,13 @@ from taskreason.report.numbers.published import judge_abstract
 from taskreason.report.page.build import HEADLINE, make_headline
 from taskreason.report.published import load_published
 from taskreason.report.render.tables import format_rows, render_markdown
+from taskreason.report.tables import kept
 from taskreason.report.tables.leaderboard import print_leaderboard
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.panel import load_panel
 from taskreason.rollouts.score import read_score
+from taskreason.studies.reference import read_reference
 from taskreason.studies.scores import list_rates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,6 +180,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "ablations": show(ablations, "ablations", told=True),
             "regimes": partial(make_regimes, env),
             "states": show(["states"], "states", told=True),
+            "pretrained": partial(make_pretrained, load_config({"scale": "pretrained"})),
         },
         "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},
         "docs/published_scale.md": {
@@ -189,6 +194,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "cores": make_cores,
             "compare": make_compare,
             "engines": make_engines,
+            "pretrained_speed": pretrained.make_table,
         },
         "docs/workflow.md": {"graph": make_graph},
         "docs/tasks.md": {"kitchens": generator.make_table},
@@ -198,6 +204,26 @@ def list_parts() -> dict[str, dict[str, Make]]:
     chosen = of_run.get(group, other)
     files = dict.fromkeys([*chosen, *always])
     return {file: chosen.get(file, {}) | always.get(file, {}) for file in files}
+
+
+def make_pretrained(cfg: Config) -> str | None:
+    """What the kept run of the pretrained model came to."""
+    folder = cfg.env.data / "reference" / cfg.scale
+    if not folder.is_dir():
+        return None
+    outcomes, record = read_reference(folder)
+    tasks, confidence = record["config"]["tasks"], cfg.report.confidence
+    timeouts = {task: cfg.timeout_of(task) for task in tasks}
+    rates, gains = (
+        kept.list_rates(outcomes, timeouts, confidence),
+        kept.list_gains(outcomes, tasks, confidence),
+    )
+    hardware, minutes = record["hardware"], sum(record["training_seconds"].values()) / 60
+    return (
+        f"{render_markdown(kept.RATES, rates)}\n\n{render_markdown(kept.OVER, gains)}\n\nMade by `snakemake --config "
+        f"scale={cfg.scale}` at commit {record['commit'][:7]}, on {hardware['processor']}; {minutes:.0f} minutes of "
+        "training, of all jobs together."
+    )
 
 
 def _read_bench(name: str) -> Mapping | None:

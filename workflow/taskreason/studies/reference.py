@@ -114,6 +114,15 @@ def read_reference(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return outcomes, read_json(folder / PROVENANCE)
 
 
+def select_cell(
+    outcomes: pd.DataFrame, policy: str, trained: str, task: str, decoding: str = GREEDY
+) -> pd.DataFrame:
+    """The episodes of one cell as the metrics take them; trained: on which task, "-" where a policy is not trained."""
+    known = outcomes[(outcomes["policy"] == policy) & (outcomes["eval_task"] == task)]
+    rows = known[known["train_task"].isin([trained, "-"]) & (known["decoding"] == decoding)]
+    return rows.rename(columns={"world": "layout_hash"}).assign(success=rows["steps"] > 0)
+
+
 def read_provenance(results: Path, scale: str) -> dict[str, Any]:
     """Configuration, versions, hardware and commit of a run's trainings, and the wall time of each by its name."""
     files = sorted(results.glob(f"{scale}/training/*/*.provenance.json"))

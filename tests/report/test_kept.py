@@ -1,0 +1,78 @@
+"""Tables of kept outcomes: against counts that are made from the file itself, and by hand."""
+
+import csv
+
+import pytest
+
+from taskreason.config.load import load_config
+from taskreason.environments import load_environment
+from taskreason.report.render.tables import render_markdown
+from taskreason.report.tables.kept import OVER, RATES, list_gains, list_rates
+from taskreason.studies.reference import OUTCOMES, read_reference
+
+FOLDER = load_environment("robotouille").data / "reference" / "laptop"
+CFG = load_config({})
+TASKS = list(CFG.tasks)
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    return read_reference(FOLDER)[0]
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """Steps by (policy, training, decoding, task), world by world, from the bare file."""
+    head, *rows = csv.reader((FOLDER / OUTCOMES).open())
+    names, rows = list(zip(head, *rows[:3], strict=True))[2:], rows[4:]
+    found = {}
+    for column, (policy, trained, decoding, seed) in enumerate(names, start=2):
+        for row in rows:
+            if row[column] and seed == "0":
+                found.setdefault((policy, trained, decoding, row[0]), {})[row[1]] = int(row[column])
+    return found
+
+
+def test_rates_and_steps_are_those_of_the_file(outcomes, steps):
+    timeouts = {task: CFG.timeout_of(task) for task in TASKS}
+    table = list_rates(outcomes, timeouts, 0.95).set_index(["task", "policy"])
+    assert {"expert", "base", "sft", "sft_longer", "sft_grpo"} <= set(table.index.levels[1])
+    for (task, policy), row in table.iterrows():
+        trained = "-" if policy in ("expert", "base") else task
+        greedy = list(steps[policy, trained, "greedy", task].values())
+        won = [n for n in greedy if n]
+        assert row["episodes"] == len(greedy) and row["greedy"] == len(won) / len(greedy)
+        assert (
+            row["greedy_low"] < row["greedy"] + 1e-9 and row["greedy_high"] > row["greedy"] - 1e-9
+        )
+        assert row["asat"] == pytest.approx(sum(n or timeouts[task] for n in greedy) / len(greedy))
+        assert not won or row["asst"] == pytest.approx(sum(won) / len(won))
+        sampled = steps.get((policy, trained, "T1", task))
+        if sampled:
+            assert row["sampled"] == sum(map(bool, sampled.values())) / len(sampled)
+        else:
+            assert row.isna()["sampled"]
+    assert "| Expert |" in render_markdown(RATES, table.reset_index())
+
+
+def test_gains_count_worlds_that_one_side_alone_solves(outcomes, steps):
+    table = list_gains(outcomes, TASKS, 0.95)
+    assert len(table) == 3 * len(TASKS)
+    for row in table.to_dict("records"):
+        ours, theirs = (
+            steps[policy, "-" if policy == "base" else row["task"], "greedy", row["task"]]
+            for policy in (row["policy"], row["over"])
+        )
+        won = sum(bool(ours[world]) > bool(theirs[world]) for world in ours)
+        lost = sum(bool(ours[world]) < bool(theirs[world]) for world in ours)
+        assert (row["greedy_won"], row["greedy_lost"]) == (won, lost)
+        assert row["greedy"] == pytest.approx((won - lost) / len(ours))
+        assert row["greedy_low"] <= row["greedy"] <= row["greedy_high"]
+    assert "| Longer SFT |" in render_markdown(OVER, table)
+
+
+def test_a_cell_that_has_not_been_played_is_left_out(outcomes):
+    part = outcomes[(outcomes["policy"] != "sft_longer") & (outcomes["decoding"] == "greedy")]
+    rates = list_rates(part, {"burger": 15}, 0.95)
+    assert "sft_longer" not in set(rates["policy"]) and "sampled" not in rates
+    assert list(list_gains(part, ["burger"], 0.95)["over"]) == ["base", "sft"]

@@ -1,0 +1,79 @@
+"""What a reference's outcomes come to, for scales that take too long to be run for every page.
+
+Input: the outcomes of :func:`taskreason.studies.reference.read_reference`, world by world; output: rows and how they
+are printed. A row for each task and policy, and a row for each gain, both of the likeliest replies and of sampled ones.
+"""
+
+import pandas as pd
+
+from taskreason.report.labels import MAIN_POLICIES, label_policy, task_title
+from taskreason.report.tables.spec import P_VALUE, SIGNED, STEPS, Column, Spec, columns, name
+from taskreason.rollouts.metrics import compare_pairs, paired_gain, wilson_interval
+from taskreason.studies.reference import GREEDY, select_cell
+
+SAMPLED = "T1"
+DECODINGS = {"greedy": GREEDY, "sampled": SAMPLED}
+GAINS = (("sft", "base"), ("sft_grpo", "sft"), ("sft_grpo", "sft_longer"))
+"""The better policy as the paper has it, and what it is held against."""
+TASK = name("task", "Task", task_title)
+RATES = Spec(
+    [TASK, name("policy", "Policy", label_policy)],
+    [
+        Column("episodes", "Episodes", ",.0f"),
+        Column("greedy", "SR, greedy"),
+        Column("sampled", "SR, sampled"),
+        *columns(STEPS, asat="ASAT", asst="ASST"),
+    ],
+)
+OVER = Spec(
+    [TASK, name("policy", "Policy", label_policy), name("over", "Gain over", label_policy)],
+    [
+        Column("greedy", "greedy|Gain", SIGNED),
+        *columns(",.0f", greedy_won="greedy|Won", greedy_lost="greedy|Lost"),
+        Column("greedy_p", "greedy|p", P_VALUE),
+        Column("sampled", "sampled|Gain", SIGNED),
+        Column("sampled_p", "sampled|p", P_VALUE),
+    ],
+)
+
+
+def list_rates(outcomes: pd.DataFrame, timeouts: dict[str, int], confidence: float) -> pd.DataFrame:
+    """One row a task and policy that has played it. timeouts: steps of a failure, by task."""
+    rows = []
+    for task, timeout in timeouts.items():
+        for policy in MAIN_POLICIES:
+            cells = {
+                key: select_cell(outcomes, policy, task, task, d) for key, d in DECODINGS.items()
+            }
+            greedy = cells["greedy"]
+            if greedy.empty:
+                continue
+            steps = greedy["steps"].where(greedy["success"], timeout)
+            row = {"task": task, "policy": policy, "episodes": len(greedy), "asat": steps.mean()}
+            row["asst"] = greedy.loc[greedy["success"], "steps"].mean()
+            for key, cell in cells.items():
+                if len(cell):
+                    won, number = int(cell["success"].sum()), len(cell)
+                    row[key] = won / number
+                    row[f"{key}_low"], row[f"{key}_high"] = wilson_interval(won, number, confidence)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def list_gains(outcomes: pd.DataFrame, tasks: list[str], confidence: float) -> pd.DataFrame:
+    """One row a task and pair of policies, with the difference in SR, paired by world, and McNemar's exact test."""
+    rows = []
+    for task in tasks:
+        for better, worse in GAINS:
+            row = {"task": task, "policy": better, "over": worse}
+            for key, decoding in DECODINGS.items():
+                cells = [select_cell(outcomes, p, task, task, decoding) for p in (better, worse)]
+                if any(cell.empty for cell in cells):
+                    continue
+                gain, low, high = paired_gain(*cells, confidence)
+                won, lost, p = compare_pairs(*cells)
+                found = {"": gain, "_low": low, "_high": high, "_won": won, "_lost": lost, "_p": p}
+                row |= {f"{key}{end}": value for end, value in found.items()}
+            if len(row) > 3:
+                rows.append(row)
+    return pd.DataFrame(rows)
