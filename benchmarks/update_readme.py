@@ -37,13 +37,13 @@ from taskreason.report.page.build import HEADLINE, make_headline
 from taskreason.report.published import load_published
 from taskreason.report.render.tables import format_rows, render_markdown
 from taskreason.report.tables import kept
-from taskreason.report.tables.leaderboard import print_leaderboard
+from taskreason.report.tables.leaderboard import print_comparison, print_leaderboard
 from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.panel import load_panel
 from taskreason.rollouts.score import read_score
 from taskreason.studies.reference import read_reference
-from taskreason.studies.scores import list_rates
+from taskreason.studies.scores import compare_scores, list_rates
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES, BENCH = ROOT / "results" / "tables", ROOT / "results" / "bench"
@@ -136,6 +136,16 @@ def make_leaderboard(env: Environment) -> str:
     return f"{table}\n\nMade by `taskreason score`, panel version {panel.version}."
 
 
+def make_duel(env: Environment) -> str:
+    """SFT + GRPO against the rule of thumb, as `taskreason compare` tells it."""
+    panel, folder = load_panel(env), list_kept(env)[0].parent
+    rule, trained = (read_score(folder / f"{n}.json.gz", panel) for n in ("greedy", "sft_grpo"))
+    return (
+        f"{print_comparison(compare_scores(rule, trained), env)}\n\nA: {rule.name}; B: {trained.name}. Made by "
+        "`taskreason compare` from the kept scores."
+    )
+
+
 def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
@@ -199,7 +209,10 @@ def list_parts() -> dict[str, dict[str, Make]]:
         "docs/workflow.md": {"graph": make_graph},
         "docs/tasks.md": {"kitchens": generator.make_table},
         "docs/claims.md": {"claims": claims.make_table},
-        "docs/leaderboard.md": {"leaderboard": partial(make_leaderboard, load_config({}).env)},
+        "docs/leaderboard.md": {
+            "leaderboard": partial(make_leaderboard, load_config({}).env),
+            "duel": partial(make_duel, load_config({}).env),
+        },
     }
     chosen = of_run.get(group, other)
     files = dict.fromkeys([*chosen, *always])
