@@ -149,6 +149,18 @@ def test_draws_of_an_estimated_chance_have_its_moments():
     assert 0.01 < spare.mean() < 0.02
 
 
+def test_the_plain_estimate_belongs_to_the_bounds():
+    """Of two states with a chance of about 0.2 each, few thoughts, the prior alone would say 0.3 and more."""
+    chances = [make_drawn([0.2, 0.2], open_=0.99) | {"finished": {"go": 0.0}} for _ in range(2)]
+    assert find_bounds(chances[0], ["go"], 2).low > 0.3
+    row = make_row(chances, {"0": 99, "2": 4})
+    world, along = predict_worlds([row]).iloc[0], predict_along([row])
+    assert world.predicted == pytest.approx((0.99 * 0.2 / (1 - 0.01 - 0.99 * 0.02)) ** 2)
+    assert world.predicted_low == world.predicted < 0.05 < world.predicted_high
+    assert (along.success_low <= along.success).all()
+    assert (follow_horizons([row]).predicted_low <= follow_horizons([row]).predicted).all()
+
+
 def test_states_are_told_apart_only_where_bounds_and_draws_allow_it():
     def compare(before, after, tests=1):
         tables = [

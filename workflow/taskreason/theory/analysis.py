@@ -191,11 +191,13 @@ def solve(row: Row, drawn: Drawn, unasked: float = 0.0, start: int = 0, horizon:
 
 
 def _summarise(name: str, point: Chance, low: Chance, high: Chance) -> dict[str, float]:
-    """The columns of a quantity within bounds."""
+    """The columns of a quantity within bounds, to which the plain estimate belongs: where few thoughts were drawn of a
+    chance far from 1, the prior alone lifts both ends above it.
+    """
     return {
         name: float(point),
-        f"{name}_low": float(np.mean(low)),
-        f"{name}_high": float(np.mean(high)),
+        f"{name}_low": min(float(point), float(np.mean(low))),
+        f"{name}_high": max(float(point), float(np.mean(high))),
         f"{name}_sd": max(float(np.std(end)) if np.ndim(end) else 0.0 for end in (low, high)),
     }
 
