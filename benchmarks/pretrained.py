@@ -21,13 +21,15 @@ from pathlib import Path
 import torch
 
 from taskreason.config.load import load_config
+from taskreason.durability.provenance import describe_hardware, name_machine
 from taskreason.environments import load_environment
+from taskreason.environments.reply import format_reply, read_action, read_thought
 from taskreason.policies.model_names import expand, find_folder
 from taskreason.policies.prompt import choose_format
-from taskreason.policies.transformers import Generator, choose_dtype, has_fast_bf16, load_model
+from taskreason.policies.transformers import Generator, choose_dtype, load_model
 from taskreason.report.render.tables import format_rows
 from taskreason.training.sft import encode
-from training import draw_rows, measure_matmul_peak, pad_batch, run_fused_step
+from training import draw_rows, measure_matmul_peak, run_bare_step, run_fused_step
 
 OUT = Path(__file__).resolve().parents[1] / "results" / "bench" / "pretrained.csv"
 ENV = load_environment("robotouille")
@@ -51,8 +53,8 @@ def draw_batches(tokenizer) -> list[dict[str, list]]:
     """Batches of SFT, the expert's thoughts in plain English."""
     rows = draw_rows()[: BATCH * STEPS]
     for row in rows:
-        thought, action = row["completion"].removeprefix("Thought: ").split("\n")
-        row["completion"] = f"Thought: {ENV.phrase(thought)}\n{action}"
+        reply = row["completion"]
+        row["completion"] = format_reply(ENV.phrase(read_thought(reply)), read_action(reply))
     data = encode(rows, tokenizer)
     return [data[n : n + BATCH] for n in range(0, len(data), BATCH)]
 
@@ -75,17 +77,6 @@ def measure_sft(kind: str) -> dict[str, float]:
         # Six a weight and token, two forward and four backward; the head is asked for the replies alone.
         operations.append(6 * (body * tokens + head * replies) / seconds)
     return {"tokens_per_s": statistics.median(speeds[1:]), "operations": max(operations[1:])}
-
-
-def run_bare_step(model, optimizer, batch: dict[str, list]) -> None:
-    """One step as a short script would have it."""
-    ids, mask, labels = pad_batch(batch)
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
-        loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
 
 
 def measure_replies(kind: str) -> dict[str, float]:
@@ -142,8 +133,6 @@ def main() -> None:
     if kind:
         print(json.dumps(measure(kind)))
         return
-    from taskreason.durability.provenance import describe_hardware
-
     found: dict[str, list[dict[str, float]]] = {name: [] for name in TITLES}
     for _ in range(TURNS):
         for name in TITLES:
@@ -151,8 +140,7 @@ def main() -> None:
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found[name].append(json.loads(done.stdout.splitlines()[-1]))
             print(name, found[name][-1], flush=True)
-    hardware = describe_hardware()
-    machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
+    machine = name_machine(describe_hardware())
     OUT.parent.mkdir(parents=True, exist_ok=True)
     with OUT.open("w", newline="") as file:
         columns = ["kind", "tokens_per_s", "share_of_peak", "mib", "processor"]

@@ -107,6 +107,17 @@ def run_fused_step(model, optimizer, batch: dict[str, list]) -> None:
     optimizer.zero_grad()
 
 
+def run_bare_step(model, optimizer, batch: dict[str, list]) -> None:
+    """One step as a short script would have it."""
+    ids, mask, labels = pad_batch(batch)
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
+        loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
 def pad_batch(batch: dict[str, list]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ids, mask and labels of rows, padded on the right."""
     width = max(map(len, batch["input_ids"]))
@@ -257,14 +268,8 @@ def measure_sft(rows: list[dict]) -> dict[str, float]:
     for start in range(0, len(data), SFT_BATCH):
         batch = data[start : start + SFT_BATCH]
         began = time.perf_counter()
-        ids, mask, labels = pad_batch(batch)
-        tokens += int(mask.sum())
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
-            loss = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        tokens += sum(map(len, batch["input_ids"]))
+        run_bare_step(model, optimizer, batch)
         times.append(time.perf_counter() - began)
     bare = statistics.median(times[1:])
     return {

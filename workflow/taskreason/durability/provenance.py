@@ -58,6 +58,11 @@ def describe_hardware() -> dict[str, Any]:
     }
 
 
+def name_machine(hardware: Mapping[str, Any]) -> str:
+    """A machine by what :func:`describe_hardware` says of it: "some processor (avx2 avx512f)"."""
+    return f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
+
+
 def list_instructions() -> list[str]:
     """The vector instructions that decide how fast a CPU trains, of those that this processor has."""
     flags = (_read_cpuinfo("flags") or "").split()

@@ -27,6 +27,8 @@ from taskreason.rollouts.metrics import read_episodes
 OUTCOMES, PROVENANCE, TRAINING = "outcomes.csv", "provenance.json", "training"
 CELL = ["policy", "train_task", "decoding", "seed"]
 """What names a column of the outcomes."""
+KEY = [*CELL, "eval_task"]
+"""What names a cell on one task."""
 WORLD = ["eval_task", "world"]
 """What names a row."""
 GREEDY = "greedy"
@@ -60,9 +62,8 @@ def _add_to(
     if record["config"] != provenance["config"]:
         shutil.rmtree(folder / TRAINING, ignore_errors=True)
         return provenance, outcomes
-    key = [*CELL, "eval_task"]
-    known = pd.MultiIndex.from_frame(outcomes[key])
-    left = before[~pd.MultiIndex.from_frame(before[key]).isin(known)]
+    known = pd.MultiIndex.from_frame(outcomes[KEY])
+    left = before[~pd.MultiIndex.from_frame(before[KEY]).isin(known)]
     commits = dict.fromkeys(filter(None, [*(record["commit"] or "").split(), provenance["commit"]]))
     seconds = record["training_seconds"] | provenance["training_seconds"]
     merged = {"commit": " ".join(commits), "training_seconds": seconds}

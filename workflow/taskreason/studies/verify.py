@@ -18,12 +18,13 @@ from typing import Any
 import pandas as pd
 
 from taskreason.durability.errors import UserError
+from taskreason.durability.provenance import name_machine
 from taskreason.environments import load_environment
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies import significance
 from taskreason.studies.reference import (
-    CELL,
     GREEDY,
+    KEY,
     read_outcomes,
     read_provenance,
     read_reference,
@@ -31,7 +32,6 @@ from taskreason.studies.reference import (
 
 LEVEL = 0.05
 """Chance that a run which differs by chance alone is said to differ."""
-KEY = [*CELL, "eval_task"]
 APART = {
     *("report", "resources", "probes", "endpoint", "base.compare"),
     *("theory", "ablation", "sweep", "regimes", "states"),
@@ -229,8 +229,8 @@ def _sum_up(cells: pd.DataFrame) -> str:
 
 def _describe_run(place: str, record: Mapping[str, Any]) -> str:
     """What a run was made with."""
-    hardware, minutes = record["hardware"], sum(record["training_seconds"].values()) / 60
-    machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
+    minutes = sum(record["training_seconds"].values()) / 60
+    machine = name_machine(record["hardware"])
     commit = record["commit"] or "unknown"
     return f"{place}: commit {commit}, {machine}, {minutes:.0f} minutes of training."
 

@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from taskreason.durability.errors import UserError
 from taskreason.durability.files import decode
+from taskreason.durability.provenance import name_machine
 from taskreason.report.cards.croissant import MIT
 from taskreason.studies.reference import read_provenance
 
@@ -117,7 +118,7 @@ def describe_run(
 ) -> Entity:
     """The metadata as JSON values."""
     begin, end = (time.isoformat(timespec="seconds") for time in times)
-    hardware, config = record["hardware"], record["config"]
+    config = record["config"]
     ids = [path.relative_to(project).as_posix() for path in made]
     parts = [
         WORKFLOW,
@@ -126,7 +127,7 @@ def describe_run(
         *(path.relative_to(project).as_posix() for path in sources),
         *ids,
     ]
-    machine = f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
+    machine = name_machine(record["hardware"])
     title = f"taskreason, {config['environment']} at the {config['scale']} scale"
     root = {
         "@id": "./",

@@ -7,7 +7,7 @@ are printed. A row for each task and policy, and a row for each gain, both of th
 import pandas as pd
 
 from taskreason.report.labels import MAIN_POLICIES, label_policy, task_title
-from taskreason.report.tables.spec import P_VALUE, SIGNED, STEPS, Column, Spec, columns, name
+from taskreason.report.tables.spec import COUNT, P_VALUE, SIGNED, STEPS, Column, Spec, columns, name
 from taskreason.rollouts.metrics import compare_pairs, paired_gain, wilson_interval
 from taskreason.studies.reference import GREEDY, select_cell
 
@@ -19,7 +19,7 @@ TASK = name("task", "Task", task_title)
 RATES = Spec(
     [TASK, name("policy", "Policy", label_policy)],
     [
-        Column("episodes", "Episodes", ",.0f"),
+        Column("episodes", "Episodes", COUNT),
         Column("greedy", "SR, greedy"),
         Column("sampled", "SR, sampled"),
         *columns(STEPS, asat="ASAT", asst="ASST"),
@@ -29,7 +29,7 @@ OVER = Spec(
     [TASK, name("policy", "Policy", label_policy), name("over", "Gain over", label_policy)],
     [
         Column("greedy", "greedy|Gain", SIGNED),
-        *columns(",.0f", greedy_won="greedy|Won", greedy_lost="greedy|Lost"),
+        *columns(COUNT, greedy_won="greedy|Won", greedy_lost="greedy|Lost"),
         Column("greedy_p", "greedy|p", P_VALUE),
         Column("sampled", "sampled|Gain", SIGNED),
         Column("sampled_p", "sampled|p", P_VALUE),
