@@ -555,7 +555,7 @@ MUTATIONS = (
     Mutation(
         "thoughts are left out of no trajectory",
         "rollouts/collect.py",
-        (("return cuts[cfg.expert.thoughts]", "return thought"),),
+        (("return forms.get(cfg.expert.thoughts, str)(thought)", "return thought"),),
         "rollouts/test_collect.py",
     ),
 )
