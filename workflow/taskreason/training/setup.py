@@ -13,12 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
+from transformers import (
+    AutoConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainerCallback,
+)
 
 from taskreason.config.groups import Train
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
+from taskreason.policies.memory import give_back_surplus
 from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import has_fast_bf16, load_model
 from taskreason.training.checkpoints import CheckpointSums, CurveLog, find_checkpoint
@@ -126,6 +133,18 @@ def write_folder(folder: Path) -> Iterator[Path]:
     fresh.rmdir()
 
 
+class MemoryLimit(TrainerCallback):
+    """Gives freed memory back between two passes, where it has become much."""
+
+    def on_substep_end(self, args, state, control, **kwargs):
+        """After every micro-batch but the last of a step."""
+        give_back_surplus()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """After the last one, and the optimiser's step."""
+        give_back_surplus()
+
+
 def train_policy(trainer, cfg: Config, files: TrainingFiles, curve: CurveLog) -> None:
     """Train, and write the model in the dtype of the one that it started from, with the record of how it was made."""
     seconds = train_and_save(trainer, files.model, curve, read_dtype(files.start))
@@ -151,6 +170,7 @@ def train_and_save(
         print(f"{curve.label}: resuming from {last}", flush=True)
     trainer.remove_callback(PrinterCallback)  # one line now and then is enough
     trainer.add_callback(curve)
+    trainer.add_callback(MemoryLimit())
     trainer.add_callback(CheckpointSums)
     trainer.train(resume_from_checkpoint=last)
     # Where the weights are spread over processes, all of these have to take part in collecting them.
