@@ -35,7 +35,8 @@ class Needs:
     across: the fully trained policy of every task on every task; single_turn: counts of single replies, too;
     sampled: episodes with sampled replies, too, at rollout.temperature ("shared") or at all of a policy's own ("all");
     rules: the run's rules of thumb, too; splits: the policies that play further kinds of worlds, in these as well;
-    published: the paper's numbers; files: others below results/SCALE, once a {task} and training {run}.
+    published: the paper's numbers; kept: the reference of the pretrained scale; files: others below results/SCALE, once
+    a {task} and training {run}.
     """
 
     own: Sequence[str] | None = ()
@@ -45,9 +46,12 @@ class Needs:
     rules: bool = False
     splits: bool = False
     published: bool = False
+    kept: bool = False
     files: Sequence[str] = ()
 
 
+PRETRAINED = "pretrained"
+"""The scale that takes too long to be run for every page."""
 GRIDS = ["generalization_sr", "generalization_asat", "generalization_asst"]
 NEEDS: dict[str, dict[str, Needs]] = {
     "tables": {
@@ -63,6 +67,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
         "probes": Needs(files=["probes/base.json"]),
         "collection": Needs(files=["trajectories/{task}.summary.json"]),
         "seeds": Needs(TRAINED, across=True),
+        **dict.fromkeys(["pretrained", "pretrained_gains"], Needs(kept=True)),
     },
     "figures": {
         "learning_sft": Needs(files=["training/{task}{run}/sft.csv"]),
@@ -156,7 +161,15 @@ def list_inputs(kind: str, name: str, cfg: Config, root: Path) -> list[str]:
     found = [str(root / file) for file in dict.fromkeys(files)]
     if needs.published and cfg.env.data:
         found += map(os.path.relpath, sorted((cfg.env.data / "published").glob("*.csv")))
+    if needs.kept and (folder := find_kept(cfg)):
+        found += map(os.path.relpath, sorted(folder.glob("*.*")))
     return found
+
+
+def find_kept(cfg: Config) -> Path | None:
+    """The reference of the pretrained scale, for runs of other scales; None where the environment has none."""
+    folder = cfg.env.data / "reference" / PRETRAINED if cfg.env.data else None
+    return folder if folder and folder.is_dir() and cfg.scale != PRETRAINED else None
 
 
 def list_split_files(cfg: Config, tasks: Sequence[str]) -> list[str]:

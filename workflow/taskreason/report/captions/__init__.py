@@ -23,6 +23,8 @@ TABLE_TITLES = {
     "generalization_sr": "Across tasks, SR",
     "generalization_asat": "Across tasks, ASAT",
     "generalization_asst": "Across tasks, ASST",
+    "pretrained": "A language model that others trained",
+    "pretrained_gains": "Its gains",
     "probes": "What the base model knows",
     "collection": "The expert's episodes",
     "theory_single": "Single turns",

@@ -43,6 +43,11 @@ SECTIONS = {
         _begin("figures", "gener"),
     ),
     "training": ("Training", ["collection", "probes"], _begin("figures", "learning")),
+    "pretrained": (
+        "A language model that others trained",
+        ["pretrained", "pretrained_gains"],
+        [],
+    ),
     "theory": ("The theory, measured", _begin("tables", "theory"), _begin("figures", "theory")),
     "ablations": ("Ablations", _begin("tables", "abl"), _begin("figures", "abl")),
     "regimes": ("Where GRPO gains", ["regimes"], _begin("figures", "regimes")),

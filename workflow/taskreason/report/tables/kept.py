@@ -6,10 +6,23 @@ are printed. A row for each task and policy, and a row for each gain, both of th
 
 import pandas as pd
 
+from taskreason.durability.errors import UserError
+from taskreason.report.inputs import find_kept
 from taskreason.report.labels import MAIN_POLICIES, label_policy, task_title
-from taskreason.report.tables.spec import COUNT, P_VALUE, SIGNED, STEPS, Column, Spec, columns, name
+from taskreason.report.results import Results
+from taskreason.report.tables.spec import (
+    COUNT,
+    P_VALUE,
+    SIGNED,
+    STEPS,
+    Column,
+    Spec,
+    Table,
+    columns,
+    name,
+)
 from taskreason.rollouts.metrics import compare_pairs, paired_gain, wilson_interval
-from taskreason.studies.reference import GREEDY, select_cell
+from taskreason.studies.reference import GREEDY, read_reference, select_cell
 
 SAMPLED = "T1"
 DECODINGS = {"greedy": GREEDY, "sampled": SAMPLED}
@@ -35,6 +48,21 @@ OVER = Spec(
         Column("sampled_p", "sampled|p", P_VALUE),
     ],
 )
+SPECS = {"pretrained": [RATES], "pretrained_gains": [OVER]}
+
+
+def make_kept(results: Results, name: str) -> Table:
+    """The table of that name, of what is kept of the pretrained scale."""
+    cfg = results.cfg
+    folder = find_kept(cfg)
+    if folder is None:
+        raise UserError(f"table '{name}': nothing of the pretrained scale is kept for this run.")
+    outcomes, record = read_reference(folder)
+    tasks, confidence = record["config"]["tasks"], cfg.report.confidence
+    if name == "pretrained":
+        timeouts = {task: cfg.env.tasks[task].timeout for task in tasks}
+        return Table(list_rates(outcomes, timeouts, confidence), SPECS[name])
+    return Table(list_gains(outcomes, tasks, confidence), SPECS[name])
 
 
 def list_rates(outcomes: pd.DataFrame, timeouts: dict[str, int], confidence: float) -> pd.DataFrame:

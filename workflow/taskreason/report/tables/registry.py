@@ -14,6 +14,7 @@ from taskreason.report.tables import (
     expert,
     fixed_point,
     gains,
+    kept,
     main,
     published,
     regimes,
@@ -37,13 +38,14 @@ MAKERS: dict[str, Callable[[Results], Table]] = {
     "probes": expert.make_probes,
     "collection": expert.make_collection,
     "seeds": main.make_seeds,
+    **{name: partial(kept.make_kept, name=name) for name in kept.SPECS},
 }
 """The tables of every run; those of the studies are made from files of their own."""
 
 
 def find_specs(name: str, env: Environment) -> Sequence[Spec]:
     """How a table is printed, in the words of an environment; most tables have one part."""
-    parts = (main, gains, published, studies, regimes, states, fixed_point)
+    parts = (main, gains, kept, published, studies, regimes, states, fixed_point)
     known = {name: spec for part in parts for name, spec in part.SPECS.items()}
     for part in (expert, splits, theory_specs):
         known = known | part.make_specs(env)
