@@ -85,6 +85,7 @@ NEEDS: dict[str, dict[str, Needs]] = {
             single_turn=True,
             sampled="shared",
             published=True,
+            kept=True,
             files=[
                 *("models/base/model.safetensors", "models/base/config.json"),
                 *("trajectories/{task}.summary.json", "training/{task}{run}/grpo.csv"),

@@ -16,6 +16,7 @@ from taskreason.report.labels import GRID_POLICY, POLICIES, list_reported_tasks
 from taskreason.report.numbers import verdicts
 from taskreason.report.numbers.departures import make_departure_macros
 from taskreason.report.numbers.episode import make_episode_macros
+from taskreason.report.numbers.pretrained import make_pretrained_macros
 from taskreason.report.numbers.published import make_published_macros
 from taskreason.report.numbers.settings import make_setting_macros
 from taskreason.report.published import load_published
@@ -40,7 +41,7 @@ def collect_macros(results: Results) -> dict[str, str]:
     tables = [make(results).csv for make in (make_comparison, make_baselines, make_gains)]
     macros = dict(make_setting_macros(results.cfg))
     macros |= verdicts.judge_tables(*tables) | verdicts.judge_results(results)
-    macros |= make_published_macros(results)
+    macros |= make_published_macros(results) | make_pretrained_macros(results.cfg)
     for make in (
         _cell_macros,
         _world_macros,
