@@ -33,19 +33,25 @@ def say(line: str) -> None:
 
 
 class Progress:
-    """One part of a stage: ``total`` of ``unit`` to be done, named ``label``; a line every ``pause`` seconds."""
+    """One part of a stage: ``total`` of ``unit`` to be done, named ``label``; a line every ``pause`` seconds.
+
+    What is left is told by the pace since the first call, before which there may have been other work.
+    """
 
     def __init__(self, label: str, total: int, unit: str, pause: float = SECONDS):
         self.label, self.total, self.unit, self.pause = label, total, unit, pause
-        self.started = time.monotonic()
+        self.first: tuple[float, float] | None = None
 
     def show(self, done: float, *details: str) -> None:
         """Print how much is done, where a line is due."""
+        now = time.monotonic()
+        self.first = self.first or (done, now)
+        before, since = self.first
         if not is_due(self.pause):
             return
         parts = [f"{self.label}: {done:g}/{self.total} {self.unit}", *details]
-        if done:
-            left = (time.monotonic() - self.started) / done * (self.total - done)
+        if done > before:
+            left = (now - since) / (done - before) * (self.total - done)
             parts.append(f"{left:.0f} s left")
         say(", ".join(parts))
 
