@@ -3,7 +3,7 @@
 Every pass of a model asks for the same hundreds of megabytes and frees them again. glibc gives large blocks back to the
 system each time, which hands out new pages one by one and zeroes them: of a training on a CPU, that was a third of the
 time. What is kept grows with every batch of another length, though, since blocks of many sizes do not fit into each
-other's gaps; so what is free and resident is given back once it is more than what is in use.
+other's gaps; so all that is free is given back once much more is resident than a pass needs.
 """
 
 import ctypes
@@ -14,20 +14,8 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of the parameters in malloc.h."""
 LIMITS = {TRIM_THRESHOLD: 2**31 - 1, MMAP_THRESHOLD: 2**30}
 """Bytes: freed memory that is kept at the end of the heap, and blocks that lie outside of it."""
-SPARE = 2**30
-"""Bytes of freed memory that are kept in any case."""
-
-
-class _Use(ctypes.Structure):
-    """What glibc's mallinfo2 tells, in its order."""
-
-    _fields_ = tuple(
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    )
+GROWTH, SPARE = 1.05, 2**27
+"""How much more than a pass needs may be resident, as a multiple and in bytes besides."""
 
 
 def keep_freed_memory() -> None:
@@ -38,23 +26,35 @@ def keep_freed_memory() -> None:
             change(parameter, limit)
 
 
-def give_back_surplus() -> bool:
-    """Return freed memory to the system where it is more than what is in use and :data:`SPARE`; True if it was.
+class Surplus:
+    """What is resident beyond the needs of a pass; one for a process, asked between two passes.
 
-    Nothing where the C library is not a glibc that tells what is in use.
+    needed: the most bytes that were resident after a first pass since all that was free had been given back.
     """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallinfo2"):
-        return False
-    library.mallinfo2.restype = _Use
-    told = library.mallinfo2()
-    used = told.uordblks + told.hblkhd
-    if count_resident() - used <= used + SPARE:
-        return False
-    return bool(library.malloc_trim(0))
+
+    def __init__(self):
+        self.needed, self.fresh = 0, True
+
+    def give_back(self) -> bool:
+        """Return all that is free to the system where much more is resident than a pass needs; True if it was."""
+        resident = count_resident()
+        if self.fresh:
+            self.needed, self.fresh = max(self.needed, resident), False
+        if resident <= GROWTH * self.needed + SPARE:
+            return False
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        self.fresh = True
+        return bool(trim and trim(0))
+
+
+SURPLUS = Surplus()
+"""That of this process."""
 
 
 def count_resident() -> int:
-    """Bytes of this process that lie in memory, as Linux tells."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    """Bytes of this process that lie in memory, as Linux tells; 0 elsewhere."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -22,7 +22,7 @@ from taskreason.policies.batch import Ids
 from taskreason.policies.decoding import decode
 from taskreason.policies.fused import FusedModel, is_supported
 from taskreason.policies.generation import GeneratingPolicy, Sampling
-from taskreason.policies.memory import give_back_surplus, keep_freed_memory
+from taskreason.policies.memory import SURPLUS, keep_freed_memory
 from taskreason.policies.model_names import check_folder
 from taskreason.policies.prompt import PLAIN, PromptFormat
 
@@ -95,7 +95,7 @@ class Generator:
         temperature 0: greedy. Each prompt is read once for all its replies.
         """
         progress = Progress("a batch of replies", limit, "tokens at most", LONG)
-        give_back_surplus()  # of training's last pass, or of the last batch
+        SURPLUS.give_back()  # of training's last pass, or of the last batch
         if self._fused:
             return decode(self._fused, prompts, limit, self.ends, group, temperature, progress.show)
         return self._generate(prompts, limit, temperature, group, progress)

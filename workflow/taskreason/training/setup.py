@@ -25,7 +25,7 @@ from taskreason.config.groups import Train
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
 from taskreason.durability.provenance import write_provenance
-from taskreason.policies.memory import give_back_surplus
+from taskreason.policies.memory import SURPLUS
 from taskreason.policies.prompt import choose_format
 from taskreason.policies.transformers import has_fast_bf16, load_model
 from taskreason.training.checkpoints import CheckpointSums, CurveLog, find_checkpoint
@@ -138,11 +138,11 @@ class MemoryLimit(TrainerCallback):
 
     def on_substep_end(self, args, state, control, **kwargs):
         """After every micro-batch but the last of a step."""
-        give_back_surplus()
+        SURPLUS.give_back()
 
     def on_step_end(self, args, state, control, **kwargs):
         """After the last one, and the optimiser's step."""
-        give_back_surplus()
+        SURPLUS.give_back()
 
 
 def train_policy(trainer, cfg: Config, files: TrainingFiles, curve: CurveLog) -> None:
