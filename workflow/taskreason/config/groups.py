@@ -182,6 +182,8 @@ class Sweep:
     """Numbers of steps."""
     grpo_rehearsal: Unique[Rehearsal] = ()
     """Shares of rehearsal in GRPO."""
+    grpo_focus: Unique[Annotated[float, Field(ge=0, le=1)]] = ()
+    """Shares of prompts among the states that the SFT policy misses."""
     grpo_reward: Unique[Reward] = ()
     """What earns the action reward."""
 
