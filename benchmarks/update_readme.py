@@ -21,6 +21,7 @@ import machines
 import pandas as pd
 import pretrained
 import published_cost
+import replies
 import walkthrough
 
 from taskreason.cli.score import list_kept
@@ -209,6 +210,9 @@ def list_parts() -> dict[str, dict[str, Make]]:
         "docs/workflow.md": {"graph": make_graph},
         "docs/tasks.md": {"kitchens": generator.make_table},
         "docs/claims.md": {"claims": claims.make_table},
+        "docs/replies.md": {
+            "replies": partial(replies.make_replies, load_config({"scale": "pretrained"}), "burger")
+        },
         "docs/leaderboard.md": {
             "leaderboard": partial(make_leaderboard, load_config({}).env),
             "duel": partial(make_duel, load_config({}).env),

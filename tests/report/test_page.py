@@ -29,7 +29,7 @@ def out(tmp_path_factory):
     root = write_results(
         out / "laptop", 6, rates={"random": 0.0, "base:small": 0.3, "sft_longer": 0.6}
     )
-    for name in list_tables(TASKS):
+    for name in list_tables(CFG):
         write_table(make_table(name, root, CFG), out / "tables", name)
     for name in FIGURES:
         for kind in ("png", "pdf"):
@@ -202,6 +202,6 @@ def test_the_page_survives_being_moved_with_what_it_links_to(out, tmp_path):
 
 
 def test_everything_shown_has_a_caption_and_every_caption_is_used():
-    wanted = {name_caption("tables", name) for name in [*TABLE_TITLES, *list_tables(TASKS)]}
+    wanted = {name_caption("tables", name) for name in [*TABLE_TITLES, *list_tables(CFG)]}
     wanted |= {name_caption("figures", name) for name in FIGURE_TITLES}
     assert wanted == {path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*.rst")}

@@ -87,7 +87,7 @@ def macros(results):
 
 
 def write_tables(root: Path, cfg, folder: Path) -> None:
-    for name in list_tables(cfg.tasks):
+    for name in list_tables(cfg):
         write_table(make_table(name, root, cfg), folder, name)
 
 
@@ -147,7 +147,7 @@ def test_written_csv_satisfies_the_asat_identity(root, tmp_path):
             expected = row.sr * asst + (1 - row.sr) * TIMEOUTS[getattr(row, task)]
             assert row.asat == pytest.approx(expected, abs=1e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        f"{name}.{kind}" for name in list_tables(TASKS) for kind in ("csv", "tex")
+        f"{name}.{kind}" for name in list_tables(CONFIG) for kind in ("csv", "tex")
     )
 
 
@@ -164,7 +164,7 @@ def test_tables_and_figures_are_made_from_the_files_that_they_name_and_no_others
     root, tmp_path, kind
 ):
     cfg = make_config(report={"baselines": ["random"]})
-    names = list_tables(TASKS) if kind == "tables" else FIGURES
+    names = list_tables(cfg) if kind == "tables" else FIGURES
     for name in names:
         own = tmp_path / name
         for file in map(Path, list_inputs(kind, name, cfg, root)):
@@ -445,7 +445,7 @@ def list_overfull(log: Path) -> list[float]:
 def test_every_table_fits_its_place_in_two_columns(root, tmp_path):
     write_tables(root, CONFIG, tmp_path)
     body = ""
-    for name in list_tables(TASKS):
+    for name in list_tables(CONFIG):
         place = "table" if name == "probes" else "table*"
         size = "scriptsize" if name in ("main", "gains", "comparison") else "small"
         body += rf"\begin{{{place}}}\{size}\setlength{{\tabcolsep}}{{4pt}}"

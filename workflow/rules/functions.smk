@@ -1,7 +1,7 @@
 # What rules ask for when they know their wildcards: settings, inputs, files of a kind.
 from taskreason.environments.base import Environment
 from taskreason.report.captions import FIGURE_TITLES, FOLDER as CAPTIONS, name_caption, title_table
-from taskreason.report.inputs import NEEDS, find_kept, list_inputs, list_tables, name_episodes
+from taskreason.report.inputs import NEEDS, list_inputs, list_tables, name_episodes
 
 # Kinds of evaluation worlds that the environment has besides those of training.
 FURTHER = list(cfg.env.splits) if cfg.worlds.splits else []

@@ -5,9 +5,8 @@
 # its worlds.
 PUBLISHED = cfg.env.data and (cfg.env.data / "published").is_dir()
 SOURCES = {"probes": cfg.env.probe_sizes, "published_tests": PUBLISHED}
-SOURCES |= dict.fromkeys(["pretrained", "pretrained_gains"], find_kept(cfg))
 SOURCES["splits"] = FURTHER and cfg.report.split_policies
-TABLE_NAMES = [name for name in list_tables(TASKS) if SOURCES.get(name, True)]
+TABLE_NAMES = [name for name in list_tables(cfg) if SOURCES.get(name, True)]
 DRAWS = type(cfg.env).draw_figure is not Environment.draw_figure
 FIGURE_NAMES = [name for name in NEEDS["figures"] if name != "kitchen" or DRAWS]
 TABLES = expand("results/tables/{name}.{kind}", name=TABLE_NAMES, kind=["csv", "tex"])

@@ -96,9 +96,10 @@ NEEDS: dict[str, dict[str, Needs]] = {
 }
 
 
-def list_tables(tasks: Sequence[str]) -> list[str]:
-    """Names of all tables of a run on these tasks."""
-    return [*(f"main_{task}" for task in tasks), *NEEDS["tables"]]
+def list_tables(cfg: Config) -> list[str]:
+    """Names of all tables of a run."""
+    shared = [name for name, needs in NEEDS["tables"].items() if find_kept(cfg) or not needs.kept]
+    return [*(f"main_{task}" for task in cfg.tasks), *shared]
 
 
 def find_needs(kind: str, name: str, cfg: Config) -> tuple[Needs, Sequence[str]]:

@@ -6,7 +6,6 @@ are printed. A row for each task and policy, and a row for each gain, both of th
 
 import pandas as pd
 
-from taskreason.durability.errors import UserError
 from taskreason.report.inputs import find_kept
 from taskreason.report.labels import MAIN_POLICIES, label_policy, task_title
 from taskreason.report.results import Results
@@ -55,8 +54,7 @@ def make_kept(results: Results, name: str) -> Table:
     """The table of that name, of what is kept of the pretrained scale."""
     cfg = results.cfg
     folder = find_kept(cfg)
-    if folder is None:
-        raise UserError(f"table '{name}': nothing of the pretrained scale is kept for this run.")
+    assert folder, "a run without it has no such table"
     outcomes, record = read_reference(folder)
     tasks, confidence = record["config"]["tasks"], cfg.report.confidence
     if name == "pretrained":

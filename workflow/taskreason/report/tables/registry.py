@@ -54,7 +54,7 @@ def find_specs(name: str, env: Environment) -> Sequence[Spec]:
 
 def make_table(name: str, root: Path, cfg: Config) -> Table:
     """The table of that name, from what it needs of results/SCALE (``root``); UserError for an unknown one."""
-    known = list_tables(cfg.tasks)
+    known = list_tables(cfg)
     if name not in known:
         raise UserError(
             f"table '{name}': is not one that this run makes; choose one of {', '.join(known)}"
