@@ -4,12 +4,13 @@ Every policy begins an evaluation kitchen at its initial state, so the first rep
 laid side by side. Read from the results of a scale, whole or of one task; `make readme` puts them into docs/replies.md.
 """
 
-import json
 from pathlib import Path
 
 from taskreason.config.models import Config
+from taskreason.durability.files import read_lines
 from taskreason.environments.reply import parse_reply
-from taskreason.report.labels import label_policy, task_title
+from taskreason.report.inputs import name_episodes
+from taskreason.report.labels import is_untrained, label_policy, task_title
 from taskreason.rollouts.dataset import load_starts
 from taskreason.rollouts.episode import Start
 
@@ -22,7 +23,7 @@ def make_replies(cfg: Config, task: str) -> str | None:
     """The page's generated part; None where not all of the policies have played the task."""
     out = ROOT / "results" / cfg.scale
     files = {
-        policy: out / "episodes" / policy / ("-" if policy == "base" else task) / f"{task}.jsonl"
+        policy: out / name_episodes(policy, "-" if is_untrained(policy) else task, task)
         for policy in POLICIES
     }
     worlds = out / "worlds" / task / "eval.jsonl"
@@ -39,28 +40,20 @@ def make_replies(cfg: Config, task: str) -> str | None:
 
 def read_first_replies(file: Path) -> dict[str, str]:
     """World -> the first reply of the episode in it."""
-    with file.open() as lines:
-        return {
-            row["layout_hash"]: row["replies"][0]
-            for row in map(json.loads, lines)
-            if row["replies"]
-        }
+    rows = read_lines(file, ["layout_hash", "replies"], str(file))
+    return {row["layout_hash"]: row["replies"][0] for row in rows if row["replies"]}
 
 
 def _print_kitchen(number: int, start: Start, replies: dict[str, str]) -> str:
     """The observation, and what every policy replies to it, with a verdict on the action."""
     world = start.world
-    teacher = start.plan[0].optimal if start.plan else ()
+    best = start.plan[0].optimal if start.plan else ()
     valid = {*world.actions(world.initial)}
     lines = [f"### Kitchen {number}", "", "```text", world.observe(world.initial).strip(), "```"]
     for policy, reply in replies.items():
         action = parse_reply(reply).action
-        verdict = (
-            "begins a shortest plan"
-            if action in teacher
-            else "valid, begins no shortest plan"
-            if action in valid
-            else "not a valid action"
-        )
+        verdict = "valid, begins no shortest plan" if action in valid else "not a valid action"
+        if action in best:
+            verdict = "begins a shortest plan"
         lines += ["", f"{label_policy(policy)} ({verdict}):", "", "```text", reply.strip(), "```"]
     return "\n".join(lines)

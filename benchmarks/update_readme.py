@@ -32,6 +32,7 @@ from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment
 from taskreason.policies.model_names import expand
 from taskreason.report.captions import read_caption, title_table
+from taskreason.report.inputs import PRETRAINED, find_kept
 from taskreason.report.labels import label_policy, name_compared
 from taskreason.report.numbers.published import judge_abstract
 from taskreason.report.page.build import HEADLINE, make_headline
@@ -191,7 +192,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "ablations": show(ablations, "ablations", told=True),
             "regimes": partial(make_regimes, env),
             "states": show(["states"], "states", told=True),
-            "pretrained": partial(make_pretrained, load_config({"scale": "pretrained"})),
+            "pretrained": partial(make_pretrained, load_config({})),
         },
         "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},
         "docs/published_scale.md": {
@@ -211,7 +212,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
         "docs/tasks.md": {"kitchens": generator.make_table},
         "docs/claims.md": {"claims": claims.make_table},
         "docs/replies.md": {
-            "replies": partial(replies.make_replies, load_config({"scale": "pretrained"}), "burger")
+            "replies": partial(replies.make_replies, load_config({"scale": PRETRAINED}), "burger")
         },
         "docs/leaderboard.md": {
             "leaderboard": partial(make_leaderboard, load_config({}).env),
@@ -224,23 +225,19 @@ def list_parts() -> dict[str, dict[str, Make]]:
 
 
 def make_pretrained(cfg: Config) -> str | None:
-    """What the kept run of the pretrained model came to."""
-    folder = cfg.env.data / "reference" / cfg.scale
-    if not folder.is_dir():
+    """What the kept run of the pretrained model came to; cfg: of any other scale."""
+    folder = find_kept(cfg)
+    if folder is None:
         return None
     outcomes, record = read_reference(folder)
-    tasks, confidence = record["config"]["tasks"], cfg.report.confidence
-    timeouts = {task: cfg.timeout_of(task) for task in tasks}
-    rates, gains = (
-        kept.list_rates(outcomes, timeouts, confidence),
-        kept.list_gains(outcomes, tasks, confidence),
-    )
+    rows = kept.list_rows(outcomes, record["config"]["tasks"], cfg)
+    tables = [render_markdown(spec, rows[name]) for name, (spec,) in kept.SPECS.items()]
     hardware, minutes = record["hardware"], sum(record["training_seconds"].values()) / 60
-    return (
-        f"{render_markdown(kept.RATES, rates)}\n\n{render_markdown(kept.OVER, gains)}\n\nMade by `snakemake --config "
-        f"scale={cfg.scale}` at commit {record['commit'][:7]}, on {hardware['processor']}; {minutes:.0f} minutes of "
-        "training, of all jobs together."
+    made = (
+        f"Made by `snakemake --config scale={PRETRAINED}` at commit {record['commit'][:7]}, on "
+        f"{hardware['processor']}; {minutes:.0f} minutes of training, of all jobs together."
     )
+    return "\n\n".join([*tables, made])
 
 
 def _read_bench(name: str) -> Mapping | None:

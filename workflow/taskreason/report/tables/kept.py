@@ -6,6 +6,7 @@ are printed. A row for each task and policy, and a row for each gain, both of th
 
 import pandas as pd
 
+from taskreason.config.models import Config
 from taskreason.report.inputs import find_kept
 from taskreason.report.labels import MAIN_POLICIES, label_policy, task_title
 from taskreason.report.results import Results
@@ -52,15 +53,19 @@ SPECS = {"pretrained": [RATES], "pretrained_gains": [OVER]}
 
 def make_kept(results: Results, name: str) -> Table:
     """The table of that name, of what is kept of the pretrained scale."""
-    cfg = results.cfg
-    folder = find_kept(cfg)
+    folder = find_kept(results.cfg)
     assert folder, "a run without it has no such table"
     outcomes, record = read_reference(folder)
-    tasks, confidence = record["config"]["tasks"], cfg.report.confidence
-    if name == "pretrained":
-        timeouts = {task: cfg.env.tasks[task].timeout for task in tasks}
-        return Table(list_rates(outcomes, timeouts, confidence), SPECS[name])
-    return Table(list_gains(outcomes, tasks, confidence), SPECS[name])
+    return Table(list_rows(outcomes, record["config"]["tasks"], results.cfg)[name], SPECS[name])
+
+
+def list_rows(outcomes: pd.DataFrame, tasks: list[str], cfg: Config) -> dict[str, pd.DataFrame]:
+    """The rows of every table, by its name."""
+    timeouts = {task: cfg.env.tasks[task].timeout for task in tasks}
+    return {
+        "pretrained": list_rates(outcomes, timeouts, cfg.report.confidence),
+        "pretrained_gains": list_gains(outcomes, tasks, cfg.report.confidence),
+    }
 
 
 def list_rates(outcomes: pd.DataFrame, timeouts: dict[str, int], confidence: float) -> pd.DataFrame:
