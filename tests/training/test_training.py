@@ -33,7 +33,7 @@ from taskreason.training.grpo import (
 )
 from taskreason.training.scoring import copy_model
 from taskreason.training.sft import encode, mix_lessons, repeat_decisions, train_sft
-from taskreason.training.trainer import TRL_RELEASE, SharedPromptTrainer
+from taskreason.training.trainer import TRL_RELEASE, SharedPromptTrainer, find_spread
 from training_files import files_in, make_data
 
 TASK = "cheese_sandwich"
@@ -303,6 +303,7 @@ def test_rehearsed_decisions_are_optimal_and_make_up_the_share_that_is_asked_for
 
 OVERRIDDEN = {
     "_prepare_inputs": "generation_batch",
+    "_compute_loss": "model inputs",
     "_generate_and_score_completions": "inputs",
     "_generate_single_turn": (
         "prompt_ids images multimodal_fields num_generations has_tool_images=False"
@@ -429,3 +430,135 @@ def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(
     assert norm > 0.1
     for name, grad in stock_grads.items():
         assert (grad - our_grads[name]).abs().max() < 3e-6 * norm, name
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_groups_have_spread_where_one_reply_earns_otherwise(size):
+    """However small the difference, if it is more than rounding; without any, all rows stay."""
+    rewards = torch.ones(4, size)
+    rewards[1, 0], rewards[3, 1] = 0.9, 0.0
+    rewards[2] = 0.1
+    mean, spread = rewards.mean(1, keepdim=True), rewards.std(1, keepdim=True)
+    advantages = ((rewards - mean) / (spread + 1e-4)).flatten()
+    kept = find_spread(advantages, size).view(4, size)
+    assert kept.all(1).tolist() == [False, True, False, True] and kept.any(1).sum() == 2
+    assert find_spread(advantages[:size], size).all()
+
+
+def test_filtered_groups_leave_the_others_the_gradients_of_stock_trl(made, tmp_path, monkeypatch):
+    """Of four groups one has no spread: TRL's gradients of the other three, by the number of all rows."""
+    model, tokenizer = load_model(made / "base")
+    prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:4]]
+    generator = torch.Generator().manual_seed(0)
+    padded = tokenizer(prompts, return_tensors="pt", padding=True)
+    owner = torch.arange(4).repeat_interleave(4)
+    lengths = torch.randint(2, 10, (16,), generator=generator)
+    advantages = torch.randn(4, 4, generator=generator).add(1)
+    advantages[1] = 0
+    batch = {
+        "prompt_ids": padded["input_ids"][owner],
+        "prompt_mask": padded["attention_mask"][owner],
+        "completion_ids": torch.randint(2, len(tokenizer), (16, 9), generator=generator),
+        "completion_mask": (torch.arange(9) < lengths[:, None]).long(),
+        "advantages": advantages.flatten(),
+        "num_items_in_batch": lengths.sum(),
+    }
+    reference = -6 + torch.rand(16, 9, generator=generator)
+    kept = batch["advantages"] != 0
+
+    def start(kind, twin, rows, **options):
+        trainer = kind(
+            model=twin,
+            reward_funcs=list_rewards("binary"),
+            args=GRPOConfig(
+                output_dir=str(tmp_path),
+                use_cpu=True,
+                bf16=False,
+                gradient_checkpointing=False,
+                report_to="none",
+                per_device_train_batch_size=rows,
+                gradient_accumulation_steps=-(-16 // rows),
+                num_generations=4,
+                max_completion_length=9,
+                beta=0.05,
+                loss_type="grpo",
+            ),
+            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+            processing_class=tokenizer,
+            **options,
+        )
+        trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+        return trainer
+
+    stock = copy.deepcopy(model).train()
+    theirs = start(GRPOTrainer, stock, 4)
+    rows = {name: v[kept] if v.dim() else v for name, v in batch.items()}
+    theirs.current_gradient_accumulation_steps = 1
+    (
+        theirs.compute_loss(stock, rows | {"ref_per_token_logps": reference[kept]}) * 12 / 16
+    ).backward()
+
+    twin = copy.deepcopy(model).train()
+    ours = start(SharedPromptTrainer, twin, 8, filter_groups=True)
+    asked = []
+
+    def read_reference(rows):
+        asked.append(len(rows["advantages"]))
+        return reference[kept]
+
+    monkeypatch.setattr(ours, "_generate_and_score_completions", lambda inputs: batch)
+    monkeypatch.setattr(ours, "_score_by_reference", read_reference)
+    sizes = []
+    for step in range(2):
+        ours._step = step
+        inputs = ours._prepare_inputs([])
+        sizes.append(len(inputs["advantages"]))
+        ours.compute_loss(twin, inputs).backward()
+    assert sizes == [8, 4] and asked == [12]
+    wanted = {name: weight.grad for name, weight in stock.named_parameters()}
+    norm = torch.stack([grad.norm() for grad in wanted.values()]).norm()
+    assert norm > 0.1
+    for name, weight in twin.named_parameters():
+        assert (weight.grad - wanted[name]).abs().max() < 3e-6 * norm, name
+
+
+def test_a_filtered_training_reads_the_reference_for_groups_with_spread_alone(
+    made, tmp_path, monkeypatch
+):
+    """And gives up no column of the curve, where a step has no such group, either."""
+    read, found = [], []
+    original = SharedPromptTrainer._score_by_reference
+    scored = SharedPromptTrainer._generate_and_score_completions
+
+    def record(self, rows):
+        values = original(self, rows)
+        ids, mask = (
+            torch.cat([rows[f"prompt_{kind}"], rows[f"completion_{kind}"]], dim=1)
+            for kind in ("ids", "mask")
+        )
+        with torch.no_grad():
+            logits = self.ref_model(input_ids=ids, attention_mask=mask).logits
+        ends = rows["completion_ids"].shape[1]
+        plain = logits[:, -ends - 1 : -1].log_softmax(-1)
+        plain = plain.gather(2, rows["completion_ids"][..., None])[..., 0]
+        kept = rows["completion_mask"].bool()
+        assert (plain - values)[kept].abs().mean() < 0.02, "but for the rounding of bf16"
+        read.append(len(values))
+        return values
+
+    def score(self, inputs):
+        output = scored(self, inputs)
+        assert "ref_per_token_logps" not in output and self.beta == CFG.grpo.beta > 0
+        found.append(output["advantages"].view(-1, CFG.grpo.group_size))
+        return output
+
+    monkeypatch.setattr(SharedPromptTrainer, "_score_by_reference", record)
+    monkeypatch.setattr(SharedPromptTrainer, "_generate_and_score_completions", score)
+    grpo = replace(CFG.grpo, eval_steps=0, filter_groups=True)
+    curve = run("grpo", made, tmp_path, replace(TALKATIVE, grpo=grpo), TINY)
+    spread = [int((part.abs().amax(1) > 0.1).sum()) for part in found]
+    assert read == [
+        (n or len(part)) * CFG.grpo.group_size for n, part in zip(spread, found, strict=True)
+    ]
+    assert 0 < sum(spread) < sum(map(len, found)), "some groups have spread and some have none"
+    assert curve[["kl", "entropy", "loss", "reward"]].notna().all(axis=None)

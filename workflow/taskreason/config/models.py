@@ -140,6 +140,8 @@ class Grpo:
     """Share of the environment's rehearsal material among the states."""
     focus: float = Field(0.0, ge=0, le=1)
     """Share of prompts, of longer SFT's as well, among the states that the starting policy misses; 0: all alike."""
+    filter_groups: bool = False
+    """Leave groups whose replies all earn the same out of the update (with turns: single), where only KL moves them."""
     eval_steps: int = Field(20, ge=0, le=1_000_000)
     """Steps between two validations; 0 makes none."""
     save_steps: int = Field(20, ge=1, le=1_000_000)

@@ -77,7 +77,8 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
     steps = -(-tokens // (completions * min(lengths))) or count_steps(grpo, len(pool))
     prompts = steps * grpo.prompts_per_step
     asked = choose_format(cfg)
-    kind, rewards, options = SharedPromptTrainer, list_rewards(grpo.reward), {}
+    kind, rewards = SharedPromptTrainer, list_rewards(grpo.reward)
+    options = {"filter_groups": grpo.filter_groups}
     if grpo.turns == "multi":
         seen = {decision.layout_hash for decision in decisions}
         starts = [s for s in load_starts(task, files.training, cfg.env) if s.world.id in seen]

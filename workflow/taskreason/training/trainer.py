@@ -6,7 +6,10 @@ twice over (policy and reference), and once more to sample. :class:`SharedPrompt
 loss stay TRL's; log-probabilities and gradients are those of stock TRL up to rounding. Where a CPU multiplies bf16,
 replies are drawn from the policy in bf16, so from the policy up to rounding, as they are with a serving engine.
 
-Three private methods of TRL are overridden, as they are in the release ``TRL_RELEASE``; a test compares their
+A group whose replies all earn the same has no advantage: nothing of it but its KL term enters the loss, and as training
+goes on most groups are such. With ``filter_groups`` they stay out of the update, and the reference does not read them.
+
+Four private methods of TRL are overridden, as they are in the release ``TRL_RELEASE``; a test compares their
 signatures and says which has changed.
 """
 
@@ -18,6 +21,7 @@ import torch
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
+from taskreason.durability.errors import UserError
 from taskreason.policies.prompt import PromptFormat
 from taskreason.policies.transformers import Generator, choose_dtype
 from taskreason.rollouts.episode import Run, Start
@@ -27,19 +31,29 @@ TRL_RELEASE = "1.16"
 """What the overridden methods were written for."""
 EPSILON = 1e-4
 """Added to the standard deviation of a group, as in TRL."""
+SPREAD = 0.5
+"""Of a group's advantages the largest is above this, or all are zero up to rounding: the squares of n advantages add up
+to n - 1, so that one of them is at least 1/2, for which n is 2 and each is .7."""
 
 
 class SharedPromptTrainer(GRPOTrainer):
     """A :class:`trl.GRPOTrainer` whose groups share one pass over their prompt.
 
     Sharing needs one process, no gradient checkpointing (which excludes a key-value cache) and text alone; where
-    that does not hold, every method is TRL's own.
+    that does not hold, every method is TRL's own. filter_groups: groups whose replies all earn the same are left out of
+    the update, and the logged KL and entropy are of the others; where all groups are such, all of them stay.
     """
 
     _drawn = 0  # tokens sampled for the step in progress
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, filter_groups: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
+        self.filter_groups = filter_groups
+        if filter_groups and not self.shares_prompts:
+            raise UserError(
+                "grpo.filter_groups: true needs one training process without gradient checkpointing; "
+                "set it to false, train.gradient_checkpointing to false or num_processes to 1."
+            )
         if self.shares_prompts:
             for model in filter(None, (self.model, self.ref_model)):
                 read_prompts_once(model, choose_products(self.args), self.temperature)
@@ -49,24 +63,70 @@ class SharedPromptTrainer(GRPOTrainer):
         """Whether this run's loss shares prompts."""
         return self.accelerator.num_processes == 1 and not self.args.gradient_checkpointing
 
+    @property
+    def _is_aligned(self) -> bool:
+        return self.args.gradient_accumulation_steps % self.args.steps_per_generation == 0
+
     # Overridden to keep the completions of a group in one micro-batch. TRL's own caches a generation batch under
     # _buffered_inputs and counts passes in _step; should either be renamed, groups are torn apart again and nothing
     # is shared, which tests/training/test_training.py notices by the number of prompts read.
     def _prepare_inputs(self, generation_batch):
-        aligned = self.args.gradient_accumulation_steps % self.args.steps_per_generation == 0
-        if not (self.shares_prompts and aligned and self.model.training):
+        if not (self.shares_prompts and self._is_aligned and self.model.training):
             return super()._prepare_inputs(generation_batch)
         # TRL shuffles completions before it cuts them into micro-batches, which tears groups apart. All micro-batches
         # enter the same optimiser step here, so their order changes nothing but the sharing.
         slices = self.args.steps_per_generation
         if self._step % (slices * self.num_iterations) == 0 or self._buffered_inputs is None:
             batch = self._generate_and_score_completions(generation_batch)
-            self._buffered_inputs = split_tensor_dict(batch, slices)
+            if self.filter_groups:
+                self._buffered_inputs = self._keep_spread(batch, slices)
+            else:
+                self._buffered_inputs = split_tensor_dict(batch, slices)
         return self._buffered_inputs[self._step % slices]
 
-    # Overridden only to log how many tokens were sampled, by which single decisions and episodes are compared.
+    def _keep_spread(self, batch: dict, slices: int) -> list[dict]:
+        """Micro-batches of the groups with spread; the last one may be smaller, those after it have no rows."""
+        kept = find_spread(batch["advantages"], self.num_generations)
+        rows = {name: v[kept] if v.dim() else v for name, v in batch.items()}
+        if self.beta and self.ref_model is not None:
+            rows["ref_per_token_logps"] = self._score_by_reference(rows)
+        size = self.args.per_device_train_batch_size
+        cuts = [slice(first, first + size) for first in range(0, slices * size, size)]
+        return [{name: v[cut] if v.dim() else v for name, v in rows.items()} for cut in cuts]
+
+    @torch.no_grad()
+    def _score_by_reference(self, rows: dict) -> torch.Tensor:
+        """Log-probabilities (rows, tokens) of the completions under the reference model."""
+        parts = [
+            [rows[f"{part}_{kind}"] for part in ("prompt", "completion")]
+            for kind in ("ids", "mask")
+        ]
+        ids, mask = (torch.cat(part, dim=1) for part in parts)
+        size = self.args.per_device_train_batch_size
+        wanted = rows["completion_ids"].shape[1]
+        return self._get_per_token_logps_and_entropies(self.ref_model, ids, mask, wanted, size)[0]
+
+    # Overridden for micro-batches that are not full: TRL takes a mean over each one's rows, so that a row would weigh
+    # more in a smaller one.
+    def _compute_loss(self, model, inputs):
+        rows, full = len(inputs["advantages"]), self.args.per_device_train_batch_size
+        if not (self.filter_groups and self.model.training) or rows == full:
+            return super()._compute_loss(model, inputs)
+        if not rows:
+            return torch.zeros((), device=self.accelerator.device, requires_grad=True)
+        return super()._compute_loss(model, inputs) * (rows / full)
+
+    # Overridden to log how many tokens were sampled, by which single decisions and episodes are compared, and to let
+    # the reference wait until it is known which groups have spread.
     def _generate_and_score_completions(self, inputs):
-        output = super()._generate_and_score_completions(inputs)
+        beta = self.beta
+        filtered = self.filter_groups and self._is_aligned and self.model.training
+        if filtered and self.ref_model is not None:
+            self.beta = 0.0
+        try:
+            output = super()._generate_and_score_completions(inputs)
+        finally:
+            self.beta = beta
         mode = "train" if self.model.training else "eval"
         self._metrics[mode]["generated_tokens"].append(self._drawn)
         self._drawn = 0
@@ -97,6 +157,12 @@ class SharedPromptTrainer(GRPOTrainer):
         replies = generator.write(prompt_ids[::group], limit, temperature, group)
         model.train(training)
         return replies
+
+
+def find_spread(advantages: torch.Tensor, group: int) -> torch.Tensor:
+    """Which rows (rows,) lie in groups whose replies earn differently; all of them where no group's do."""
+    spread = advantages.view(-1, group).abs().amax(1) > SPREAD
+    return (spread | ~spread.any()).repeat_interleave(group)
 
 
 class Step(NamedTuple):
