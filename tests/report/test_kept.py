@@ -1,11 +1,16 @@
 """Tables of kept outcomes: against counts that are made from the file itself, and by hand."""
 
 import csv
+import json
+import re
 
+import pandas as pd
 import pytest
 
 from taskreason.config.load import load_config
 from taskreason.environments import load_environment
+from taskreason.report.labels import join_words
+from taskreason.report.numbers import pretrained
 from taskreason.report.render.tables import render_markdown
 from taskreason.report.tables.kept import OVER, RATES, list_gains, list_rates
 from taskreason.studies.reference import OUTCOMES, read_reference
@@ -57,7 +62,7 @@ def test_rates_and_steps_are_those_of_the_file(outcomes, steps):
 
 def test_gains_count_worlds_that_one_side_alone_solves(outcomes, steps):
     table = list_gains(outcomes, TASKS, 0.95)
-    assert len(table) == 3 * len(TASKS)
+    assert len(table) == 4 * len(TASKS)
     for row in table.to_dict("records"):
         ours, theirs = (
             steps[policy, "-" if policy == "base" else row["task"], "greedy", row["task"]]
@@ -76,3 +81,42 @@ def test_a_cell_that_has_not_been_played_is_left_out(outcomes):
     rates = list_rates(part, {"burger": 15}, 0.95)
     assert "sft_longer" not in set(rates["policy"]) and "sampled" not in rates
     assert list(list_gains(part, ["burger"], 0.95)["over"]) == ["base", "sft"]
+
+
+def test_a_gain_counts_where_its_interval_is_above_zero():
+    gains = pd.DataFrame(
+        [("sft_grpo", "sft", low) for low in (0.01, -0.01, 0.2, None)] + [("sft", "base", 0.3)],
+        columns=["policy", "over", "greedy_low"],
+    )
+    assert pretrained.count_gains(gains, "sft_grpo", "sft", "greedy") == "on 2 of the 3 tasks"
+    assert pretrained.count_gains(gains, "sft", "base", "greedy") == "on the one task"
+    assert pretrained.count_gains(gains, "sft_grpo", "sft", "sampled") == "on no task"
+    assert pretrained.count_gains(gains, "sft_grpo", "sft_longer", "greedy") == "on no task"
+
+
+def test_the_paper_quotes_how_the_kept_run_was_made(monkeypatch, steps):
+    """With the laptop's outcomes in the place of those that are kept."""
+    monkeypatch.setattr(pretrained, "find_kept", lambda cfg: FOLDER)
+    macros = pretrained.make_pretrained_macros(CFG)
+    record = json.loads((FOLDER / "provenance.json").read_text())
+    made = record["config"]["grpo"]
+    assert macros["PretrainedTasks"] == (
+        "cheese sandwich, burger, cheese burger and double cheese burger"
+    )
+    replies = made["steps"] * made["prompts_per_step"] * made["group_size"]
+    assert int(re.sub(r"\D", "", macros["PretrainedReplies"])) == replies
+    assert float(macros["PretrainedMinutes"]) == pytest.approx(
+        sum(record["training_seconds"].values()) / 60, abs=0.5
+    )
+    better = [
+        task
+        for task in TASKS
+        if sum(map(bool, steps["sft", task, "greedy", task].values()))
+        > 50 + sum(map(bool, steps["base", "-", "greedy", task].values()))
+    ]
+    assert better == TASKS, "so far apart that no interval reaches zero"
+    assert macros["PretrainedSftHelps"] == "on 4 of the 4 tasks"
+
+
+def test_words_are_joined_as_a_sentence_lists_them():
+    assert [join_words(list("abc")[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]

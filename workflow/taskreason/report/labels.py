@@ -1,6 +1,7 @@
 """What a report calls its policies and tasks, and which of them it expects."""
 
 import re
+from collections.abc import Sequence
 
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError, quote
@@ -97,3 +98,8 @@ def label_policy(policy: str) -> str:
     if policy.startswith("base:"):
         return policy.replace("base:", "Base, ")
     return POLICY_LABELS.get(policy, task_title(policy))
+
+
+def join_words(words: Sequence[str]) -> str:
+    """'a, b and c'; empty for none."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -8,11 +8,14 @@ import pandas as pd
 
 from taskreason.config.models import Config
 from taskreason.report.inputs import find_kept
-from taskreason.report.labels import GRID_POLICY, task_title
+from taskreason.report.labels import GRID_POLICY, join_words, task_title
 from taskreason.report.numbers.verdicts import count_tasks
 from taskreason.report.render.latex import escape, format_value
 from taskreason.report.tables.kept import GAINS, list_gains
 from taskreason.studies.reference import read_reference, select_cell
+
+HELPS = ("SftHelps", "LongerHelps", "GrpoHelps", "GrpoOverLonger")
+"""What the macros of the gains are called, in their order."""
 
 
 def make_pretrained_macros(cfg: Config) -> dict[str, str]:
@@ -28,7 +31,7 @@ def make_pretrained_macros(cfg: Config) -> dict[str, str]:
     return {
         "PretrainedIsKept": "1",
         "PretrainedModel": escape(made["base"]["model"].rpartition("/")[2].partition(".")[0]),
-        "PretrainedTasks": escape(" and ".join(task_title(task).lower() for task in tasks)),
+        "PretrainedTasks": escape(join_words([task_title(task).lower() for task in tasks])),
         "PretrainedWorlds": format_value(made["worlds"]["evaluation"]),
         "PretrainedEpochs": f"{epochs} epoch{'s' if epochs != 1 else ''}",
         "PretrainedSteps": format_value(made["grpo"]["steps"]),
@@ -39,7 +42,7 @@ def make_pretrained_macros(cfg: Config) -> dict[str, str]:
         "PretrainedProcessor": escape(record["hardware"]["processor"]),
         **{
             f"Pretrained{name}{end}": count_gains(gains, *pair, decoding)
-            for name, pair in zip(("SftHelps", "GrpoHelps", "OverLonger"), GAINS, strict=True)
+            for name, pair in zip(HELPS, GAINS, strict=True)
             for end, decoding in (("", "greedy"), ("Sampled", "sampled"))
         },
     }

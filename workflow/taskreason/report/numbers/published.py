@@ -6,7 +6,7 @@ Output: macro name -> LaTeX text, from the published files alone, so the sentenc
 import pandas as pd
 
 from taskreason.config.models import Config
-from taskreason.report.labels import GRID_POLICY, task_title
+from taskreason.report.labels import GRID_POLICY, join_words, task_title
 from taskreason.report.published import (
     LARGEST_PROMPTED,
     PUBLISHED_MODELS,
@@ -78,5 +78,5 @@ def judge_abstract(published: Published, cfg: Config) -> dict[str, str]:
     ]
     return {
         "PubAbstractLong": "; ".join(long) or MISSING,
-        "PubAbstractSame": " and ".join(same) or MISSING,
+        "PubAbstractSame": join_words(same) or MISSING,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from taskreason.config.models import Config
 from taskreason.policies.model_names import BUNDLED, expand
-from taskreason.report.labels import label_policy, name_compared
+from taskreason.report.labels import join_words, label_policy, name_compared
 from taskreason.report.render.latex import escape, format_value, make_row, name_macro
 from taskreason.report.trainings import count_parameters
 from taskreason.training.rewards import ACTION_REWARD, FORMAT_REWARD
@@ -24,7 +24,7 @@ UNPRINTED_SETTINGS = (
 # Nor those that are switched off, and those that mean nothing while another has its value: (key, value) -> keys.
 SWITCHES = (
     *("expert.noise", "train.accelerate", "train.gradient_checkpointing", "sft.micro_batch"),
-    *("grpo.epochs", "rollout.temperature", "rollout.sharpened"),
+    *("grpo.epochs", "grpo.filter_groups", "rollout.temperature", "rollout.sharpened"),
     *("report.ablations", "report.regimes", "report.states", "report.theory"),
 )
 IDLE_SETTINGS = {
@@ -83,7 +83,7 @@ def describe_compared(cfg: Config) -> str:
         if folder.is_dir():
             label += f" ({format_value(count_parameters(folder))} parameters)"
         found.append(label)
-    return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
+    return join_words(found)
 
 
 def flatten_settings(config: Mapping, prefix: str = "") -> dict[str, object]:

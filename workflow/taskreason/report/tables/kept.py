@@ -26,8 +26,11 @@ from taskreason.studies.reference import GREEDY, read_reference, select_cell
 
 SAMPLED = "T1"
 DECODINGS = {"greedy": GREEDY, "sampled": SAMPLED}
-GAINS = (("sft", "base"), ("sft_grpo", "sft"), ("sft_grpo", "sft_longer"))
-"""The better policy as the paper has it, and what it is held against."""
+GAINS = (
+    ("sft", "base"),
+    *(("sft_longer", "sft"), ("sft_grpo", "sft"), ("sft_grpo", "sft_longer")),
+)
+"""What has had more training, and what it is held against."""
 TASK = name("task", "Task", task_title)
 RATES = Spec(
     [TASK, name("policy", "Policy", label_policy)],
