@@ -8,6 +8,7 @@ each: a first look at what the trainer does, not a recipe.
 
 import sys
 
+import torch
 from trl import GRPOConfig, GRPOTrainer
 
 from taskreason.environments.adapters.trl import make_dataset, make_factory
@@ -23,6 +24,7 @@ trainer = GRPOTrainer(
         max_tool_calling_iterations=15,
         logging_steps=1,
         report_to="none",
+        use_cpu=not torch.cuda.is_available(),
     ),
     train_dataset=make_dataset("burger", seeds=range(1, 401)),
     environment_factory=make_factory("burger"),
