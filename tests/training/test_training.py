@@ -22,6 +22,7 @@ from taskreason.environments.base import REHEARSED
 from taskreason.environments.reply import Reply, parse_reply
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.dataset import load_decisions
+from taskreason.training import setup
 from taskreason.training.base_model import build_base
 from taskreason.training.checkpoints import CurveLog
 from taskreason.training.grpo import (
@@ -562,3 +563,21 @@ def test_a_filtered_training_reads_the_reference_for_groups_with_spread_alone(
     ]
     assert 0 < sum(spread) < sum(map(len, found)), "some groups have spread and some have none"
     assert curve[["kl", "entropy", "loss", "reward"]].notna().all(axis=None)
+
+
+def test_a_training_tells_which_replies_no_policy_can_give(made, tmp_path, capfd):
+    """The longest of the expert's has as many tokens as are asked for, and then nothing is said."""
+    tokenizer = load_model(made / "base")[1]
+    replies = [d.completion for d in load_decisions(made / "decisions.jsonl")]
+    lengths = sorted(len(tokenizer.encode(reply)) + 1 for reply in replies)
+    cut = sum(length > lengths[0] for length in lengths)
+    capfd.readouterr()
+    for limit, wanted in [
+        (lengths[0], f"SFT x: {cut} of the {len(replies)} replies"),
+        (lengths[-1], ""),
+    ]:
+        cfg = replace(CFG, rollout=replace(CFG.rollout, max_new_tokens=limit))
+        setup.tell_cut_replies(replies, tokenizer, cfg, "SFT x")
+        told = capfd.readouterr().err
+        assert told.startswith(wanted) and bool(told) == bool(wanted)
+        assert not wanted or told.endswith(f"set it to {lengths[-1]} or more.\n")

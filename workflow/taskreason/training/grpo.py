@@ -71,6 +71,7 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
     model, tokenizer = setup.load_trainee(files.start, cfg)
     grpo = cfg.grpo
     pool = decisions + draw_rehearsed(cfg, len(decisions), files.rehearsal)
+    setup.tell_cut_replies([d.completion for d in pool], tokenizer, cfg, f"GRPO {task}")
     lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
     completions = grpo.prompts_per_step * grpo.group_size
     # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.

@@ -7,7 +7,7 @@ model is written to a folder of its own first and moved into place whole.
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from transformers import (
 from taskreason.config.groups import Train
 from taskreason.config.models import Config
 from taskreason.durability.errors import UserError
+from taskreason.durability.progress import say
 from taskreason.durability.provenance import write_provenance
 from taskreason.policies.memory import SURPLUS
 from taskreason.policies.prompt import choose_format
@@ -64,6 +65,20 @@ def load_trainee(folder: Path, cfg: Config) -> tuple[PreTrainedModel, PreTrained
     model, tokenizer = load_model(folder, torch.bfloat16 if frozen else torch.float32)
     choose_format(cfg).check_template(tokenizer, folder)
     return model, tokenizer
+
+
+def tell_cut_replies(
+    replies: Sequence[str], tokenizer: PreTrainedTokenizerBase, cfg: Config, label: str
+) -> None:
+    """Say how many of the replies to be learnt are longer, with their end token, than a policy may write."""
+    limit = cfg.rollout.max_new_tokens
+    ids = tokenizer(list(replies), add_special_tokens=False)["input_ids"]
+    lengths = [len(reply) + 1 for reply in ids]
+    if cut := sum(length > limit for length in lengths):
+        say(
+            f"{label}: {cut} of the {len(lengths)} replies to be learnt are longer than rollout.max_new_tokens, "
+            f"{limit}, so that no policy can give them; set it to {max(lengths)} or more."
+        )
 
 
 def common_arguments(checkpoint_dir: Path, save_steps: int, seed: int, train: Train) -> dict:

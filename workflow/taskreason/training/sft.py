@@ -66,6 +66,7 @@ def _fit(rows: Rows, cfg: Config, files: setup.TrainingFiles, epochs: float, lab
     """Train a model on rows once, about in their order; they are ``epochs`` passes over the decisions."""
     model, tokenizer = setup.load_trainee(files.start, cfg)
     sft, size = cfg.sft, cfg.sft.batch_size
+    setup.tell_cut_replies([row["completion"] for row in rows], tokenizer, cfg, label)
     rows = order_by_length(rows, size, cfg.seed)
     steps = -(-len(rows) // size)
     trainer = SFTTrainer(
