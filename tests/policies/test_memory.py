@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from taskreason.policies import memory
 
 PROGRAM = """
 from taskreason.policies.memory import Surplus, count_resident, keep_freed_memory
@@ -48,3 +51,21 @@ def test_much_that_is_free_is_given_back_until_it_is_known_to_be_needed():
 @pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from Linux")
 def test_little_that_is_free_is_kept():
     assert [given for _, given, _ in watch(10)] == [0, 0, 0, 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from Linux")
+@pytest.mark.parametrize("resident, given", [(2**30, False), (2**32, True)])
+def test_between_two_kinds_of_work_a_large_process_gives_everything_back(
+    monkeypatch, resident, given
+):
+    """Whatever it is known to need: a gigabyte that is free leaves, and the next pass tells anew."""
+    surplus = memory.Surplus()
+    surplus.needed, surplus.fresh = 2**40, False
+    asked = []
+    monkeypatch.setattr(memory, "count_resident", lambda: resident)
+    monkeypatch.setattr(
+        memory.ctypes, "CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append)
+    )
+    surplus.give_all_back()
+    assert (asked == [0]) == given == surplus.fresh
+    assert not surplus.give_back(), "it is not more than is needed"

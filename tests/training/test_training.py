@@ -20,6 +20,7 @@ from taskreason.config.models import TaskSettings
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import REHEARSED
 from taskreason.environments.reply import Reply, parse_reply
+from taskreason.policies.memory import SURPLUS
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.dataset import load_decisions
 from taskreason.training import setup
@@ -357,6 +358,8 @@ def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monk
         processing_class=tokenizer,
     )
     trainer.generation_config.do_sample = False
+    given = []
+    monkeypatch.setattr(SURPLUS, "give_all_back", lambda: given.append(model.training))
     ids = tokenizer(prompts)["input_ids"]
     replies, _ = trainer._generate_single_turn([row for row in ids for _ in range(4)], None, {}, 4)
     assert len({len(row) for row in ids}) > 1, (
@@ -373,6 +376,7 @@ def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monk
             .tolist()
         )
         assert replies[4 * n : 4 * n + 4] == [alone] * 4
+    assert len(given) == 2, "memory of other sizes is needed before and after"
 
 
 @pytest.mark.parametrize("order, temperature", [("grouped", 1.0), ("grouped", 0.7), ("mixed", 1.0)])

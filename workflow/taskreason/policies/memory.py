@@ -16,6 +16,8 @@ LIMITS = {TRIM_THRESHOLD: 2**31 - 1, MMAP_THRESHOLD: 2**30}
 """Bytes: freed memory that is kept at the end of the heap, and blocks that lie outside of it."""
 GROWTH, SPARE = 1.05, 2**27
 """How much more than a pass needs may be resident, as a multiple and in bytes besides."""
+LARGE = 2**31
+"""Bytes of a process for which new pages cost little beside its work."""
 
 
 def keep_freed_memory() -> None:
@@ -40,8 +42,13 @@ class Surplus:
         resident = count_resident()
         if self.fresh:
             self.needed, self.fresh = max(self.needed, resident), False
-        if resident <= GROWTH * self.needed + SPARE:
-            return False
+        return resident > GROWTH * self.needed + SPARE and self._trim()
+
+    def give_all_back(self) -> bool:
+        """The same where work of another kind follows, to which blocks of these sizes are of no use."""
+        return count_resident() > LARGE and self._trim()
+
+    def _trim(self) -> bool:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         self.fresh = True
         return bool(trim and trim(0))

@@ -22,6 +22,7 @@ from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from taskreason.durability.errors import UserError
+from taskreason.policies.memory import SURPLUS
 from taskreason.policies.prompt import PromptFormat
 from taskreason.policies.transformers import Generator, choose_dtype
 from taskreason.rollouts.episode import Run, Start
@@ -154,7 +155,10 @@ class SharedPromptTrainer(GRPOTrainer):
         model.eval()
         temperature = asked.temperature if asked.do_sample else 0.0
         limit = asked.max_new_tokens
+        # Passes of training and keys and values of replies would otherwise be resident at once.
+        SURPLUS.give_all_back()
         replies = generator.write(prompt_ids[::group], limit, temperature, group)
+        SURPLUS.give_all_back()
         model.train(training)
         return replies
 
