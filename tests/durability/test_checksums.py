@@ -153,3 +153,20 @@ def test_a_folder_without_checksums_is_no_proof(tmp_path, monkeypatch, capsys, m
     for path in made:
         put_aside(path)
     assert main(["check"]) == 2
+
+
+def test_a_renamed_run_says_nothing_of_the_one_that_took_its_name(made):
+    """Until there is one, it does; and of files outside of all runs it always does."""
+    table = "results/tables/main.csv"
+    Path(table).parent.mkdir()
+    Path(table).write_bytes(b"policy,sr")
+    write_record([table], locate_record(Path("results/laptop/logs/make_table.log")), [], {})
+    before = read_records(Path("results"))
+    os.replace("results/laptop", "results/kept")
+    assert read_records(Path("results")) == before
+    Path("results/laptop").mkdir()
+    Path(made[0]).write_bytes(b"of other settings")
+    write_record(made[:1], locate_record(LOG), [], {})
+    known = read_records(Path("results"))
+    assert known.keys() == {made[0], table} and known[made[0]] != before[made[0]]
+    verify(made, known)

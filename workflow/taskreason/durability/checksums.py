@@ -30,8 +30,20 @@ def locate_record(log: Path) -> Path:
 
 
 def read_records(root: Path) -> Sums:
-    """What is known of every file that the jobs under ``root`` have made."""
-    return {path: sums for file in list_records(root) for path, sums in read_record(file).items()}
+    """What is known of every file that the jobs under ``root`` have made.
+
+    A folder below it that has been renamed still tells of files in the folder that it was; what another run has made
+    there since is told by that folder's own records alone.
+    """
+    known: dict[str, Mapping[str, Any]] = {}
+    for file in list_records(root):
+        owner = file.relative_to(root).parts[0]
+        for path, sums in read_record(file).items():
+            top, *below = Path(path).parts
+            foreign = top == root.name and below and owner not in (FOLDER, below[0])
+            if not (foreign and (root / below[0] / FOLDER).is_dir()):
+                known[path] = sums
+    return known
 
 
 def list_records(root: Path) -> list[Path]:
