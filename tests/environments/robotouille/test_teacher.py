@@ -116,11 +116,9 @@ def test_a_thought_in_plain_english_says_the_same():
         "next, a cooked patty: I see none. Slot 2 is next, a cooked patty: I see cookable patty1 on table3 and cooked "
         "patty2 on sink1.",
         "Robot holding onion1 away. Carry onion1 robot1 to sink1. Place sink1 robot sink2 away.": "I hold onion1, "
-        "which has to go. I carry onion1, which I hold, to sink1. I have to place at sink1 and am at sink2, "
-        "so I go there first.",
+        "which has to go. I carry onion1, which I hold, to sink1. I have to place at sink1, but I am at sink2.",
         "Robot holding nothing. Carry patty1 table3 to bottombun1 table2. Pick table3 robot table3 here.": "I hold "
-        "nothing. I carry patty1 from table3 to bottombun1 on table2. I have to pick up at table3 and am at table3, "
-        "so I pick up now.",
+        "nothing. I carry patty1 from table3 to bottombun1 on table2. I have to pick up at table3, and I am at table3.",
         "Cook patty1 stove1. Whatever else.": "I cook patty1 on stove1. Whatever else.",
     }
     assert {thought: ENV.phrase(thought) for thought in told} == told

@@ -6,8 +6,8 @@
 becomes
 
     I see bottombun1 on table2 in slot 1. The stack on table2 has slot 1. Slot 2 is next, a cooked patty: I see cooked
-    patty1 on table3. I hold nothing. I carry patty1 from table3 to bottombun1 on table2. I have to pick up at table3
-    and am at table2, so I go there first.
+    patty1 on table3. I hold nothing. I carry patty1 from table3 to bottombun1 on table2. I have to pick up at table3,
+    but I am at table2.
 
 Sentence by sentence, with every name in its place, so that what is wrong in the one is wrong in the other.
 """
@@ -74,9 +74,9 @@ def _carry(item: str, source: str, goal: str | None) -> str:
 
 def _decide(verb: str, place: str, robot: str, where: str) -> str:
     verb = VERBS.get(verb, verb.lower())
-    # What follows from the two places comes after both, as in the teacher's words, and right before the action.
-    end = f"so I {verb} now" if where == "here" else "so I go there first"
-    return f"I have to {verb} at {place} and am at {robot}, {end}"
+    if where == "here":
+        return f"I have to {verb} at {place}, and I am at {robot}"
+    return f"I have to {verb} at {place}, but I am at {robot}"
 
 
 def _list_places(places: str) -> str:
