@@ -34,7 +34,7 @@ EPSILON = 1e-4
 """Added to the standard deviation of a group, as in TRL."""
 SPREAD = 0.5
 """Of a group's advantages the largest is above this, or all are zero up to rounding: the squares of n advantages add up
-to n - 1, so that one of them is at least 1/2, for which n is 2 and each is .7."""
+to n - 1, so that one of them is at least (n - 1) / n, which is 1/2 or more, and it is .7 or more itself."""
 
 
 class SharedPromptTrainer(GRPOTrainer):
