@@ -1,17 +1,12 @@
 """SFT and GRPO on a model of a few thousand parameters: what they read, write, log, and resume."""
 
-import copy
-import inspect
 import json
 from dataclasses import asdict, replace
-from importlib.metadata import version
 
 import pandas as pd
 import pytest
 import torch
-from datasets import Dataset
 from transformers import Qwen2Config
-from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
 from kitchens import ENV
@@ -20,7 +15,6 @@ from taskreason.config.models import TaskSettings
 from taskreason.durability.errors import UserError
 from taskreason.environments.base import REHEARSED
 from taskreason.environments.reply import Reply, parse_reply
-from taskreason.policies.memory import SURPLUS
 from taskreason.policies.transformers import load_model
 from taskreason.rollouts.dataset import load_decisions
 from taskreason.training import setup
@@ -35,7 +29,7 @@ from taskreason.training.grpo import (
 )
 from taskreason.training.scoring import copy_model
 from taskreason.training.sft import encode, mix_lessons, repeat_decisions, train_sft
-from taskreason.training.trainer import TRL_RELEASE, SharedPromptTrainer, find_spread
+from taskreason.training.trainer import SharedPromptTrainer
 from training_files import files_in, make_data
 
 TASK = "cheese_sandwich"
@@ -303,228 +297,22 @@ def test_rehearsed_decisions_are_optimal_and_make_up_the_share_that_is_asked_for
     assert draw_rehearsed(replace(cfg, grpo=replace(cfg.grpo, rehearsal=0.0)), 150) == []
 
 
-OVERRIDDEN = {
-    "_prepare_inputs": "generation_batch",
-    "_compute_loss": "model inputs",
-    "_generate_and_score_completions": "inputs",
-    "_generate_single_turn": (
-        "prompt_ids images multimodal_fields num_generations has_tool_images=False"
-    ),
-}
-"""TRL's private methods that the trainer overrides, with their parameters in the release that it was written for."""
+def test_micro_batches_hold_whole_groups(made, tmp_path, monkeypatch):
+    """Where groups were torn apart, no prompt would be shared any more."""
+    original = SharedPromptTrainer._prepare_inputs
+    seen = []
 
+    def record(self, rows):
+        batch = original(self, rows)
+        groups = batch["prompt_ids"].view(-1, CFG.grpo.group_size, batch["prompt_ids"].shape[1])
+        assert (groups == groups[:, :1]).all()
+        seen.append(len(groups))
+        return batch
 
-def list_parameters(method):
-    """Name, default and kind of each, without self."""
-    return [p.replace(annotation=p.empty) for p in inspect.signature(method).parameters.values()][
-        1:
-    ]
-
-
-def test_the_overridden_methods_are_still_those_of_the_installed_trl():
-    assert version("trl").startswith(f"{TRL_RELEASE}."), (
-        f"read SharedPromptTrainer against the new release before TRL_RELEASE is {version('trl')}"
-    )
-    ours = {name for name in vars(SharedPromptTrainer) if name in vars(GRPOTrainer)}
-    assert ours - {"__doc__", "__module__", "__init__"} == OVERRIDDEN.keys()
-    for name, written_for in OVERRIDDEN.items():
-        theirs = list_parameters(getattr(GRPOTrainer, name))
-        assert " ".join(map(str, theirs)) == written_for, f"TRL has changed {name}"
-        # What we name is named alike, in the same order and with the same defaults; we pass the rest on.
-        *named, last = list_parameters(getattr(SharedPromptTrainer, name))
-        if last.kind is not inspect.Parameter.VAR_KEYWORD:
-            assert [*named, last] == theirs, name
-        assert named == theirs[: len(named)], name
-
-
-def test_group_sampling_writes_what_plain_generation_writes(made, tmp_path, monkeypatch):
-    """Greedily and without rounding, reading a prompt once per group changes no reply."""
-    monkeypatch.setattr("taskreason.training.trainer.choose_dtype", lambda: torch.float32)
-    model, tokenizer = load_model(made / "base")
-    prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
-    trainer = SharedPromptTrainer(
-        model=model,
-        reward_funcs=list_rewards("binary"),
-        args=GRPOConfig(
-            output_dir=str(tmp_path),
-            use_cpu=True,
-            bf16=False,
-            report_to="none",
-            per_device_train_batch_size=4,
-            num_generations=4,
-            max_completion_length=9,
-        ),
-        train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
-        processing_class=tokenizer,
-    )
-    trainer.generation_config.do_sample = False
-    given = []
-    monkeypatch.setattr(SURPLUS, "give_all_back", lambda: given.append(model.training))
-    ids = tokenizer(prompts)["input_ids"]
-    replies, _ = trainer._generate_single_turn([row for row in ids for _ in range(4)], None, {}, 4)
-    assert len({len(row) for row in ids}) > 1, (
-        "prompts of different lengths, so that padding matters"
-    )
-    for n, row in enumerate(ids):
-        inputs = {
-            "input_ids": torch.tensor([row]),
-            "attention_mask": torch.ones(1, len(row), dtype=torch.long),
-        }
-        alone = (
-            model.eval()
-            .generate(**inputs, max_new_tokens=9, do_sample=False)[0, len(row) :]
-            .tolist()
-        )
-        assert replies[4 * n : 4 * n + 4] == [alone] * 4
-    assert len(given) == 2, "memory of other sizes is needed before and after"
-
-
-@pytest.mark.parametrize("order, temperature", [("grouped", 1.0), ("grouped", 0.7), ("mixed", 1.0)])
-def test_shared_prompts_give_the_loss_and_gradients_of_stock_trl(
-    made, tmp_path, order, temperature
-):
-    """Same completions, lengths and paddings mixed: loss within 1e-6, gradients within 3e-6 of their's norm."""
-    model, tokenizer = load_model(made / "base")
-    prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:3]]
-    arguments = GRPOConfig(
-        output_dir=str(tmp_path),
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        report_to="none",
-        per_device_train_batch_size=12,
-        num_generations=4,
-        max_completion_length=9,
-        temperature=temperature,
-        beta=0.05,
-        loss_type="grpo",
-    )
-    generator = torch.Generator().manual_seed(0)
-    padded = tokenizer(prompts, return_tensors="pt", padding=True)
-    assert padded["attention_mask"].min() == 0, "prompts of different lengths, so padding matters"
-    owner = torch.arange(3).repeat_interleave(4)
-    if order == "mixed":
-        owner = owner[torch.randperm(12, generator=generator)]
-    lengths = torch.randint(2, 10, (12,), generator=generator)
-    inputs = {
-        "prompt_ids": padded["input_ids"][owner],
-        "prompt_mask": padded["attention_mask"][owner],
-        "completion_ids": torch.randint(2, len(tokenizer), (12, 9), generator=generator),
-        "completion_mask": (torch.arange(9) < lengths[:, None]).long(),
-        "advantages": torch.randn(12, generator=generator),
-        "ref_per_token_logps": -6 + torch.rand(12, 9, generator=generator),
-        "num_items_in_batch": lengths.sum(),
-    }
-    found = {}
-    for kind in (GRPOTrainer, SharedPromptTrainer):
-        twin = copy.deepcopy(model).train()
-        trainer = kind(
-            model=twin,
-            reward_funcs=list_rewards("binary"),
-            args=arguments,
-            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
-            processing_class=tokenizer,
-        )
-        trainer.current_gradient_accumulation_steps = 1
-        loss = trainer.compute_loss(twin, inputs)
-        loss.backward()
-        found[kind] = (loss.detach(), {n: p.grad for n, p in twin.named_parameters()})
-    (stock, stock_grads), (ours, our_grads) = found.values()
-    assert torch.allclose(stock, ours, atol=1e-6)
-    norm = torch.stack([grad.norm() for grad in stock_grads.values()]).norm()
-    assert norm > 0.1
-    for name, grad in stock_grads.items():
-        assert (grad - our_grads[name]).abs().max() < 3e-6 * norm, name
-
-
-@pytest.mark.parametrize("size", [2, 3, 8])
-def test_groups_have_spread_where_one_reply_earns_otherwise(size):
-    """However small the difference, if it is more than rounding; without any, all rows stay."""
-    rewards = torch.ones(4, size)
-    rewards[1, 0], rewards[3, 1] = 0.9, 0.0
-    rewards[2] = 0.1
-    mean, spread = rewards.mean(1, keepdim=True), rewards.std(1, keepdim=True)
-    advantages = ((rewards - mean) / (spread + 1e-4)).flatten()
-    kept = find_spread(advantages, size).view(4, size)
-    assert kept.all(1).tolist() == [False, True, False, True] and kept.any(1).sum() == 2
-    assert find_spread(advantages[:size], size).all()
-
-
-def test_filtered_groups_leave_the_others_the_gradients_of_stock_trl(made, tmp_path, monkeypatch):
-    """Of four groups one has no spread: TRL's gradients of the other three, by the number of all rows."""
-    model, tokenizer = load_model(made / "base")
-    prompts = [decision.prompt for decision in load_decisions(made / "decisions.jsonl")[:4]]
-    generator = torch.Generator().manual_seed(0)
-    padded = tokenizer(prompts, return_tensors="pt", padding=True)
-    owner = torch.arange(4).repeat_interleave(4)
-    lengths = torch.randint(2, 10, (16,), generator=generator)
-    advantages = torch.randn(4, 4, generator=generator).add(1)
-    advantages[1] = 0
-    batch = {
-        "prompt_ids": padded["input_ids"][owner],
-        "prompt_mask": padded["attention_mask"][owner],
-        "completion_ids": torch.randint(2, len(tokenizer), (16, 9), generator=generator),
-        "completion_mask": (torch.arange(9) < lengths[:, None]).long(),
-        "advantages": advantages.flatten(),
-        "num_items_in_batch": lengths.sum(),
-    }
-    reference = -6 + torch.rand(16, 9, generator=generator)
-    kept = batch["advantages"] != 0
-
-    def start(kind, twin, rows, **options):
-        trainer = kind(
-            model=twin,
-            reward_funcs=list_rewards("binary"),
-            args=GRPOConfig(
-                output_dir=str(tmp_path),
-                use_cpu=True,
-                bf16=False,
-                gradient_checkpointing=False,
-                report_to="none",
-                per_device_train_batch_size=rows,
-                gradient_accumulation_steps=-(-16 // rows),
-                num_generations=4,
-                max_completion_length=9,
-                beta=0.05,
-                loss_type="grpo",
-            ),
-            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
-            processing_class=tokenizer,
-            **options,
-        )
-        trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
-        return trainer
-
-    stock = copy.deepcopy(model).train()
-    theirs = start(GRPOTrainer, stock, 4)
-    rows = {name: v[kept] if v.dim() else v for name, v in batch.items()}
-    theirs.current_gradient_accumulation_steps = 1
-    (
-        theirs.compute_loss(stock, rows | {"ref_per_token_logps": reference[kept]}) * 12 / 16
-    ).backward()
-
-    twin = copy.deepcopy(model).train()
-    ours = start(SharedPromptTrainer, twin, 8, filter_groups=True)
-    asked = []
-
-    def read_reference(rows):
-        asked.append(len(rows["advantages"]))
-        return reference[kept]
-
-    monkeypatch.setattr(ours, "_generate_and_score_completions", lambda inputs: batch)
-    monkeypatch.setattr(ours, "_score_by_reference", read_reference)
-    sizes = []
-    for step in range(2):
-        ours._step = step
-        inputs = ours._prepare_inputs([])
-        sizes.append(len(inputs["advantages"]))
-        ours.compute_loss(twin, inputs).backward()
-    assert sizes == [8, 4] and asked == [12]
-    wanted = {name: weight.grad for name, weight in stock.named_parameters()}
-    norm = torch.stack([grad.norm() for grad in wanted.values()]).norm()
-    assert norm > 0.1
-    for name, weight in twin.named_parameters():
-        assert (weight.grad - wanted[name]).abs().max() < 3e-6 * norm, name
+    monkeypatch.setattr(SharedPromptTrainer, "_prepare_inputs", record)
+    halves = replace(CFG.grpo, eval_steps=0, micro_batch=2 * CFG.grpo.group_size)
+    run("grpo", made, tmp_path, replace(CFG, grpo=halves))
+    assert seen == [2] * (CFG.grpo.steps * CFG.grpo.prompts_per_step // 2)
 
 
 def test_a_filtered_training_reads_the_reference_for_groups_with_spread_alone(
@@ -573,7 +361,9 @@ def test_a_training_tells_which_replies_no_policy_can_give(made, tmp_path, capfd
     """The longest of the expert's has as many tokens as are asked for, and then nothing is said."""
     tokenizer = load_model(made / "base")[1]
     replies = [d.completion for d in load_decisions(made / "decisions.jsonl")]
+    counted = setup.count_tokens(replies, tokenizer)
     lengths = sorted(len(tokenizer.encode(reply)) + 1 for reply in replies)
+    assert sorted(counted) == lengths
     cut = sum(length > lengths[0] for length in lengths)
     capfd.readouterr()
     for limit, wanted in [
@@ -581,7 +371,7 @@ def test_a_training_tells_which_replies_no_policy_can_give(made, tmp_path, capfd
         (lengths[-1], ""),
     ]:
         cfg = replace(CFG, rollout=replace(CFG.rollout, max_new_tokens=limit))
-        setup.tell_cut_replies(replies, tokenizer, cfg, "SFT x")
+        setup.tell_cut_replies(counted, cfg, "SFT x")
         told = capfd.readouterr().err
         assert told.startswith(wanted) and bool(told) == bool(wanted)
         assert not wanted or told.endswith(f"set it to {lengths[-1]} or more.\n")

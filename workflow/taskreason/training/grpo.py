@@ -42,7 +42,7 @@ from taskreason.training.trainer import (
 )
 
 BATCH_KEY = "grpo.prompts_per_step times grpo.group_size"
-SPARE_TOKENS = 8
+SPARE_TOKENS = 7
 """Tokens by which a sampled reply may exceed the longest of the expert's."""
 
 COLUMNS = {
@@ -71,8 +71,8 @@ def train_grpo(task: str, cfg: Config, files: setup.TrainingFiles, tokens: int =
     model, tokenizer = setup.load_trainee(files.start, cfg)
     grpo = cfg.grpo
     pool = decisions + draw_rehearsed(cfg, len(decisions), files.rehearsal)
-    setup.tell_cut_replies([d.completion for d in pool], tokenizer, cfg, f"GRPO {task}")
-    lengths = [*map(len, tokenizer([decision.completion for decision in pool])["input_ids"])]
+    lengths = setup.count_tokens([decision.completion for decision in pool], tokenizer)
+    setup.tell_cut_replies(lengths, cfg, f"GRPO {task}")
     completions = grpo.prompts_per_step * grpo.group_size
     # Few replies that can be right are shorter than the expert's shortest, so the tokens are reached before the steps.
     steps = -(-tokens // (completions * min(lengths))) or count_steps(grpo, len(pool))

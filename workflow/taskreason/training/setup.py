@@ -67,13 +67,15 @@ def load_trainee(folder: Path, cfg: Config) -> tuple[PreTrainedModel, PreTrained
     return model, tokenizer
 
 
-def tell_cut_replies(
-    replies: Sequence[str], tokenizer: PreTrainedTokenizerBase, cfg: Config, label: str
-) -> None:
-    """Say how many of the replies to be learnt are longer, with their end token, than a policy may write."""
-    limit = cfg.rollout.max_new_tokens
+def count_tokens(replies: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Tokens of each reply, with the one that ends it."""
     ids = tokenizer(list(replies), add_special_tokens=False)["input_ids"]
-    lengths = [len(reply) + 1 for reply in ids]
+    return [len(reply) + 1 for reply in ids]
+
+
+def tell_cut_replies(lengths: Sequence[int], cfg: Config, label: str) -> None:
+    """Say how many of the replies to be learnt, given by their tokens, are longer than a policy may write."""
+    limit = cfg.rollout.max_new_tokens
     if cut := sum(length > limit for length in lengths):
         say(
             f"{label}: {cut} of the {len(lengths)} replies to be learnt are longer than rollout.max_new_tokens, "

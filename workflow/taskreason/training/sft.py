@@ -66,7 +66,8 @@ def _fit(rows: Rows, cfg: Config, files: setup.TrainingFiles, epochs: float, lab
     """Train a model on rows once, about in their order; they are ``epochs`` passes over the decisions."""
     model, tokenizer = setup.load_trainee(files.start, cfg)
     sft, size = cfg.sft, cfg.sft.batch_size
-    setup.tell_cut_replies([row["completion"] for row in rows], tokenizer, cfg, label)
+    lengths = setup.count_tokens([row["completion"] for row in rows], tokenizer)
+    setup.tell_cut_replies(lengths, cfg, label)
     rows = order_by_length(rows, size, cfg.seed)
     steps = -(-len(rows) // size)
     trainer = SFTTrainer(
@@ -95,8 +96,8 @@ def convert_tokens(
     decisions: list[Decision], tokens: int, tokenizer: PreTrainedTokenizerBase
 ) -> int:
     """Replies that have ``tokens`` tokens, when drawn from those of the decisions, each with the one that ends it."""
-    ids = tokenizer([d.completion for d in decisions], add_special_tokens=False)["input_ids"]
-    return math.ceil(tokens * len(ids) / sum(len(reply) + 1 for reply in ids))
+    lengths = setup.count_tokens([d.completion for d in decisions], tokenizer)
+    return math.ceil(tokens * len(lengths) / sum(lengths))
 
 
 def repeat_decisions(decisions: list[Decision], epochs: int, cfg: Config, seed: int) -> Rows:
