@@ -70,7 +70,7 @@ class SharedPromptTrainer(GRPOTrainer):
 
     # Overridden to keep the completions of a group in one micro-batch. TRL's own caches a generation batch under
     # _buffered_inputs and counts passes in _step; should either be renamed, groups are torn apart again and nothing
-    # is shared, which tests/training/test_trainer.py notices.
+    # is shared, which tests/training/test_training.py notices.
     def _prepare_inputs(self, generation_batch):
         if not (self.shares_prompts and self._is_aligned and self.model.training):
             return super()._prepare_inputs(generation_batch)
