@@ -2,8 +2,8 @@
 
 Each part lies between `<!-- begin NAME -->` and `<!-- end NAME -->`. A part whose source is not there (a scale that has
 not run, no benchmark yet) stays as it is. Tables of one training a task on the default tasks fill the parts of the
-default run; those of several seeds (the confirmation), of other tasks or of another environment fill parts of their
-own. `--check` changes nothing and fails where the graph of rules, which needs no run, is out of date.
+default run; those of several seeds (the confirmation) or of another environment fill parts of their own. `--check`
+changes nothing and fails where the graph of rules, which needs no run, is out of date.
 """
 
 import argparse
@@ -19,9 +19,11 @@ import claims
 import generator
 import machines
 import pandas as pd
+import planner
 import pretrained
 import published_cost
 import replies
+import ten_tasks
 import walkthrough
 
 from taskreason.cli.score import list_kept
@@ -152,7 +154,6 @@ def list_parts() -> dict[str, dict[str, Make]]:
     """File -> name of a part -> what makes it, for all that this run can fill."""
     env, group = find_run()
     show = partial(partial, print_tables, env)
-    three = ["main", "generalization", "starts"]
     of_run: dict[str, dict[str, dict[str, Make]]] = {
         "default": {
             "README.md": {"results": make_results},
@@ -173,14 +174,12 @@ def list_parts() -> dict[str, dict[str, Make]]:
                 "confirmation_rates": show(["main", "generalization", "seeds"], CONFIRMATION),
             }
         },
-        "extra": {
-            "docs/results.md": {
-                "extra": show(three, "--config tasks='[lettuce_sandwich, lettuce_tomato_sandwich]'")
-            }
-        },
+        "extra": {},
     }
     other = {
-        "docs/new_environment.md": {env.name: show(three[:2], f"--config environment={env.name}")}
+        "docs/new_environment.md": {
+            env.name: show(["main", "generalization"], f"--config environment={env.name}")
+        }
     }
     theory = ["single", "recursion", "multi", "horizons", "grid", "fixed_point"]
     theory = [f"theory_{part}" for part in theory]
@@ -209,7 +208,11 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "pretrained_speed": pretrained.make_table,
         },
         "docs/workflow.md": {"graph": make_graph},
-        "docs/tasks.md": {"kitchens": generator.make_table},
+        "docs/tasks.md": {
+            "kitchens": generator.make_table,
+            "ten_tasks": ten_tasks.make_table,
+            "planner": planner.make_table,
+        },
         "docs/claims.md": {"claims": claims.make_table},
         "docs/replies.md": {
             "replies": partial(replies.make_replies, load_config({"scale": PRETRAINED}), "burger")
