@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from taskreason.config.load import load_config
-from taskreason.durability.provenance import list_instructions
+from taskreason.durability.provenance import name_machine
 from taskreason.report.render.tables import format_rows
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -44,14 +44,7 @@ def list_rows(folder: Path) -> list[dict[str, str]]:
     if not records:
         return []
     hardware = json.loads(records[0].read_text())["hardware"]
-    instructions = " ".join(hardware.get("instructions", list_instructions()))
-    place = ", ".join(
-        [
-            f"{hardware['processor']} ({instructions})",
-            f"{hardware['cores']} cores",
-            *hardware["gpus"],
-        ]
-    )
+    place = ", ".join([name_machine(hardware), f"{hardware['cores']} cores", *hardware["gpus"]])
     default = load_config({})
     extra = set(default.env.tasks) - set(default.tasks)
     groups: dict[str, list[pd.DataFrame]] = {}

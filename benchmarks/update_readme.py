@@ -30,6 +30,7 @@ from taskreason.cli.score import list_kept
 from taskreason.config.load import load_config
 from taskreason.config.models import Config
 from taskreason.durability.files import decode
+from taskreason.durability.provenance import name_machine
 from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment
 from taskreason.policies.model_names import expand
@@ -235,10 +236,10 @@ def make_pretrained(cfg: Config) -> str | None:
     outcomes, record = read_reference(folder)
     rows = kept.list_rows(outcomes, record["config"]["tasks"], cfg)
     tables = [render_markdown(spec, rows[name]) for name, (spec,) in kept.SPECS.items()]
-    hardware, minutes = record["hardware"], sum(record["training_seconds"].values()) / 60
+    minutes = sum(record["training_seconds"].values()) / 60
     made = (
         f"Made by `snakemake --config scale={PRETRAINED}` at commit {record['commit'][:7]}, on "
-        f"{hardware['processor']}; {minutes:.0f} minutes of training, of all jobs together."
+        f"{name_machine(record['hardware'])}; {minutes:.0f} minutes of training, of all jobs together."
     )
     return "\n\n".join([*tables, made])
 
@@ -267,10 +268,9 @@ def make_cores() -> str | None:
         "share of the cores' time in use while jobs run": f"{found['busy_share_of_jobs']:.2f}",
     }
     hardware = found["hardware"]
-    instructions = " ".join(hardware["instructions"])
     return (
         f"{format_rows(['In a fresh clone', 'Found'], [*map(list, rows.items())])}\n\n"
-        f"On {hardware['processor']} ({instructions}), {found['cores']} cores, with nothing else going on; LaTeX was "
+        f"On {name_machine(hardware)}, {found['cores']} cores, with nothing else going on; LaTeX was "
         "there before. Made by `benchmarks/cores.py`.\n\n"
         "![The cores in use over the run, and every job as a bar](cores.png)"
     )
@@ -282,10 +282,10 @@ def make_compare() -> str | None:
     if found is None:
         return None
     body = [[label, f"{ratio:.2f}"] for label, ratio in found["ratios"].items()]
-    processor, commit = found["hardware"]["processor"], found["commit"]
+    machine, commit = name_machine(found["hardware"]), found["commit"]
     return (
         f"{format_rows([f'Speed, as a multiple of that at {commit}', 'Ratio'], body)}\n\n"
-        f"On one core of {processor}, both trees in turns in one run. Made by `make bench AGAINST={commit}`."
+        f"On one core of {machine}, both trees in turns in one run. Made by `make bench AGAINST={commit}`."
     )
 
 

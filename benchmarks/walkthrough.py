@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from statistics import mean
 
-from taskreason.durability.provenance import describe_hardware
+from taskreason.durability.provenance import describe_hardware, name_machine
 from taskreason.report.render.tables import format_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,7 +126,7 @@ def make_table() -> str | None:
     hardware = found["hardware"]
     return (
         f"{format_rows(['Command', 'Minutes'], body)}\n\n"
-        f"On {hardware['processor']}, {hardware['cores']} cores, in a fresh clone. Its environment is included, LaTeX "
+        f"On {name_machine(hardware)}, {hardware['cores']} cores, in a fresh clone. Its environment is included, LaTeX "
         f"{'was there before' if found['latex'] else 'too'}. The mean reward of all steps of GRPO went from "
         f"{before:.3f} to {after:.3f}. Made by `benchmarks/walkthrough.py`."
     )

@@ -60,7 +60,8 @@ def describe_hardware() -> dict[str, Any]:
 
 def name_machine(hardware: Mapping[str, Any]) -> str:
     """A machine by what :func:`describe_hardware` says of it: "some processor (avx2 avx512f)"."""
-    return f"{hardware['processor']} ({' '.join(hardware['instructions'])})"
+    instructions = " ".join(hardware.get("instructions", ()))
+    return hardware["processor"] + (f" ({instructions})" if instructions else "")
 
 
 def list_instructions() -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from taskreason.config.models import Config
+from taskreason.durability.provenance import name_machine
 from taskreason.report.captions import FIGURE_TITLES, TABLE_TITLES, read_caption
 from taskreason.report.labels import GRID_POLICY, is_base, label_policy
 from taskreason.report.numbers.settings import flatten_settings
@@ -235,10 +236,8 @@ def list_trainings(records: Mapping[Path, Mapping]) -> pd.DataFrame:
 
 def describe_machine(hardware: Mapping) -> str:
     """'AMD EPYC (avx2), 2 cores, 8 GiB'."""
-    instructions = " ".join(hardware.get("instructions", ()))
-    processor = hardware["processor"] + (f" ({instructions})" if instructions else "")
-    parts = [processor, f"{hardware['cores']} cores", f"{hardware['memory_gib']} GiB"]
-    return ", ".join([*parts, *hardware["gpus"]])
+    parts = [f"{hardware['cores']} cores", f"{hardware['memory_gib']} GiB"]
+    return ", ".join([name_machine(hardware), *parts, *hardware["gpus"]])
 
 
 def list_versions(records: Mapping[Path, Mapping]) -> pd.DataFrame:
