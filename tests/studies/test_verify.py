@@ -10,9 +10,9 @@ import pytest
 from synthetic_results import write_lines
 from taskreason.cli.main import main
 from taskreason.environments import load_environment
-from taskreason.studies.reference import read_outcomes, read_reference
+from taskreason.studies.reference import list_changes, read_outcomes, read_reference
 from taskreason.studies.significance import mcnemar_power
-from taskreason.studies.verify import compare_cells, count_claims, list_changes, name_cell
+from taskreason.studies.verify import compare_cells, count_claims, name_cell
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
 RATES = {"expert": 1.0, "base": 0.0, "sft": 0.9, "sft_grpo": 0.92}
@@ -97,7 +97,10 @@ def test_what_is_kept_is_what_was_played(tmp_path, reference):
 
 
 def test_a_run_is_kept_in_parts_where_its_settings_are_the_same(tmp_path, reference):
-    """Cells that another run of these settings lacks stay, those that it has are its own; else all are new."""
+    """Cells that another run of these settings lacks stay, those that it has are its own; else all are new.
+
+    Which tasks a run has, and what changes no outcome, makes no difference.
+    """
     part = write_run(tmp_path / "part")
     for path in (part / "laptop" / "episodes").rglob("*.jsonl"):
         if path.parts[-3:-1] != ("sft", "burger"):
@@ -107,6 +110,7 @@ def test_a_run_is_kept_in_parts_where_its_settings_are_the_same(tmp_path, refere
     log.write_text("step,reward\n1,0.5\n")
     record = log.with_name("sft.provenance.json")
     made = json.loads(log.with_name("grpo.provenance.json").read_text())
+    made["config"] |= {"tasks": ["burger"], "report": {"confidence": 0.9}}
     record.write_text(json.dumps(made | {"commit": "def", "wall_seconds": 60.0}))
     log.with_name("grpo.provenance.json").unlink()
     keep = ["verify", "--reference", str(reference), "--keep"]
@@ -115,7 +119,7 @@ def test_a_run_is_kept_in_parts_where_its_settings_are_the_same(tmp_path, refere
     rates = outcomes["steps"].gt(0).groupby([outcomes["policy"], outcomes["eval_task"]]).mean()
     assert rates["sft", "burger"] == 0.5 and rates["sft", "cheese_burger"] == 0.9
     assert len(outcomes) == 28 * WORLDS
-    assert record["commit"] == "abc def"
+    assert record["commit"] == "abc def" and record["config"]["tasks"] == list(TASKS)
     assert record["training_seconds"] == {"burger/grpo": 120, "burger/sft": 60}
     assert (reference / "training" / "burger" / "grpo.csv").read_text() == log.read_text()
     assert main([*keep, str(write_run(tmp_path / "other", beta=0.3))]) == 0

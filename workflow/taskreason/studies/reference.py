@@ -13,7 +13,9 @@ the steps that reached the goal, 0 a failure; empty is a world that the cell has
     burger,0a1b2c3d4e5f6071,8,0,
 """
 
+import json
 import shutil
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,11 @@ KEY = [*CELL, "eval_task"]
 WORLD = ["eval_task", "world"]
 """What names a row."""
 GREEDY = "greedy"
+APART = {
+    *("report", "resources", "probes", "endpoint", "base.compare"),
+    *("theory", "ablation", "sweep", "regimes", "states"),
+}
+"""Parts of the configuration that change no outcome that is kept."""
 FILES = {"episodes": "*/*/*.jsonl", "episodes_sampled": "*/*/*/*.jsonl"}
 """Folder below results/SCALE -> episodes by policy, training (and temperature) and task; cells of the reports."""
 
@@ -39,7 +46,8 @@ FILES = {"episodes": "*/*/*.jsonl", "episodes_sampled": "*/*/*/*.jsonl"}
 def keep(results: Path, scale: str, folder: Path) -> None:
     """Make the outcomes of a run the reference, with what they were made with.
 
-    What a reference of the very same settings has besides stays, so that a long run can be made and kept in parts.
+    What a reference of the same settings has besides stays, so that a long run can be made and kept in parts, task by
+    task or policy by policy.
     """
     provenance, outcomes = read_provenance(results, scale), read_outcomes(results, scale)
     if (folder / OUTCOMES).is_file():
@@ -57,17 +65,25 @@ def keep(results: Path, scale: str, folder: Path) -> None:
 def _add_to(
     folder: Path, provenance: dict[str, Any], outcomes: pd.DataFrame
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Provenance and outcomes of a run, with the cells that only a reference of the same settings has."""
+    """Provenance and outcomes of a run, with the cells and tasks that only a reference of the same settings has."""
     before, record = read_reference(folder)
-    if record["config"] != provenance["config"]:
+    if list_changes(record["config"], provenance["config"], apart={*APART, "tasks"}):
         shutil.rmtree(folder / TRAINING, ignore_errors=True)
         return provenance, outcomes
     known = pd.MultiIndex.from_frame(outcomes[KEY])
     left = before[~pd.MultiIndex.from_frame(before[KEY]).isin(known)]
     commits = dict.fromkeys(filter(None, [*(record["commit"] or "").split(), provenance["commit"]]))
     seconds = record["training_seconds"] | provenance["training_seconds"]
-    merged = {"commit": " ".join(commits), "training_seconds": seconds}
+    config = provenance["config"] | {"tasks": _join_tasks(record, provenance)}
+    merged = {"commit": " ".join(commits), "training_seconds": seconds, "config": config}
     return provenance | merged, pd.concat([left, outcomes], ignore_index=True)
+
+
+def _join_tasks(*records: Mapping[str, Any]) -> list[str]:
+    """The tasks of several runs, from simple to complex."""
+    named = dict.fromkeys(task for record in records for task in record["config"]["tasks"])
+    known = load_environment(records[0]["config"].get("environment", "robotouille")).tasks
+    return [*(task for task in known if task in named), *(t for t in named if t not in known)]
 
 
 def read_outcomes(results: Path, scale: str) -> pd.DataFrame:
@@ -135,6 +151,7 @@ def read_provenance(results: Path, scale: str) -> dict[str, Any]:
     records = [read_json(file) for file in files]
     try:
         first = {key: records[0][key] for key in ("config", "versions", "hardware", "commit")}
+        first["config"] = first["config"] | {"tasks": _join_tasks(*records)}
         seconds = {
             f"{file.parent.name}/{file.name.partition('.provenance')[0]}": round(
                 record["wall_seconds"]
@@ -163,3 +180,20 @@ def read_json(path: Path) -> dict[str, Any]:
         return decode(path.read_bytes())
     except (OSError, ValueError):
         raise UserError(f"{path}: can't be read; give the folder of a reference run.") from None
+
+
+def list_changes(
+    reference: Any, found: Any, path: str = "", apart: Container[str] = APART
+) -> list[str]:
+    """Settings in which two configurations differ, in words; apart: settings that are left out."""
+    if isinstance(reference, dict) and isinstance(found, dict):
+        changes = []
+        # What came after the reference changed nothing by default, and is not listed.
+        for key in sorted(reference):
+            place = f"{path}.{key}".strip(".")
+            if place not in apart:
+                changes += list_changes(reference[key], found.get(key), place, apart)
+        return changes
+    if reference == found:
+        return []
+    return [f"{path}: {json.dumps(reference)} there, {json.dumps(found)} here"]

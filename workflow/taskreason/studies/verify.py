@@ -8,7 +8,6 @@ with a chance of 0.8, at the strictest step of the correction, if chance turns a
 did over all cells of the same decoding here. Then come the paper's claims, judged in both runs by the same words.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -25,6 +24,7 @@ from taskreason.studies import significance
 from taskreason.studies.reference import (
     GREEDY,
     KEY,
+    list_changes,
     read_outcomes,
     read_provenance,
     read_reference,
@@ -32,11 +32,6 @@ from taskreason.studies.reference import (
 
 LEVEL = 0.05
 """Chance that a run which differs by chance alone is said to differ."""
-APART = {
-    *("report", "resources", "probes", "endpoint", "base.compare"),
-    *("theory", "ablation", "sweep", "regimes", "states"),
-}
-"""Parts of the configuration that change no outcome that is kept."""
 CLAIMS = (
     "SFT+GRPO does better than the untrained model, intervals apart, on {} of {} tasks",
     "SFT+GRPO does better than SFT alone, intervals apart, on {} of {} tasks",
@@ -233,21 +228,6 @@ def _describe_run(place: str, record: Mapping[str, Any]) -> str:
     machine = name_machine(record["hardware"])
     commit = record["commit"] or "unknown"
     return f"{place}: commit {commit}, {machine}, {minutes:.0f} minutes of training."
-
-
-def list_changes(reference: Any, found: Any, path: str = "") -> list[str]:
-    """Settings in which two configurations differ, in words."""
-    if isinstance(reference, dict) and isinstance(found, dict):
-        changes = []
-        # What came after the reference changed nothing by default, and is not listed.
-        for key in sorted(reference):
-            place = f"{path}.{key}".strip(".")
-            if place not in APART:
-                changes += list_changes(reference[key], found.get(key), place)
-        return changes
-    if reference == found:
-        return []
-    return [f"{path}: {json.dumps(reference)} there, {json.dumps(found)} here"]
 
 
 def count_claims(outcomes: pd.DataFrame, tasks: Sequence[str]) -> list[Count]:
