@@ -17,6 +17,7 @@ from pathlib import Path
 
 import claims
 import generator
+import gguf_replies
 import machines
 import pandas as pd
 import planner
@@ -208,6 +209,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "engines": make_engines,
             "pretrained_speed": pretrained.make_table,
         },
+        "docs/configuration.md": {"gguf": gguf_replies.make_table},
         "docs/workflow.md": {"graph": make_graph},
         "docs/tasks.md": {
             "kitchens": generator.make_table,
