@@ -43,7 +43,10 @@ def list_rows(folder: Path) -> list[dict[str, str]]:
     records = sorted(scale.glob("training/*/*.provenance.json"))
     if not records:
         return []
-    hardware = json.loads(records[0].read_text())["hardware"]
+    first = json.loads(records[0].read_text())
+    hardware, trained = first["hardware"], {record.parent.name for record in records}
+    # A scale may have been run for some of its tasks alone.
+    part = "" if trained >= {*first["config"]["tasks"]} else ", ".join(sorted(trained))
     place = ", ".join([name_machine(hardware), f"{hardware['cores']} cores", *hardware["gpus"]])
     default = load_config({})
     extra = set(default.env.tasks) - set(default.tasks)
@@ -59,7 +62,7 @@ def list_rows(folder: Path) -> list[dict[str, str]]:
         measures = pd.concat(jobs).fillna({"cpu_time": 0, "max_rss": 0})
         rows.append(
             {
-                "scale": f"{scale.name}, {study}" if study else scale.name,
+                "scale": ", ".join(filter(None, [scale.name, part, study])),
                 "hardware": place,
                 "jobs": str(len(jobs)),
                 "minutes": f"{measures['cpu_time'].sum() / 60:.0f}",

@@ -37,7 +37,13 @@ from taskreason.environments.base import Environment
 from taskreason.policies.model_names import expand
 from taskreason.report.captions import read_caption, title_table
 from taskreason.report.inputs import PRETRAINED, find_kept
-from taskreason.report.labels import label_policy, name_compared
+from taskreason.report.labels import (
+    GRID_POLICY,
+    TRAINED,
+    label_policy,
+    name_compared,
+    task_title,
+)
 from taskreason.report.numbers.published import judge_abstract
 from taskreason.report.page.build import HEADLINE, make_headline
 from taskreason.report.published import load_published
@@ -97,9 +103,7 @@ def make_results() -> str | None:
         return None
     rows = make_headline(*map(pd.read_csv, files))
     shown = [column for column in HEADLINE.values if column.key != "published"]
-    table = render_markdown(replace(HEADLINE, values=shown), rows)
-    made = " ".join(f"results/tables/{name}.csv" for name in HEADLINE_TABLES)
-    return f"{table}\n\nMade by `snakemake {made}`."
+    return render_markdown(replace(HEADLINE, values=shown), rows)
 
 
 def make_baselines(env: Environment) -> str | None:
@@ -195,6 +199,7 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "states": show(["states"], "states", told=True),
             "pretrained": partial(make_pretrained, load_config({})),
         },
+        "README.md": {"pretrained": partial(make_pretrained_headline, load_config({}))},
         "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},
         "docs/published_scale.md": {
             "estimate": published_cost.make_estimate,
@@ -244,6 +249,40 @@ def make_pretrained(cfg: Config) -> str | None:
         f"{name_machine(record['hardware'])}; {minutes:.0f} minutes of training, of all jobs together."
     )
     return "\n\n".join([*tables, made])
+
+
+def make_pretrained_headline(cfg: Config) -> str | None:
+    """README's rows on the pretrained model, one a task: greedy replies, then sampled ones."""
+    folder = find_kept(cfg)
+    if folder is None:
+        return None
+    outcomes, record = read_reference(folder)
+    found = kept.list_rows(outcomes, record["config"]["tasks"], cfg)
+    rates, gains = (found[name].groupby(["task", "policy"]) for name in kept.SPECS)
+    policies = [p for p in ("base", *TRAINED) if p in set(found["pretrained"]["policy"])]
+    body = []
+    for task in found["pretrained"]["task"].unique():
+        cells = [rates.get_group((task, policy)).iloc[0] for policy in policies]
+        over = gains.get_group((task, GRID_POLICY))
+        told = [
+            over[over["over"] == worse].iloc[0] for worse in policies if worse in {*over["over"]}
+        ]
+        both = kept.DECODINGS
+        shown = [" / ".join(f"{cell[key]:.2f}" for key in both) for cell in cells]
+        shown += [" / ".join(print_gain(row, key) for key in both) for row in told]
+        body.append([task_title(task), *shown])
+    over = [
+        policy for policy in policies if policy in {*found["pretrained_gains"]["over"]} - {"base"}
+    ]
+    header = ["Greedy / sampled", *map(label_policy, policies)]
+    header += [f"GRPO over {label_policy(policy)}" for policy in over]
+    return format_rows(header, body)
+
+
+def print_gain(row: pd.Series, key: str) -> str:
+    """A gain with its interval."""
+    ends = ", ".join(f"{row[f'{key}_{end}']:+.2f}" for end in ("low", "high"))
+    return f"{row[key]:+.2f} [{ends}]"
 
 
 def _read_bench(name: str) -> Mapping | None:
