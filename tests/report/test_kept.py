@@ -40,7 +40,9 @@ def steps():
 
 def test_rates_and_steps_are_those_of_the_file(outcomes, steps):
     timeouts = {task: CFG.timeout_of(task) for task in TASKS}
-    table = list_rates(outcomes, timeouts, 0.95).set_index(["task", "policy"])
+    table = list_rates(outcomes, {task: CFG.task(task) for task in TASKS}, 0.95).set_index(
+        ["task", "policy"]
+    )
     assert {"expert", "base", "sft", "sft_longer", "sft_grpo"} <= set(table.index.levels[1])
     for (task, policy), row in table.iterrows():
         trained = "-" if policy in ("expert", "base") else task
@@ -52,6 +54,13 @@ def test_rates_and_steps_are_those_of_the_file(outcomes, steps):
         )
         assert row["asat"] == pytest.approx(sum(n or timeouts[task] for n in greedy) / len(greedy))
         assert not won or row["asst"] == pytest.approx(sum(won) / len(won))
+        played = steps[policy, trained, "greedy", task].items()
+        short = steps["expert", "-", "greedy", task]
+        parts = {True: [], False: []}
+        for world, n in played:
+            parts[0 < short[world] <= CFG.bound_of(task)].append(bool(n))
+        assert row["within"] == sum(parts[True]) / len(parts[True])
+        assert row["beyond"] == sum(parts[False]) / len(parts[False])
         sampled = steps.get((policy, trained, "T1", task))
         if sampled:
             assert row["sampled"] == sum(map(bool, sampled.values())) / len(sampled)
@@ -78,8 +87,10 @@ def test_gains_count_worlds_that_one_side_alone_solves(outcomes, steps):
 
 def test_a_cell_that_has_not_been_played_is_left_out(outcomes):
     part = outcomes[(outcomes["policy"] != "sft_longer") & (outcomes["decoding"] == "greedy")]
-    rates = list_rates(part, {"burger": 15}, 0.95)
+    rates = list_rates(part, {"burger": CFG.task("burger")}, 0.95)
     assert "sft_longer" not in set(rates["policy"]) and "sampled" not in rates
+    unknown = list_rates(part[part["policy"] == "sft"], {"burger": CFG.task("burger")}, 0.95)
+    assert "within" not in unknown, "without the expert nobody knows"
     assert list(list_gains(part, ["burger"], 0.95)["over"]) == ["base", "sft"]
 
 

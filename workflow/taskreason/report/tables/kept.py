@@ -7,6 +7,7 @@ are printed. A row for each task and policy, and a row for each gain, both of th
 import pandas as pd
 
 from taskreason.config.models import Config
+from taskreason.environments.base import TaskSpec
 from taskreason.report.inputs import find_kept
 from taskreason.report.labels import MAIN_POLICIES, label_policy, task_title
 from taskreason.report.results import Results
@@ -36,8 +37,10 @@ RATES = Spec(
     [TASK, name("policy", "Policy", label_policy)],
     [
         Column("episodes", "Episodes", COUNT),
-        Column("greedy", "SR, greedy"),
-        Column("sampled", "SR, sampled"),
+        Column("greedy", "SR, greedy|all"),
+        Column("within", "SR, greedy|within the bound"),
+        Column("beyond", "SR, greedy|beyond it"),
+        Column("sampled", "SR, sampled|all"),
         *columns(STEPS, asat="ASAT", asst="ASST"),
     ],
 )
@@ -64,17 +67,25 @@ def make_kept(results: Results, name: str) -> Table:
 
 def list_rows(outcomes: pd.DataFrame, tasks: list[str], cfg: Config) -> dict[str, pd.DataFrame]:
     """The rows of every table, by its name."""
-    timeouts = {task: cfg.env.tasks[task].timeout for task in tasks}
+    specs = {task: cfg.env.tasks[task] for task in tasks}
     return {
-        "pretrained": list_rates(outcomes, timeouts, cfg.report.confidence),
+        "pretrained": list_rates(outcomes, specs, cfg.report.confidence),
         "pretrained_gains": list_gains(outcomes, tasks, cfg.report.confidence),
     }
 
 
-def list_rates(outcomes: pd.DataFrame, timeouts: dict[str, int], confidence: float) -> pd.DataFrame:
-    """One row a task and policy that has played it. timeouts: steps of a failure, by task."""
+def list_rates(
+    outcomes: pd.DataFrame, specs: dict[str, TaskSpec], confidence: float
+) -> pd.DataFrame:
+    """One row a task and policy that has played it.
+
+    The bound is that on the expert's trajectories: worlds that the expert, planning exactly, solves in no more steps
+    are like those of training, the others (its timeouts among them) are not.
+    """
     rows = []
-    for task, timeout in timeouts.items():
+    for task, spec in specs.items():
+        expert = select_cell(outcomes, "expert", task, task)
+        like = set(expert.loc[expert["steps"].between(1, spec.bound), "layout_hash"])
         for policy in MAIN_POLICIES:
             cells = {
                 key: select_cell(outcomes, policy, task, task, d) for key, d in DECODINGS.items()
@@ -82,7 +93,10 @@ def list_rates(outcomes: pd.DataFrame, timeouts: dict[str, int], confidence: flo
             greedy = cells["greedy"]
             if greedy.empty:
                 continue
-            steps = greedy["steps"].where(greedy["success"], timeout)
+            if like:
+                alike = greedy["layout_hash"].isin(like)
+                cells |= {"within": greedy[alike], "beyond": greedy[~alike]}
+            steps = greedy["steps"].where(greedy["success"], spec.timeout)
             row = {"task": task, "policy": policy, "episodes": len(greedy), "asat": steps.mean()}
             row["asst"] = greedy.loc[greedy["success"], "steps"].mean()
             for key, cell in cells.items():
