@@ -34,7 +34,7 @@ def project(tmp_path):
         "paper/main.tex": "",
     }
     record = {
-        "config": {"environment": "robotouille", "scale": "laptop"},
+        "config": {"environment": "robotouille", "scale": "laptop", "tasks": ["burger"]},
         "versions": {"python": "3.11.7", "torch": "2.13.0"},
         "hardware": {"processor": "some processor", "instructions": ["avx2"]},
         "commit": "abc",
