@@ -38,8 +38,8 @@ RATES = Spec(
     [
         Column("episodes", "Episodes", COUNT),
         Column("greedy", "SR, greedy|all"),
-        Column("within", "SR, greedy|within the bound"),
-        Column("beyond", "SR, greedy|beyond it"),
+        Column("within", "SR, greedy|within"),
+        Column("beyond", "SR, greedy|beyond"),
         Column("sampled", "SR, sampled|all"),
         *columns(STEPS, asat="ASAT", asst="ASST"),
     ],
