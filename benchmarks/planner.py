@@ -24,7 +24,8 @@ from taskreason.environments.robotouille.simulator.generator import generate_lay
 from taskreason.environments.robotouille.simulator.layout import Layout
 from taskreason.environments.robotouille.simulator.layout_files import parse_layout
 from taskreason.environments.robotouille.tasks import TASKS, load_template
-from taskreason.report.render.tables import format_rows
+from taskreason.report.render.tables import render_markdown
+from taskreason.report.tables.spec import COUNT, Spec, columns, name
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "results" / "bench" / "planner.csv"
@@ -41,14 +42,14 @@ def main() -> None:
     parser.add_argument("--recorded", type=Path)
     options = parser.parse_args()
     rows = []
-    for name, spec in TASKS.items():
+    for task, spec in TASKS.items():
         template = load_template(spec)
         varied = (generate_layout(template, seed, "scattered") for seed in range(options.kitchens))
-        rows.append({"part": "ours", "task": name} | measure(name, varied, options.kitchens))
+        rows.append({"part": "ours", "task": task} | measure(task, varied, options.kitchens))
     recorded = read_recorded(options.recorded) if options.recorded else {}
-    for name, layouts in sorted(recorded.items()):
+    for task, layouts in sorted(recorded.items()):
         kitchens = [*layouts, *vary(layouts[0])]
-        rows.append({"part": "benchmark", "task": name} | measure(name, kitchens, len(kitchens)))
+        rows.append({"part": "benchmark", "task": task} | measure(task, kitchens, len(kitchens)))
     FOUND.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(FOUND, index=False)
 
@@ -66,7 +67,7 @@ def read_recorded(folder: Path) -> dict[str, list[Layout]]:
                     )
                 except UserError as error:
                     say(str(error))
-    return {name: [*layouts.values()] for name, layouts in found.items() if layouts}
+    return {task: [*layouts.values()] for task, layouts in found.items() if layouts}
 
 
 def vary(template: Layout) -> Iterator[Layout]:
@@ -78,10 +79,10 @@ def vary(template: Layout) -> Iterator[Layout]:
             return
 
 
-def measure(name: str, layouts: Iterable[Layout], number: int) -> dict:
+def measure(task: str, layouts: Iterable[Layout], number: int) -> dict:
     """Steps of the shortest plans, and the seconds that they took to be found."""
     steps, seconds, within = [], [], 0
-    for layout in follow(layouts, name, number, "kitchens"):
+    for layout in follow(layouts, task, number, "kitchens"):
         begin = time.process_time()
         try:
             plan = Planner(Kitchen(layout), seconds=4 * LIMIT).plan()
@@ -103,22 +104,30 @@ def measure(name: str, layouts: Iterable[Layout], number: int) -> dict:
     }
 
 
-def make_table() -> str | None:
-    """The benchmark's recorded tasks, in Markdown; None before they have been measured."""
+PLANNED = [
+    *columns(COUNT, kitchens="Kitchens", within="in 10 s"),
+    *columns(".2g", median_s="Planner, median s", worst_s="worst s"),
+    name("plans", "Shortest plans"),
+]
+"""How what was measured is printed."""
+
+
+def read_found(part: str) -> pd.DataFrame | None:
+    """What was measured of "ours" or of the "benchmark"; None before anything has been."""
     if not FOUND.exists():
         return None
-    rows = pd.read_csv(FOUND).query("part == 'benchmark'")
-    header = ["Task", "Kitchens", "in 10 s", "Planner, median s", "worst s", "Shortest plans"]
-    body = [
-        [
-            *(row.task, str(row.kitchens), str(row.within)),
-            *(f"{seconds:.2g}" for seconds in (row.median_s, row.worst_s)),
-            f"{row.shortest:g}–{row.longest:g}",
-        ]
-        for row in rows.itertuples()
-    ]
-    made = "Made by `python benchmarks/planner.py --recorded FOLDER`."
-    return f"{format_rows(header, body)}\n\n{made}" if body else None
+    rows = pd.read_csv(FOUND).query("part == @part")
+    plans = [f"{row.shortest:g}–{row.longest:g}" for row in rows.itertuples()]
+    return rows.assign(plans=plans)
+
+
+def make_table() -> str | None:
+    """The benchmark's recorded tasks, in Markdown; None before they have been measured."""
+    rows = read_found("benchmark")
+    if rows is None or rows.empty:
+        return None
+    table = render_markdown(Spec([name("task", "Task")], PLANNED), rows)
+    return f"{table}\n\nMade by `python benchmarks/planner.py --recorded FOLDER`."
 
 
 if __name__ == "__main__":

@@ -14,18 +14,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import planner
 
 from taskreason.config.load import load_config
 from taskreason.config.models import Config
 from taskreason.durability.files import decode
 from taskreason.environments.robotouille.tasks import PUBLISHED, TASKS
-from taskreason.report.render.tables import format_rows
+from taskreason.report.labels import label_policy
+from taskreason.report.render.tables import render_markdown
+from taskreason.report.tables.spec import STEPS, Column, Spec, name, spread
 from taskreason.rollouts.metrics import read_episodes, summarise, wilson_interval
 from taskreason.studies.reference import read_reference, select_cell
 
 ROOT = Path(__file__).resolve().parents[1]
-FOUND, PLANNER = (ROOT / "results" / "bench" / f"{name}.csv" for name in ("ten_tasks", "planner"))
-POLICIES = {"sft": "SFT", "sft_grpo": "SFT + GRPO"}
+FOUND = ROOT / "results" / "bench" / "ten_tasks.csv"
+POLICIES = ("sft", "sft_grpo")
 
 
 def main() -> None:
@@ -40,11 +43,11 @@ def main() -> None:
     FOUND.parent.mkdir(parents=True, exist_ok=True)
     for task in options.tasks:
         cfg = load_config({"tasks": [task]})
-        known = options.collect or task in PUBLISHED
-        run(task, cfg, () if known else POLICIES, options.cores)
+        trained = not (options.collect or task in PUBLISHED)
+        run(task, cfg, POLICIES if trained else (), options.cores)
         rows = pd.read_csv(FOUND).set_index("task").to_dict("index") if FOUND.exists() else {}
         rows[task] = rows.get(task, {}) | read_row(task, cfg)
-        named = [{"task": name} | rows[name] for name in TASKS if name in rows]
+        named = [{"task": known} | rows[known] for known in TASKS if known in rows]
         pd.DataFrame(named).to_csv(FOUND, index=False)
 
 
@@ -68,13 +71,8 @@ def read_row(task: str, cfg: Config) -> dict:
         if path.exists():
             confidence, timeout = cfg.report.confidence, cfg.timeout_of(task)
             rate = summarise(read_episodes(path), timeout, confidence, str(path)).rate
-            row |= name_rate(policy, rate)
+            row |= spread({policy: rate})
     return row
-
-
-def name_rate(policy: str, rate: tuple[float, float, float]) -> dict[str, float]:
-    """SR and its interval as columns of a policy."""
-    return dict(zip((f"{policy}{end}" for end in ("", "_low", "_high")), rate, strict=True))
 
 
 def read_known(cfg: Config) -> dict[str, dict]:
@@ -85,43 +83,29 @@ def read_known(cfg: Config) -> dict[str, dict]:
         for policy in POLICIES:
             won = select_cell(outcomes, policy, task, task)["success"]
             interval = wilson_interval(won.sum(), len(won), cfg.report.confidence)
-            row |= name_rate(policy, (won.mean(), *interval))
+            row |= spread({policy: (won.mean(), *interval)})
     return rows
 
 
 def make_table() -> str | None:
     """A row a task, in Markdown; None before anything has been measured."""
-    if not PLANNER.exists():
+    planned = planner.read_found("ours")
+    if planned is None:
         return None
-    planned = pd.read_csv(PLANNER).query("part == 'ours'").set_index("task")
     measured = pd.read_csv(FOUND).set_index("task").to_dict("index") if FOUND.exists() else {}
     known = read_known(load_config({}))
-    header = ["Task", "Kitchens", "in 10 s", "Planner, median s", "worst s"]
-    header += [
-        "Shortest plans",
-        "Expert, mean steps",
-        *(f"SR, {label}" for label in POLICIES.values()),
+    rows = [
+        row | measured.get(row["task"], {}) | known.get(row["task"], {})
+        for row in planned.to_dict("records")
     ]
-    body = []
-    for task, plan in planned.iterrows():
-        row = measured.get(task, {}) | known.get(task, {})
-        cells = [f"`{task}`", f"{plan.kitchens}", f"{plan.within}"]
-        cells += [f"{plan.median_s:.2g}", f"{plan.worst_s:.2g}"]
-        cells += [f"{plan.shortest:g}–{plan.longest:g}"]
-        cells += [f"{row['mean_steps']:.1f}" if "mean_steps" in row else "–"]
-        body.append([*cells, *(print_rate(row, policy) for policy in POLICIES)])
+    policies = [Column(policy, f"SR, {label_policy(policy)}") for policy in POLICIES]
+    steps = Column("mean_steps", "Expert, mean steps", STEPS)
+    spec = Spec([name("task", "Task", "`{}`".format)], [*planner.PLANNED, steps, *policies])
     return (
-        f"{format_rows(header, body)}\n\nPlanner: processor seconds of one core, in so many varied kitchens. –: not "
-        "measured. SR of the paper's four tasks is that of the reference. Made by `python benchmarks/planner.py` and "
-        "`python benchmarks/ten_tasks.py`."
+        f"{render_markdown(spec, pd.DataFrame(rows))}\n\nPlanner: processor seconds of one core, in so many varied "
+        "kitchens. –: not measured. SR of the paper's four tasks is that of the reference. Made by `python "
+        "benchmarks/planner.py` and `python benchmarks/ten_tasks.py`."
     )
-
-
-def print_rate(row: dict, policy: str) -> str:
-    """SR with its interval; a dash where it has not been measured."""
-    if pd.isna(row.get(policy)):
-        return "–"
-    return f"{row[policy]:.2f} [{row[f'{policy}_low']:.2f}, {row[f'{policy}_high']:.2f}]"
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from taskreason.environments import ENVIRONMENTS, load_environment
 from taskreason.environments.base import Environment
 from taskreason.policies.model_names import expand
 from taskreason.report.captions import read_caption, title_table
-from taskreason.report.inputs import PRETRAINED, find_kept
+from taskreason.report.inputs import PRETRAINED
 from taskreason.report.labels import (
     GRID_POLICY,
     TRAINED,
@@ -54,7 +54,6 @@ from taskreason.report.tables.registry import find_specs
 from taskreason.report.trainings import count_parameters
 from taskreason.rollouts.panel import load_panel
 from taskreason.rollouts.score import read_score
-from taskreason.studies.reference import read_reference
 from taskreason.studies.scores import compare_scores, list_rates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -237,11 +236,10 @@ def list_parts() -> dict[str, dict[str, Make]]:
 
 def make_pretrained(cfg: Config) -> str | None:
     """What the kept run of the pretrained model came to; cfg: of any other scale."""
-    folder = find_kept(cfg)
-    if folder is None:
+    found = kept.read_kept(cfg)
+    if found is None:
         return None
-    outcomes, record = read_reference(folder)
-    rows = kept.list_rows(outcomes, record["config"]["tasks"], cfg)
+    rows, record = found
     tables = [render_markdown(spec, rows[name]) for name, (spec,) in kept.SPECS.items()]
     minutes = sum(record["training_seconds"].values()) / 60
     made = (
@@ -253,30 +251,35 @@ def make_pretrained(cfg: Config) -> str | None:
 
 def make_pretrained_headline(cfg: Config) -> str | None:
     """README's rows on the pretrained model, one a task: greedy replies, then sampled ones."""
-    folder = find_kept(cfg)
-    if folder is None:
+    found = kept.read_kept(cfg)
+    if found is None:
         return None
-    outcomes, record = read_reference(folder)
-    found = kept.list_rows(outcomes, record["config"]["tasks"], cfg)
-    rates, gains = (found[name].groupby(["task", "policy"]) for name in kept.SPECS)
-    policies = [p for p in ("base", *TRAINED) if p in set(found["pretrained"]["policy"])]
-    body = []
-    for task in found["pretrained"]["task"].unique():
-        cells = [rates.get_group((task, policy)).iloc[0] for policy in policies]
-        over = gains.get_group((task, GRID_POLICY))
-        told = [
-            over[over["over"] == worse].iloc[0] for worse in policies if worse in {*over["over"]}
+    rates, gains = (found[0][name] for name in kept.SPECS)
+    gains = gains[gains["policy"] == GRID_POLICY].set_index(["over", "task"])
+    cells = rates.set_index(["policy", "task"])
+    policies = [policy for policy in ("base", *TRAINED) if policy in cells.index]
+    over = [policy for policy in policies if policy in gains.index]
+
+    def print_both(rows: pd.DataFrame, place: tuple[str, str], show: Callable) -> str:
+        if place not in rows.index:
+            return "–"
+        return " / ".join(show(rows.loc[place], key) for key in kept.DECODINGS)
+
+    body = [
+        [
+            task_title(task),
+            *(print_both(cells, (policy, task), print_rate) for policy in policies),
+            *(print_both(gains, (policy, task), print_gain) for policy in over),
         ]
-        both = kept.DECODINGS
-        shown = [" / ".join(f"{cell[key]:.2f}" for key in both) for cell in cells]
-        shown += [" / ".join(print_gain(row, key) for key in both) for row in told]
-        body.append([task_title(task), *shown])
-    over = [
-        policy for policy in policies if policy in {*found["pretrained_gains"]["over"]} - {"base"}
+        for task in rates["task"].unique()
     ]
     header = ["Greedy / sampled", *map(label_policy, policies)]
-    header += [f"GRPO over {label_policy(policy)}" for policy in over]
-    return format_rows(header, body)
+    return format_rows([*header, *(f"GRPO over {label_policy(policy)}" for policy in over)], body)
+
+
+def print_rate(row: pd.Series, key: str) -> str:
+    """A success rate alone."""
+    return f"{row[key]:.2f}"
 
 
 def print_gain(row: pd.Series, key: str) -> str:

@@ -4,6 +4,8 @@ Input: the outcomes of :func:`taskreason.studies.reference.read_reference`, worl
 are printed. A row for each task and policy, and a row for each gain, both of the likeliest replies and of sampled ones.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from taskreason.config.models import Config
@@ -59,10 +61,18 @@ SPECS = {"pretrained": [RATES], "pretrained_gains": [OVER]}
 
 def make_kept(results: Results, name: str) -> Table:
     """The table of that name, of what is kept of the pretrained scale."""
-    folder = find_kept(results.cfg)
-    assert folder, "a run without it has no such table"
+    kept = read_kept(results.cfg)
+    assert kept, "a run without it has no such table"
+    return Table(kept[0][name], SPECS[name])
+
+
+def read_kept(cfg: Config) -> tuple[dict[str, pd.DataFrame], dict[str, Any]] | None:
+    """The rows of every table, by its name, and how the run was made; None where nothing is kept."""
+    folder = find_kept(cfg)
+    if folder is None:
+        return None
     outcomes, record = read_reference(folder)
-    return Table(list_rows(outcomes, record["config"]["tasks"], results.cfg)[name], SPECS[name])
+    return list_rows(outcomes, record["config"]["tasks"], cfg), record
 
 
 def list_rows(outcomes: pd.DataFrame, tasks: list[str], cfg: Config) -> dict[str, pd.DataFrame]:
