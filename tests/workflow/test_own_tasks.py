@@ -63,7 +63,7 @@ def test_a_task_of_ones_own_runs_every_stage_by_itself(tmp_path):
     stages += ["play_splits", "make_cards"]
     several = {"draw_worlds": 3, "evaluate_rules": 3, "evaluate_control": 2}
     several |= {"draw_rehearsal": 2, "draw_splits": 3, "play_splits_by_rule": 2}
-    several |= {"make_table": 16, "make_figure": 9}
+    several |= {"make_table": 18, "make_figure": 9}
     assert jobs == dict.fromkeys(stages, 1) | several
     own = set(list_outputs(tmp_path, *option))
     assert "results/tables/main_cheese_toast.csv" in own and "paper/main.pdf" not in own
