@@ -410,7 +410,7 @@ def test_values_print_as_latex():
     assert count_tasks([]) == "on no task"
     assert [count_tasks([held]) for held in (True, False)] == [
         "on the one task",
-        "not on the one task",
+        "on no task",
     ]
 
 

@@ -112,8 +112,9 @@ def find_chances(
     owners = [n for n, times in zip(rest, number, strict=True) for _ in range(times)]
     thoughts = _draw_thoughts(writer, trees, dict(zip(rest, number, strict=True)), rng)
     behind = list(zip(owners, thoughts, strict=True))
-    for _ in search.run(behind, ACTION_PATHS, steer=True, width=1):
-        pass
+    progress = Progress("drawn thoughts", len(behind), "continued", LONG)
+    for left in search.run(behind, ACTION_PATHS, steer=True, width=1):
+        progress.show(len(behind) - left)
     for n in rest:
         own = [tree for owner, tree in zip(owners, thoughts, strict=True) if owner == n]
         given = [_choose(tree, wanted[n]) for tree in own]

@@ -74,11 +74,9 @@ def count(holds: Sequence[bool]) -> str:
 
 
 def count_tasks(holds: Sequence[bool]) -> str:
-    """'on 3 of the 4 tasks'; 'on no task' when there is none to count."""
-    if len(holds) == 0:
-        return "on no task"
-    if len(holds) == 1:
-        return "on the one task" if sum(holds) else "not on the one task"
+    """'on 3 of the 4 tasks'; for a single one 'on the one task' or 'on no task', as when there is none."""
+    if len(holds) <= 1:
+        return "on the one task" if sum(holds) else "on no task"
     return f"on {count(holds)} tasks"
 
 
