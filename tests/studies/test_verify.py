@@ -10,8 +10,9 @@ import pytest
 from synthetic_results import write_lines
 from taskreason.cli.main import main
 from taskreason.environments import load_environment
-from taskreason.studies.reference import list_changes, read_outcomes, read_reference
+from taskreason.studies.reference import GREEDY, list_changes, read_outcomes, read_reference
 from taskreason.studies.significance import mcnemar_power
+from taskreason.studies.trainings import compare_trainings
 from taskreason.studies.verify import compare_cells, count_claims, name_cell
 
 TASKS = ("cheese_sandwich", "burger", "cheese_burger", "double_cheese_burger")
@@ -31,7 +32,7 @@ def write_cell(path: Path, wins, seed=0, start=0) -> None:
     write_lines(path, rows)
 
 
-def write_run(folder: Path, changes=None, beta=0.03, start=0) -> Path:
+def write_run(folder: Path, changes=None, beta=0.03, start=0, instructions=("avx2",)) -> Path:
     """A results folder with episodes and one provenance; changes: (policy, training task, task) -> worlds won."""
     cells = {(policy, "-", task): RATES[policy] for policy in ("expert", "base") for task in TASKS}
     cells |= {("sft", task, task): RATES["sft"] for task in TASKS}
@@ -46,7 +47,7 @@ def write_run(folder: Path, changes=None, beta=0.03, start=0) -> Path:
         write_cell(path, won, start=start)
     record = folder / "laptop" / "training" / "burger" / "grpo.provenance.json"
     record.parent.mkdir(parents=True)
-    hardware = {"processor": "some processor", "instructions": ["avx2"]}
+    hardware = {"processor": "some processor", "instructions": [*instructions]}
     config = {"tasks": list(TASKS), "grpo": {"beta": beta}, "report": {"confidence": 0.95}}
     record.write_text(
         json.dumps(
@@ -198,6 +199,48 @@ def test_what_chance_does_not_explain_is_named(tmp_path, reference, capsys):
     assert "DIFFERS: 23 of 24" in shown
     (line,) = [line for line in shown.splitlines() if line.endswith("DIFFERS")]
     assert line.startswith("sft_grpo, burger ")
+
+
+def shift(policy: str, by: dict[str, int]) -> dict:
+    """Changes: on its own tasks a trained policy wins so many worlds more."""
+    return {(policy, t, t): range(round(RATES[policy] * WORLDS) + n) for t, n in by.items()}
+
+
+def test_trainings_in_other_arithmetic_are_judged_by_their_mean(tmp_path, reference, capsys):
+    # One training ends far off, which worlds do not explain and another draw of the training does.
+    one_off = shift("sft_grpo", dict(zip(TASKS, (-22, 6, -3, 7), strict=True)))
+    bf16 = ("avx2", "avx512_bf16")
+    assert verify(write_run(tmp_path / "same", one_off), reference) == 1
+    assert "AGREES" not in capsys.readouterr().out
+    assert verify(write_run(tmp_path / "bf16", one_off, instructions=bf16), reference) == 0
+    shown = capsys.readouterr().out
+    assert "AGREES, trained in bf16, the reference in fp32: 2 of 2 trained" in shown
+    (line,) = [line for line in shown.splitlines() if line.endswith("DIFFERS")]
+    assert line.startswith("sft_grpo, cheese_sandwich "), "still named"
+
+
+def test_trainings_that_are_all_worse_differ_in_any_arithmetic(tmp_path, reference, capsys):
+    worse = shift("sft_grpo", dict(zip(TASKS, (-10, -12, -11, -13), strict=True)))
+    amx = ("avx2", "amx_bf16")
+    assert verify(write_run(tmp_path / "worse", worse, instructions=amx), reference) == 1
+    shown = capsys.readouterr().out
+    assert "1 of 2 trained policies" in shown and "DIFFERS, trained in bf16" in shown
+
+
+def test_the_mean_over_trainings_has_students_interval():
+    cells = pd.DataFrame({"policy": "sft", "train_task": TASKS, "eval_task": TASKS})
+    cells = cells.assign(decoding=GREEDY, worlds=10000, worlds_here=10000, paired=True)
+    cells = cells.assign(only_a=0, only_b=0, sr_a=0.1, sr_b=[0.2, 0.3, 0.4, 0.5])
+    (row,) = compare_trainings(cells, 0.05).itertuples()
+    # t of .975 and 3 degrees of freedom, in tables: 3.182; standard error: (1/60) ** .5 / 2.
+    half = 3.182 * (1 / 60) ** 0.5 / 2
+    assert (row.trainings, round(row.mean, 9), row.agrees) == (4, 0.25, False)
+    assert (row.low, row.high) == pytest.approx((0.25 - half, 0.25 + half), abs=1e-4)
+    assert compare_trainings(cells[:1], 0.05).empty, "one training has no spread"
+    # Alike in both: as uncertain as what two worlds of ten turn, by t of 1 degree, 12.706.
+    alike = cells[:2].assign(worlds=10, only_a=0, only_b=2, sr_a=0.1, sr_b=0.3)
+    (row,) = compare_trainings(alike, 0.05).itertuples()
+    assert row.high - row.mean == pytest.approx(12.706 * (2 * 2 / 100) ** 0.5 / 2, abs=1e-3)
 
 
 def test_the_exact_expert_must_be_the_same(tmp_path, reference, capsys):

@@ -19,7 +19,8 @@ PACKAGES = (
     *("taskreason", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers"),
     *("safetensors", "numpy", "pandas"),
 )
-VECTOR_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
+VECTOR_INSTRUCTIONS = ("avx2", "avx512f", *BF16_INSTRUCTIONS)
 
 
 def write_provenance(path: Path, config: Mapping, seed: int, wall_seconds: float) -> None:
@@ -62,6 +63,14 @@ def name_machine(hardware: Mapping[str, Any]) -> str:
     """A machine by what :func:`describe_hardware` says of it: "some processor (avx2 avx512f)"."""
     instructions = " ".join(hardware.get("instructions", ()))
     return hardware["processor"] + (f" ({instructions})" if instructions else "")
+
+
+def name_arithmetic(hardware: Mapping[str, Any]) -> str:
+    """What a machine trains in: 'bf16' where its processor or GPU multiplies that in hardware, else 'fp32'."""
+    fast = hardware.get("gpus") or not set(BF16_INSTRUCTIONS).isdisjoint(
+        hardware.get("instructions", ())
+    )
+    return "bf16" if fast else "fp32"
 
 
 def list_instructions() -> list[str]:

@@ -17,7 +17,7 @@ from transformers import (
 from taskreason.durability.bundled_files import verify_bundled
 from taskreason.durability.errors import UserError
 from taskreason.durability.progress import LONG, Progress
-from taskreason.durability.provenance import list_instructions
+from taskreason.durability.provenance import BF16_INSTRUCTIONS, list_instructions
 from taskreason.policies.batch import Ids
 from taskreason.policies.decoding import decode
 from taskreason.policies.fused import FusedModel, is_supported
@@ -29,7 +29,7 @@ from taskreason.policies.prompt import PLAIN, PromptFormat
 
 def has_fast_bf16() -> bool:
     """Whether this processor multiplies bf16 matrices in hardware."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(list_instructions())
+    return not set(BF16_INSTRUCTIONS).isdisjoint(list_instructions())
 
 
 def choose_dtype() -> torch.dtype:

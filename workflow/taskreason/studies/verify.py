@@ -6,6 +6,9 @@ with McNemar's exact test (Fisher's where the worlds are others), at 5 % over al
 Agreement says as much as the test could see: each cell comes with the smallest difference that would have been noticed
 with a chance of 0.8, at the strictest step of the correction, if chance turns as many worlds in either direction as it
 did over all cells of the same decoding here. Then come the paper's claims, judged in both runs by the same words.
+
+Where the two trained in different arithmetic, every training is another draw, which a test of worlds does not allow
+for: then what was trained on several tasks is judged by :mod:`~taskreason.studies.trainings`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from taskreason.durability.errors import UserError
-from taskreason.durability.provenance import name_machine
+from taskreason.durability.provenance import name_arithmetic, name_machine
 from taskreason.environments import load_environment
 from taskreason.rollouts.metrics import wilson_interval
 from taskreason.studies import significance
@@ -29,6 +32,7 @@ from taskreason.studies.reference import (
     read_provenance,
     read_reference,
 )
+from taskreason.studies.trainings import compare_trainings, describe_trainings
 
 LEVEL = 0.05
 """Chance that a run which differs by chance alone is said to differ."""
@@ -60,12 +64,22 @@ def verify(results: Path, scale: str, folder: Path) -> Verdict:
     tasks = reference["config"]["tasks"]
     counts = [count_claims(outcomes, tasks) for outcomes in (kept, found)]
     alike = [hold(there) == hold(here) for there, here in zip(*counts, strict=True)]
-    agrees = bool(cells["agrees"].all() and all(alike))
+    there, here = (name_arithmetic(of["hardware"]) for of in (reference, record))
+    trainings = compare_trainings(cells if there != here else cells[:0], LEVEL)
+    judged = cells[~cells["policy"].isin(trainings["policy"])]
+    agrees = bool(judged["agrees"].all() and trainings["agrees"].all() and all(alike))
     changed = list_changes(reference["config"], record["config"])
     missing = {"here": _list_missing(kept, found), "in the reference": _list_missing(found, kept)}
     lines = [*_describe_cells(cells), ""]
-    for claim, there, here in zip(CLAIMS, *counts, strict=True):
-        lines.append(f"{claim.format(*here)}; in the reference {there[0]} of {there[1]}.")
+    if len(trainings):
+        lines += [
+            f"Trained in {here}, the reference in {there}; so much higher is SR here on average:"
+        ]
+        lines += [*describe_trainings(trainings), ""]
+    for claim, kept_count, count in zip(CLAIMS, *counts, strict=True):
+        lines.append(
+            f"{claim.format(*count)}; in the reference {kept_count[0]} of {kept_count[1]}."
+        )
     lines += ["", _describe_run("Reference", reference), _describe_run("Here", record)]
     if changed:
         lines += ["", "Settings that differ, so results may, too:", *(f"  {it}" for it in changed)]
@@ -73,10 +87,12 @@ def verify(results: Path, scale: str, folder: Path) -> Verdict:
         if names:
             lines += ["", f"Cells that are missing {place}:", *(f"  {name}" for name in names)]
     notes = ["under other settings"] if changed else []
+    notes += [f"trained in {here}, the reference in {there}"] if len(trainings) else []
     notes += [f"with {len(n)} cells missing {place}" for place, n in missing.items() if n]
     head = ", ".join(["AGREES" if agrees else "DIFFERS", *notes])
     verdict = (
-        f"{head}: {_sum_up(cells)} {sum(alike)} of {len(alike)} claims fare as in the reference."
+        f"{head}: {_sum_up_trainings(trainings)}{_sum_up(cells)} {sum(alike)} of {len(alike)} claims fare as in the "
+        "reference."
     )
     return Verdict(agrees, "\n".join([*lines, "", verdict]))
 
@@ -220,6 +236,16 @@ def _sum_up(cells: pd.DataFrame) -> str:
             f"{significance.POWER:g}, at a level of {LEVEL / len(tested):.2g}{given}."
         )
     return " ".join(parts)
+
+
+def _sum_up_trainings(trainings: pd.DataFrame) -> str:
+    """How many trained policies agree on average, if they were judged so."""
+    if trainings.empty:
+        return ""
+    return (
+        f"{trainings['agrees'].sum()} of {len(trainings)} trained policies agree on average over their trainings "
+        f"(Student's intervals, {LEVEL:.0%} over all of them). As if the trainings had been the same, "
+    )
 
 
 def _describe_run(place: str, record: Mapping[str, Any]) -> str:
