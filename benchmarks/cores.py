@@ -99,7 +99,12 @@ def draw(found: dict) -> None:
     """The chart."""
     jobs = [job for job in found["jobs"] if job[2] - job[1] >= SHORT]
     figure, (above, below) = plt.subplots(
-        2, 1, sharex=True, figsize=(9, 8), height_ratios=(1, 4), layout="constrained"
+        2,
+        1,
+        sharex=True,
+        figsize=(9, 3 + len(jobs) / 8),
+        height_ratios=(1, 5),
+        layout="constrained",
     )
     busy = np.array(found["busy"])
     blocks = np.array([busy[n : n + WIDTH].mean() for n in range(0, len(busy), WIDTH)])

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import arithmetic
 import claims
 import generator
 import gguf_replies
@@ -199,7 +200,11 @@ def list_parts() -> dict[str, dict[str, Make]]:
             "pretrained": partial(make_pretrained, load_config({})),
         },
         "README.md": {"pretrained": partial(make_pretrained_headline, load_config({}))},
-        "docs/reliability.md": {"endurance": make_endurance, "mutations": make_mutations},
+        "docs/reliability.md": {
+            "endurance": make_endurance,
+            "arithmetic": arithmetic.make_table,
+            "mutations": make_mutations,
+        },
         "docs/published_scale.md": {
             "estimate": published_cost.make_estimate,
             "published_size": published_cost.make_published_size,
