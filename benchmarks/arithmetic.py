@@ -2,8 +2,8 @@
 
     python benchmarks/arithmetic.py [RESULTS]    # a finished run of the laptop scale; default results
 
-Processors that multiply bf16 train in it, others in fp32. Output: results/bench/arithmetic.json, from which `make readme`
-makes a table of docs/reliability.md.
+Processors that multiply bf16 train in it, others in fp32. Output: results/bench/arithmetic.json, from which
+`make readme` makes a table of docs/reliability.md.
 """
 
 import argparse
@@ -61,18 +61,20 @@ def make_table() -> str | None:
         ]
         for row in found["trainings"]
     ]
-    differ = "; ".join(
-        f"{it['name']} {it['sr_a']:.2f} and {it['sr_b']:.2f}" for it in found["differ"]
+    others = "; ".join(
+        f"{cell['name']}, {cell['sr_a']:.2f} there and {cell['sr_b']:.2f} here"
+        for cell in found["differ"]
     )
+    there, here = found["machines"]
     same, exact = found["exact"]
     agree, tested = found["tested"]
     return (
         f"{format_rows(['Policy', 'Trainings', 'SR, this run less the reference'], rows)}\n\n"
-        f"Reference: {found['machines'][0]}. This run: {found['machines'][1]}, commit {found['commit'][:7]}. Mean over the "
-        f"trainings' own tasks, greedy replies, with Student's intervals, {1 - LEVEL:.0%} for all rows together. Of "
-        f"policies that no model plays, {same} of {exact} are the same step by step. Tested in the same worlds as if the "
-        f"trainings had been the same, {agree} of {tested} success rates agree{'; apart are: ' if differ else ''}{differ}. "
-        "Made by `benchmarks/arithmetic.py`."
+        f"Reference: {there}. This run: {here}, commit {found['commit'][:7]}. Mean over the trainings' own tasks, greedy "
+        f"replies, with Student's intervals, {1 - LEVEL:.0%} for all rows together. Of the policies that no model plays, "
+        f"{same} of {exact} are the same step by step. Tested in the same worlds, as if the trainings had been the same, "
+        f"{agree} of {tested} success rates agree{'; the others: ' if others else ''}{others}. Made by "
+        "`benchmarks/arithmetic.py`."
     )
 
 
