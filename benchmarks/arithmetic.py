@@ -70,10 +70,10 @@ def make_table() -> str | None:
     agree, tested = found["tested"]
     return (
         f"{format_rows(['Policy', 'Trainings', 'SR, this run less the reference'], rows)}\n\n"
-        f"Reference: {there}. This run: {here}, commit {found['commit'][:7]}. Mean over the trainings' own tasks, greedy "
-        f"replies, with Student's intervals, {1 - LEVEL:.0%} for all rows together. Of the policies that no model plays, "
-        f"{same} of {exact} are the same step by step. Tested in the same worlds, as if the trainings had been the same, "
-        f"{agree} of {tested} success rates agree{'; the others: ' if others else ''}{others}. Made by "
+        f"Reference: {there}. This run: {here}, commit {found['commit'][:7]}. Mean over the trainings' own tasks, "
+        f"greedy replies, with Student's intervals, {1 - LEVEL:.0%} for all rows together. Of the policies that no "
+        f"model plays, {same} of {exact} are the same step by step. Tested in the same worlds, as if the trainings had "
+        f"been the same, {agree} of {tested} success rates agree{'; the others: ' if others else ''}{others}. Made by "
         "`benchmarks/arithmetic.py`."
     )
 
