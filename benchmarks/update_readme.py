@@ -74,9 +74,13 @@ def find_run() -> tuple[Environment, str]:
     env = next(e for e in map(load_environment, ENVIRONMENTS) if tasks <= set(e.tasks))
     if env.name != default.environment:
         return env, env.name
-    if tasks != set(default.tasks):
+    confirmed = rows["seed"].nunique() > 1
+    # A smoke run's tables have the same tasks and fewer worlds.
+    if tasks != set(default.tasks) or (
+        not confirmed and rows["episodes"].max() < default.worlds.evaluation
+    ):
         return env, "extra"
-    return env, "confirmation" if rows["seed"].nunique() > 1 else "default"
+    return env, "confirmation" if confirmed else "default"
 
 
 def print_tables(
