@@ -8,9 +8,9 @@ from taskreason.cli import score
 from taskreason.rollouts.panel import UNSEEN, load_panel, write_panel
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A panel of three worlds a task in place of the whole one, and an empty working directory."""
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory):
+    """Three worlds a task, of two tasks alone."""
     from kitchens import ENV
 
     whole = load_panel(ENV)
@@ -20,9 +20,15 @@ def folder(tmp_path, monkeypatch):
             for task in ("cheese_sandwich", "burger")
         }
     }
-    write_panel(tmp_path / "panel", ENV, worlds)
-    small = load_panel(ENV, tmp_path / "panel")
-    monkeypatch.setattr(score, "load_panel", lambda env: small)
+    folder = tmp_path_factory.mktemp("panel")
+    write_panel(folder, ENV, worlds)
+    return load_panel(ENV, folder)
+
+
+@pytest.fixture
+def folder(panel, tmp_path, monkeypatch):
+    """That panel in place of the whole one, and an empty working directory."""
+    monkeypatch.setattr(score, "load_panel", lambda env: panel)
     monkeypatch.setattr(score, "list_kept", lambda env: [])
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
