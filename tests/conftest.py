@@ -4,7 +4,17 @@ import io
 
 import pytest
 
-LONG = ("test_smoke.py", "test_second_environment.py", "test_own_tasks.py", "test_damage.py")
+LONG = (
+    "test_smoke.py",
+    "test_second_environment.py",
+    "test_docs.py",
+    "test_installation.py",
+    "test_chat_models.py",
+    "test_workflow.py",
+    "test_planner.py",
+    "test_own_tasks.py",
+    "test_damage.py",
+)
 """Files that take minutes, the longest first."""
 
 
