@@ -19,7 +19,8 @@ CONFIG = [
     "scale=smoke",
     # Controls and sampled replies are the smoke run's; they would be half of the jobs here.
     "report={theory: true, baselines: [random]}",
-    "rollout={temperature: 0, sharpened: []}",
+    "rollout={temperature: 0, sharpened: [], batch_size: 16, max_new_tokens: 64}",
+    "grpo={eval_steps: 2}",
 ]
 pytestmark = pytest.mark.slow
 
