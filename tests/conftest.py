@@ -9,9 +9,10 @@ LONG = (
     "test_second_environment.py",
     "test_docs.py",
     "test_installation.py",
+    "test_planner.py",
     "test_chat_models.py",
     "test_workflow.py",
-    "test_planner.py",
+    "test_fuzz.py",
     "test_own_tasks.py",
     "test_damage.py",
 )

@@ -86,11 +86,11 @@ def test_a_typed_config_that_was_written_as_json_can_be_given_back(scale):
 
 
 def test_later_layers_win():
-    default = SCHEMA["properties"]["rollout"]["properties"]["max_model_len"]["default"]
+    default = SCHEMA["properties"]["rollout"]["properties"]["max_new_tokens"]["default"]
     scale_steps = yaml.safe_load((SCALES_DIR / "smoke.yaml").read_text())["grpo"]["steps"]
     given = {"scale": "smoke", "grpo": {"beta": 0.5, "temperature": 0.5}}
     cfg = load_config(resolve_config(given, overrides={"grpo": {"temperature": "0.25"}}))
-    assert cfg.rollout.max_model_len == default
+    assert cfg.rollout.max_new_tokens == default
     assert cfg.grpo.steps == scale_steps
     assert (cfg.grpo.beta, cfg.grpo.temperature) == (0.5, 0.25)
 

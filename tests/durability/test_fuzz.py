@@ -35,7 +35,7 @@ from taskreason.rollouts.collect import collect
 from taskreason.rollouts.dataset import load_decisions, load_starts, make_worlds
 from taskreason.training.rewards import REWARDS
 
-CASES = 500
+CASES = 2000
 thorough = settings(
     max_examples=CASES,
     deadline=5000,

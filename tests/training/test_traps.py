@@ -22,15 +22,7 @@ from training_files import files_in, make_data
 
 TASK = "cheese_sandwich"
 TINY = ENV.data / "base_models" / "tiny"
-# Replies long enough that some are whole.
-CFG = load_config(
-    {
-        "scale": "smoke",
-        "sft": {"epochs": 1},
-        "grpo": {"steps": 2, "eval_steps": 0},
-        "rollout": {"max_new_tokens": 128},
-    }
-)
+CFG = load_config({"scale": "smoke", "sft": {"epochs": 1}, "grpo": {"steps": 2, "eval_steps": 0}})
 CFG = replace(CFG, task_settings={TASK: TaskSettings(timeout=3)})
 
 
